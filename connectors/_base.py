@@ -1,0 +1,265 @@
+"""What a connector is: a Watch goes in, a Page of Posts comes out, or one of four errors.
+
+A connector is a module (`connectors/mastodon.py`) that satisfies `Connector`. It knows one
+platform's wire format and nothing else: no clock, no database, no retries, no sleeping, no logging.
+Time comes in with the Watch; what to do about a failure is told by the class of the error.
+
+    ConnectorError
+    ├── TryLater   wait, then ask again: not a failure of the source
+    ├── Denied     the credential does not open this door (refreshable: a new token may)
+    ├── Gone       what is followed is no more (cursor: only our place in it is lost)
+    └── Garbled    the envelope of the answer cannot be read; the cursor must not move
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, NewType, Protocol
+
+import msgspec
+
+Verb = Literal["post", "comment", "repost", "quote", "like", "review", "message"]
+Visibility = Literal["public", "unlisted", "private", "direct"]
+
+Cursor = NewType("Cursor", str)
+"""Where a walk stands. Opaque text to all but the connector that wrote it; None is a first visit."""
+
+
+class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who wrote a post, as the platform names them.
+
+    `id` is the platform's stable identifier (an actor URI, a DID) and survives renames; None where
+    the platform has none. `handle` is without a leading @ and qualified by its instance where the
+    platform has instances (`alice@town.example`).
+    """
+
+    id: str | None = None
+    handle: str | None = None
+    name: str | None = None
+    bot: bool = False
+
+
+class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody named in a post by the platform's own markup: by stable id, by handle, or both."""
+
+    id: str | None = None
+    handle: str | None = None
+
+
+class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One utterance, in no platform's words.
+
+    `id` is global (a URI where the platform has one), at most 512 characters. `text` is plain text,
+    at most 64 kB of UTF-8, without NUL and lone surrogates; a content warning stands in `warning`.
+    `posted_at` and `edited_at` are aware and in UTC. `reply_to` and `thread` are ids as in `id`;
+    `reply_to_author` is the stable id of the author answered, where the platform tells it.
+    `place` is the stable id of the page, product or profile it was posted on or reviews.
+    `repost_of` is set on a repost only and names the post that it repeats.
+    `lang` is what the platform says (BCP 47, lower-cased primary tag), `rating` is in stars, 1 to 5.
+    """
+
+    id: str
+    posted_at: datetime
+    verb: Verb
+    text: str = ""
+    author: Author | None = None
+    url: str | None = None
+    reply_to: str | None = None
+    reply_to_author: str | None = None
+    thread: str | None = None
+    place: str | None = None
+    repost_of: str | None = None
+    mentions: tuple[Mention, ...] = ()
+    hashtags: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    lang: str | None = None
+    warning: str | None = None
+    counts: Mapping[str, int] = {}
+    rating: float | None = None
+    visibility: Visibility = "public"
+    edited_at: datetime | None = None
+    truncated: bool = False
+
+
+class Reject(msgspec.Struct, frozen=True, kw_only=True):
+    """An item of a readable page that is no post: the item as it came (JSON or text) and why not."""
+
+    raw: str
+    reason: str
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch that the platform no longer offers, said aloud in the ledger. Times are aware UTC."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    reason: str
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call brought.
+
+    `cursor` is where to go on and never passes a post that is not in a page up to this one.
+    `more`: the platform has more right now (ask again without waiting). `gap`: what was lost.
+    `pause` is the platform's wish for the least time before the next visit, in seconds.
+    """
+
+    posts: tuple[Post, ...]
+    rejects: tuple[Reject, ...]
+    cursor: Cursor | None
+    more: bool = False
+    gap: Gap | None = None
+    pause: float | None = None
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """What to follow and as whom: a source's row as a value, with the time passed in.
+
+    `host` is the base URL of the API without a trailing slash (`https://mastodon.social`).
+    `token` is an access token in clear, `me` the stable id of the account it belongs to; both None for
+    anonymous access. `page_size` is a wish, at most the platform's own limit. `now` is aware UTC.
+    """
+
+    kind: str
+    term: str
+    host: str
+    now: datetime
+    token: str | None = None
+    me: str | None = None
+    page_size: int | None = None
+
+
+class Need(msgspec.Struct, frozen=True, kw_only=True):
+    """What a kind of watch takes: what its term means, an example, whether a credential must be there."""
+
+    term: str
+    example: str
+    credential: Literal["none", "optional", "required"]
+    host: str | None = None
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """What it takes to sign in: an account's name and secret, and the refresh token of the last session."""
+
+    host: str
+    identifier: str
+    secret: str
+    refresh: str | None = None
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed-in session: tokens in clear (encrypted at rest), whose it is, and where to talk to."""
+
+    access: str
+    refresh: str | None
+    account_id: str
+    handle: str
+    host: str
+
+
+class ConnectorError(Exception):
+    """Something went wrong on the way to a page; the subclass says how to recover."""
+
+
+class TryLater(ConnectorError):
+    """The platform asks us to wait or is out of order. Not a failure of the source.
+
+    `after` is in seconds; None when the platform did not say. `page_size`: ask for less next time.
+    `limited`: a rate limit (True) or trouble on the platform's side (False).
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        after: float | None = None,
+        page_size: int | None = None,
+        limited: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.after = after
+        self.page_size = page_size
+        self.limited = limited
+
+
+class Denied(ConnectorError):
+    """The credential was refused. `refreshable`: a fresh token may open the door."""
+
+    def __init__(self, reason: str, *, refreshable: bool) -> None:
+        super().__init__(reason)
+        self.refreshable = refreshable
+
+
+class Gone(ConnectorError):
+    """What is followed does not exist (any more). `cursor`: only our place in it; walk anew."""
+
+    def __init__(self, reason: str, *, cursor: bool = False) -> None:
+        super().__init__(reason)
+        self.cursor = cursor
+
+
+class Garbled(ConnectorError):
+    """An answer whose envelope cannot be read. Counted, retried with backoff, cursor untouched."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A successful (2xx or 304) HTTP answer: status, lower-cased headers, the body as bytes."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Http(Protocol):
+    """One request at a time, and the answer is a value or one of the four errors.
+
+    The caller's side (budget, deadline, size cap, address guard) lives behind it; see `_http.py`.
+    """
+
+    async def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+        endpoint: str = "read",
+    ) -> Answer: ...
+
+    async def post(
+        self,
+        url: str,
+        *,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+        endpoint: str = "write",
+    ) -> Answer: ...
+
+
+class Connector(Protocol):
+    """What a module in `connectors/` offers. `platform` is its name, `watches` what it can follow."""
+
+    platform: str
+    default_host: str | None
+    watches: Mapping[str, Need]
+    interval: float
+    """Seconds between two visits to a source of this platform, unless its row says otherwise."""
+
+    def cost(self, watch: Watch) -> int:
+        """Requests that one `fetch` of this watch takes."""
+
+    async def fetch(self, http: Http, watch: Watch, cursor: Cursor | None) -> Page:
+        """One call, one page. Raises TryLater, Denied, Gone or Garbled, and nothing else."""
+
+
+class SignsIn(Protocol):
+    """A connector of a platform whose tokens come from a session."""
+
+    async def sign_in(self, http: Http, login: Login) -> Session:
+        """A fresh session: from the refresh token if there is one, else from the secret.
+
+        Raises Denied(refreshable=False) when both are refused.
+        """
