@@ -52,7 +52,9 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `id` is global (a URI where the platform has one), at most 512 characters. `text` is plain text,
     at most 64 kB of UTF-8, without NUL and lone surrogates; a content warning stands in `warning`.
-    `posted_at` and `edited_at` are aware and in UTC. `reply_to` and `thread` are ids as in `id`;
+    `posted_at` and `edited_at` are aware and in UTC. `reply_to` and `thread` are ids as in `id`, or, where
+    the platform answers with numbers of one server only (Mastodon), a `local_id`: `{netloc}/{number}`.
+    `local_id` is that second name of this post, as the server that was asked knows it; None elsewhere.
     `reply_to_author` is the stable id of the author answered, where the platform tells it.
     `place` is the stable id of the page, product or profile it was posted on or reviews.
     `repost_of` is set on a repost only and names the post that it repeats.
@@ -65,6 +67,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str = ""
     author: Author | None = None
     url: str | None = None
+    local_id: str | None = None
     reply_to: str | None = None
     reply_to_author: str | None = None
     thread: str | None = None
