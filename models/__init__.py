@@ -1,1 +1,54 @@
-""""""
+"""Who, and what we know: the CRM's nine entities and Earshot's own state, one entity a file.
+
+The nine (`user` to `social_event`) keep the names and types of docs/ERD.md; the rest is ours. Imports
+nothing of ours. Defaults, vocabularies and keys live in the database, so that a neighbour's INSERT
+with the diagram's columns alone works.
+"""
+
+from models._base import Base
+from models.account import Account
+from models.activity import Activity
+from models.alias import Alias
+from models.beat_lease import BeatLease
+from models.campaign import Campaign
+from models.case import Case
+from models.contact import Contact
+from models.credential import Credential
+from models.hour import Hour
+from models.identity import Identity
+from models.lead import Lead
+from models.match import Match
+from models.opportunity import Opportunity
+from models.page import Page
+from models.poll import Poll
+from models.quarantine import Quarantined
+from models.rule import Rule
+from models.social_event import SocialEvent
+from models.source import Source
+from models.ticket import Ticket
+from models.user import User
+
+__all__ = [
+    "Account",
+    "Activity",
+    "Alias",
+    "Base",
+    "BeatLease",
+    "Campaign",
+    "Case",
+    "Contact",
+    "Credential",
+    "Hour",
+    "Identity",
+    "Lead",
+    "Match",
+    "Opportunity",
+    "Page",
+    "Poll",
+    "Quarantined",
+    "Rule",
+    "SocialEvent",
+    "Source",
+    "Ticket",
+    "User",
+]

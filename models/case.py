@@ -1,0 +1,51 @@
+"""The open matter of one subject, the author who complains. It owns at most one Ticket and one Activity.
+
+The partial unique index is what makes one complaint one case, whatever the workers do at once.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped
+
+from models._base import Record, Written, to, where_set
+from models.vocabulary import CASE_LEVELS, one_of
+
+
+class Case(Record):
+    """`subject` is `identity:<id>`, `thread:<platform>:<id>` or `post:<platform>:<id>`.
+
+    `event_id`, `rule_id`, `score` and `threshold` are those of the post that set its present level.
+    """
+
+    __tablename__ = "cases"
+    __table_args__ = (
+        Index(
+            "uq_cases_open",
+            "org_id",
+            "subject",
+            unique=True,
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        one_of("level", CASE_LEVELS),
+        where_set("ix_cases_ticket_id", "ticket_id"),
+        where_set("ix_cases_activity_id", "activity_id"),
+        Index("ix_cases_org_id_subject", "org_id", "subject", "opened_at"),
+    )
+
+    subject: Mapped[str]
+    level: Mapped[str]
+    opened_at: Mapped[Written]
+    risen_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    identity_id: Mapped[UUID | None] = to("identities.id")
+    event_id: Mapped[UUID | None]
+    rule_id: Mapped[UUID | None] = to("rules.id")
+    score: Mapped[float | None]
+    threshold: Mapped[float | None]
+    ticket_id: Mapped[UUID | None] = to("tickets.id")
+    activity_id: Mapped[UUID | None] = to("activities.id")
+    previous_id: Mapped[UUID | None] = to("cases.id")

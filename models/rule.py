@@ -1,0 +1,67 @@
+"""When to open what: an audience and a threshold. A row, so that each organisation has its own."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models._base import Record, Written
+from models.vocabulary import CASE_LEVELS, PRIORITIES, RULE_AUDIENCES, one_of
+
+
+class Rule(Record):
+    """Opens `action` when sentiment <= `threshold` and the post belongs to `audience`.
+
+    addressed: mentions, answers or reviews us. customer: is addressed to or about us, by a linked
+    Contact. named: is about us, or names one of our accounts or campaigns.
+    """
+
+    __tablename__ = "rules"
+    __table_args__ = (
+        UniqueConstraint("org_id", "name"),
+        one_of("audience", RULE_AUDIENCES),
+        one_of("action", CASE_LEVELS),
+        one_of("priority", PRIORITIES),
+        CheckConstraint("threshold BETWEEN -1 AND 1", name="threshold"),
+    )
+
+    name: Mapped[str]
+    audience: Mapped[str]
+    threshold: Mapped[float]
+    action: Mapped[str]
+    priority: Mapped[str] = mapped_column(server_default="normal")
+    enabled: Mapped[bool] = mapped_column(server_default=text("true"))
+    created_at: Mapped[Written]
+
+
+SHIPPED: tuple[dict[str, str | float], ...] = (
+    {
+        "name": "A complaint to us",
+        "audience": "addressed",
+        "threshold": -0.40,
+        "action": "ticket",
+        "priority": "high",
+    },
+    {
+        "name": "A customer complains about us",
+        "audience": "customer",
+        "threshold": -0.40,
+        "action": "ticket",
+        "priority": "high",
+    },
+    {
+        "name": "Displeasure addressed to us",
+        "audience": "addressed",
+        "threshold": -0.25,
+        "action": "activity",
+        "priority": "normal",
+    },
+    {
+        "name": "Bad talk about us or ours",
+        "audience": "named",
+        "threshold": -0.50,
+        "action": "activity",
+        "priority": "normal",
+    },
+)
+"""The rules that an organisation starts with. Why these numbers: README, "When a ticket opens"."""

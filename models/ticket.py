@@ -1,0 +1,33 @@
+"""A matter that support works on. Closing it (resolved, closed) closes its case, by a trigger."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Identity, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models._base import Record, Written, to
+from models.vocabulary import PRIORITIES, RECORD_SOURCES, TICKET_STATUS, one_of
+
+
+class Ticket(Record):
+    """`number` is what people say to each other; it is given by the database and never reused."""
+
+    __tablename__ = "tickets"
+    __table_args__ = (
+        UniqueConstraint("org_id", "number"),
+        one_of("status", TICKET_STATUS),
+        one_of("source", RECORD_SOURCES),
+        one_of("priority", PRIORITIES),
+    )
+
+    account_id: Mapped[UUID | None] = to("accounts.id", index=True)
+    contact_id: Mapped[UUID | None] = to("contacts.id", index=True)
+    subject: Mapped[str] = mapped_column(server_default="")
+    status: Mapped[str] = mapped_column(server_default="open")
+    source: Mapped[str] = mapped_column(server_default="crm")
+    number: Mapped[int] = mapped_column(BigInteger, Identity(always=False, start=1001))
+    priority: Mapped[str] = mapped_column(server_default="normal")
+    owner_id: Mapped[UUID | None] = to("users.id")
+    created_at: Mapped[Written]

@@ -1,0 +1,63 @@
+"""The words that columns may hold, each list once. The database checks them (`ck_<table>_<column>`)."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint
+
+PLATFORMS = (
+    "appstore",
+    "bluesky",
+    "discourse",
+    "facebook",
+    "feeds",
+    "file",
+    "googleplay",
+    "hackernews",
+    "instagram",
+    "lemmy",
+    "mastodon",
+    "other",
+    "reddit",
+    "stackexchange",
+    "telegram",
+    "threads",
+    "webhook",
+    "x",
+    "youtube",
+)
+EVENT_CHANNELS = ("social", "forum", "news", "review", "message", "other")
+VERBS = ("post", "comment", "repost", "quote", "like", "review", "message", "other")
+DIRECTIONS = ("inbound", "outbound")
+VOICES = ("own", "earned", "competitor")
+
+TICKET_STATUS = ("open", "in_progress", "waiting", "resolved", "closed")
+TICKET_CLOSED = ("resolved", "closed")
+ACTIVITY_STATUS = ("planned", "in_progress", "done", "cancelled")
+ACTIVITY_CLOSED = ("done", "cancelled")
+PRIORITIES = ("low", "normal", "high", "urgent")
+RECORD_SOURCES = ("crm", "social", "web", "email", "phone", "import", "partner", "campaign", "other")
+ACTIVITY_CHANNELS = ("social", "email", "phone", "meeting", "web", "other")
+ACTIVITY_TYPES = ("follow_up", "call", "email", "meeting", "task", "note", "other")
+LEAD_STATUS = ("new", "open", "contacted", "qualified", "unqualified", "converted", "lost")
+CAMPAIGN_STATUS = ("planned", "active", "paused", "completed", "cancelled")
+CAMPAIGN_TYPES = ("social", "email", "event", "advertisement", "launch", "referral", "webinar", "other")
+OPPORTUNITY_STAGES = ("prospecting", "qualification", "proposal", "negotiation", "won", "lost")
+
+ALIAS_KINDS = ("handle", "name", "domain", "hashtag", "keyword", "utm", "email")
+ALIAS_OF = ("ourselves", "account", "contact", "campaign", "competitor")
+MATCH_KINDS = ("account", "contact", "campaign", "ticket")
+MATCH_STATES = ("live", "undone", "suggested")
+SOURCE_STATES = ("active", "paused", "needs_reauth", "off")
+PAGE_STATES = ("landed", "digested")
+CASE_LEVELS = ("activity", "ticket")
+CASE_ROLES = ("opened", "raised", "joined", "noted")
+RULE_AUDIENCES = ("addressed", "customer", "named")
+QUARANTINE_STAGES = ("reject", "digest")
+QUARANTINE_STATES = ("held", "replayed", "dropped")
+CREDENTIAL_STATES = ("ok", "needs_reauth")
+
+
+def one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:
+    """The check that holds a column to its vocabulary. NULL passes where the column allows it."""
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
