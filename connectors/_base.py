@@ -13,7 +13,7 @@ Time comes in with the Watch; what to do about a failure is told by the class of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, NewType, Protocol
 
@@ -215,6 +215,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+Judge = Callable[[Answer], ConnectorError | None]
+"""How a platform means an answer that is no success (400 and up): the error that fits, or None where the
+status says it all."""
+
+
 class Http(Protocol):
     """One request at a time, and the answer is a value or one of the four errors.
 
@@ -229,6 +234,7 @@ class Http(Protocol):
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
         endpoint: str = "read",
+        judge: Judge | None = None,
     ) -> Answer: ...
 
     async def post(
@@ -239,6 +245,7 @@ class Http(Protocol):
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
         endpoint: str = "write",
+        judge: Judge | None = None,
     ) -> Answer: ...
 
 

@@ -1,0 +1,294 @@
+"""One request; the answer becomes a value or one of the four errors.
+
+Behind it: the budget (asked before, told after), a deadline over the whole exchange, a cap on the bytes
+that a body unpacks to, the address guard, and redirects that are walked by hand. Not for: retries, which
+are the workers', and meaning, which is the connector's. A message of an error names the host and what
+was asked, never a path, query or token.
+
+Surprising: httpx's timeouts are per read, so a server that drips never meets them; and its own unpacking
+of gzip happens before any cap could see it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+import zlib
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from typing import Any, Protocol
+from urllib.parse import urljoin
+
+import httpcore
+import httpx
+
+from connectors._base import Answer, ConnectorError, Denied, Garbled, Gone, Judge, TryLater
+from connectors._guard import GuardedNetwork, check_url
+from connectors._limits import Limits, read_limits
+
+USER_AGENT = "Earshot/0.1 (social listening; respects robots and deletes)"
+DEADLINE = 8.0
+MAX_BODY = 10_000_000
+MAX_HOPS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Budget(Protocol):
+    """May this request be made now, and what the answer said about the next ones."""
+
+    async def ask(self, *, host: str, endpoint: str, token: str | None) -> None:
+        """Returns when the request may be made; raises TryLater(limited=True) when it may not."""
+
+    async def learn(
+        self, *, host: str, endpoint: str, token: str | None, limits: Limits | None, status: int
+    ) -> None:
+        """Takes in what an answer's headers said."""
+
+
+class Unlimited:
+    """A budget that never says no: for previews and tests."""
+
+    async def ask(self, *, host: str, endpoint: str, token: str | None) -> None:
+        return None
+
+    async def learn(
+        self, *, host: str, endpoint: str, token: str | None, limits: Limits | None, status: int
+    ) -> None:
+        return None
+
+
+class Clients:
+    """One HTTP client per host, all behind the guard and with one TLS context. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        *,
+        trusted: Collection[str] = frozenset(),
+        context: ssl.SSLContext | None = None,
+        max_connections: int = 20,
+    ) -> None:
+        self.trusted = frozenset(trusted)
+        self._context = context
+        self._max_connections = max_connections
+        self._clients: dict[str, httpx.AsyncClient] = {}
+
+    def client(self, netloc: str, *, tls: bool) -> httpx.AsyncClient:
+        """The client for a `host:port`. The TLS context is made when the first host needs one."""
+        found = self._clients.get(netloc)
+        if found is None:
+            if tls and self._context is None:
+                self._context = ssl.create_default_context()
+            found = self._clients[netloc] = httpx.AsyncClient(
+                transport=GuardedTransport(self.trusted, self._context, self._max_connections),
+                headers={"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"},
+                follow_redirects=False,
+                trust_env=False,
+            )
+        return found
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            await client.aclose()
+
+
+class GuardedTransport(httpx.AsyncHTTPTransport):
+    """httpx's transport over a connection pool whose network is guarded."""
+
+    def __init__(self, trusted: Collection[str], context: ssl.SSLContext | None, connections: int) -> None:
+        # httpx offers no parameter for the network; its base class would load the CA bundle a second time
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=context,
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            keepalive_expiry=30.0,
+            network_backend=GuardedNetwork(trusted),
+        )
+
+
+class Requests:
+    """The `Http` that connectors are given. See the module for what it holds off."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        *,
+        budget: Budget | None = None,
+        deadline: float = DEADLINE,
+        max_body: int = MAX_BODY,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clients = clients
+        self._budget: Budget = budget or Unlimited()
+        self._deadline = deadline
+        self._max_body = max_body
+        self._clock = clock
+
+    async def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+        endpoint: str = "read",
+        judge: Judge | None = None,
+    ) -> Answer:
+        """GET, through up to three redirects; a token does not leave the origin it was meant for."""
+        try:
+            target = httpx.URL(url, params=params) if params else httpx.URL(url)
+        except (httpx.InvalidURL, ValueError):
+            raise Gone("this is not a web address that can be read") from None
+        origin = _origin(target)
+        for _ in range(MAX_HOPS + 1):
+            answer = await self._exchange("GET", str(target), None, headers, token, endpoint)
+            if answer.status not in _REDIRECTS or "location" not in answer.headers:
+                return _settle(answer, endpoint, judge, self._clock())
+            try:
+                target = httpx.URL(urljoin(str(target), answer.headers["location"]))
+            except (httpx.InvalidURL, ValueError):
+                raise Garbled(f"{target.host} redirects to what is no address") from None
+            if _origin(target) != origin:
+                token = None
+        raise Garbled(f"{target.host} redirects more than {MAX_HOPS} times")
+
+    async def post(
+        self,
+        url: str,
+        *,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+        endpoint: str = "write",
+        judge: Judge | None = None,
+    ) -> Answer:
+        """POST with a JSON body or none; redirects are not followed."""
+        answer = await self._exchange("POST", url, json, headers, token, endpoint)
+        return _settle(answer, endpoint, judge, self._clock())
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        json: Any,
+        headers: Mapping[str, str] | None,
+        token: str | None,
+        endpoint: str,
+    ) -> Answer:
+        """One request and its whole answer, whatever its status."""
+        scheme, netloc = check_url(url, self._clients.trusted)
+        host = netloc.rpartition(":")[0]
+        if token and scheme != "https" and netloc not in self._clients.trusted:
+            raise Denied(f"a token is not sent to {host} without TLS", refreshable=False)
+        await self._budget.ask(host=netloc, endpoint=endpoint, token=token)
+        client = self._clients.client(netloc, tls=scheme == "https")
+        sent = dict(headers or {})
+        if token:
+            sent["authorization"] = f"Bearer {token}"
+        try:
+            async with asyncio.timeout(self._deadline):
+                request = client.build_request(method, url, headers=sent, json=json, timeout=self._deadline)
+                response = await client.send(request, stream=True)
+                try:
+                    body = await self._body(response, host, endpoint)
+                finally:
+                    await response.aclose()
+        except (TimeoutError, httpx.TimeoutException):
+            raise TryLater(f"{host} did not answer {endpoint} within {self._deadline:g} s") from None
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            raise Gone("this is not a web address that can be read") from None
+        except httpx.HTTPError as error:
+            raise TryLater(f"{host} could not be asked for {endpoint}: {type(error).__name__}") from None
+        answer = Answer(status=response.status_code, url=url, headers=_headers(response), body=body)
+        await self._budget.learn(
+            host=netloc,
+            endpoint=endpoint,
+            token=token,
+            limits=read_limits(answer.headers, self._clock()),
+            status=answer.status,
+        )
+        return answer
+
+    async def _body(self, response: httpx.Response, host: str, endpoint: str) -> bytes:
+        coding = response.headers.get("content-encoding", "").strip().lower()
+        try:
+            return await _unpacked(response.aiter_raw(), coding, self._max_body)
+        except _TooLarge:
+            raise Garbled(f"{host} answered {endpoint} with more than {self._max_body} bytes") from None
+        except zlib.error:
+            raise TryLater(f"{host} answered {endpoint} with a damaged {coding or 'gzip'} body") from None
+
+
+class _TooLarge(Exception):
+    """A body is larger than the caller allows."""
+
+
+async def _unpacked(chunks: AsyncIterator[bytes], coding: str, cap: int) -> bytes:
+    """A body without its content coding, never holding more than `cap` bytes of it.
+
+    A body that claims gzip and is not is taken as it is; one that ends too early is zlib.error.
+    """
+    out: list[bytes] = []
+    size = 0
+    unpack = None
+    packed = coding in {"gzip", "x-gzip", "deflate"}
+    begun = False
+    async for chunk in chunks:
+        if packed and not begun and chunk:
+            begun = True
+            if coding == "deflate":
+                unpack = zlib.decompressobj(zlib.MAX_WBITS if chunk[0] & 0x0F == 8 else -zlib.MAX_WBITS)
+            elif chunk[:1] == b"\x1f":
+                unpack = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        while chunk:
+            if unpack is None:
+                piece, chunk = chunk, b""
+            else:
+                piece = unpack.decompress(chunk, cap + 1 - size)
+                chunk = unpack.unconsumed_tail
+            size += len(piece)
+            if size > cap:
+                raise _TooLarge
+            out.append(piece)
+            if unpack is not None and unpack.eof:
+                break
+    if unpack is not None and not unpack.eof:
+        raise zlib.error("the body ends in the middle")
+    return b"".join(out)
+
+
+def _settle(answer: Answer, endpoint: str, judge: Judge | None, now: float) -> Answer:
+    """The answer if it is a success, else the error that says how to recover."""
+    status = answer.status
+    if 200 <= status < 300 or status == 304:
+        return answer
+    host = httpx.URL(answer.url).host
+    if judge is not None:
+        verdict = judge(answer)
+        if verdict is not None:
+            raise verdict
+    raise _error(answer, f"{host} answered {status} to {endpoint}", now)
+
+
+def _error(answer: Answer, said: str, now: float) -> ConnectorError:
+    """What a status means on any platform, unless its connector knows better."""
+    status = answer.status
+    if status == 429 or status >= 500:
+        limits = read_limits(answer.headers, now)
+        return TryLater(said, after=limits.reset_in if limits else None, limited=status == 429)
+    if status == 408:
+        return TryLater(said)
+    if status in {401, 403}:
+        return Denied(said, refreshable=False)
+    if status in {404, 410}:
+        return Gone(said)
+    return Garbled(said)
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
