@@ -1,0 +1,274 @@
+"""A post as Bluesky's AppView writes it, and as we keep it.
+
+https://docs.bsky.app/docs/advanced-guides/post-richtext, /advanced-guides/timestamps and the lexicons
+app.bsky.feed.defs, app.bsky.feed.post, app.bsky.notification.listNotifications. Surprising: facets count
+bytes of UTF-8, not characters; createdAt is whatever the author's program wrote, so a post's time is the
+earlier of it and indexedAt, the AppView's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Raw, field
+
+from connectors import _text, _times
+from connectors._backwards import Sighting
+from connectors._base import Author, Mention, Post, Reject, Verb
+from connectors._decode import raw_text
+
+POST = "/app.bsky.feed.post/"
+
+
+class Profile(msgspec.Struct):
+    did: str
+    handle: str | None = None
+    display_name: str | None = field(name="displayName", default=None)
+
+
+class Ref(msgspec.Struct):
+    uri: str | None = None
+    record: Ref | None = None
+
+
+class Reply(msgspec.Struct):
+    parent: Ref | None = None
+    root: Ref | None = None
+
+
+class Span(msgspec.Struct):
+    start: int = field(name="byteStart", default=-1)
+    end: int = field(name="byteEnd", default=-1)
+
+
+class Feature(msgspec.Struct):
+    did: str | None = None
+    uri: str | None = None
+    tag: str | None = None
+
+
+class Facet(msgspec.Struct):
+    index: Span
+    features: list[Feature] = []
+
+
+class External(msgspec.Struct):
+    uri: str | None = None
+
+
+class Media(msgspec.Struct):
+    external: External | None = None
+
+
+class Embed(msgspec.Struct):
+    record: Ref | None = None
+    external: External | None = None
+    media: Media | None = None
+
+
+class Record(msgspec.Struct):
+    text: str = ""
+    created_at: str | None = field(name="createdAt", default=None)
+    langs: list[str] | None = None
+    reply: Reply | None = None
+    facets: list[Facet] | None = None
+    embed: Embed | None = None
+    tags: list[str] | None = None
+
+
+class View(msgspec.Struct):
+    """A postView and a notification alike: both carry these."""
+
+    uri: str
+    author: Profile
+    record: Record
+    indexed_at: str | None = field(name="indexedAt", default=None)
+    reason: str | None = None
+    reply_count: int | None = field(name="replyCount", default=None)
+    repost_count: int | None = field(name="repostCount", default=None)
+    like_count: int | None = field(name="likeCount", default=None)
+    quote_count: int | None = field(name="quoteCount", default=None)
+
+
+_VIEW = msgspec.json.Decoder(View)
+
+
+class _Reason(msgspec.Struct):
+    reason: str | None = None
+
+
+_REASON = msgspec.json.Decoder(_Reason)
+WORDS = frozenset({"mention", "reply", "quote"})
+"""Reasons of a notification that are somebody's words; the others (like, repost, follow, ...) are not posts."""
+
+
+def views(items: Sequence[Raw], *, notifications: bool = False) -> tuple[list[View], list[Reject]]:
+    """Every item that is a post, and what the unreadable ones were."""
+    read: list[View] = []
+    rejects: list[Reject] = []
+    for item in items:
+        try:
+            if notifications and _REASON.decode(item).reason not in WORDS:
+                continue
+            view = _VIEW.decode(item)
+        except msgspec.ValidationError as error:
+            rejects.append(Reject(raw=raw_text(item), reason=f"no post: {error}"))
+            continue
+        if not view.uri or not view.author.did:
+            rejects.append(Reject(raw=raw_text(item), reason="a post without its uri or its author"))
+        elif _when(view, datetime.max.replace(tzinfo=_times.FLOOR.tzinfo)) is None:
+            rejects.append(Reject(raw=raw_text(item), reason="neither createdAt nor indexedAt is a time"))
+        else:
+            read.append(view)
+    return read, rejects
+
+
+def post(view: View, now: datetime) -> Post:
+    """A view that `views` let through, as a post."""
+    record = view.record
+    text, truncated = _text.body(record.text)
+    mentions: list[Mention] = []
+    tags: list[str] = []
+    links: list[str] = []
+    if record.facets:
+        _features(record, mentions, tags, links)
+    if record.tags:
+        tags += [_text.tag(value) for value in record.tags]
+    quoted = None
+    if record.embed is not None:
+        quoted = _embedded(record.embed, links)
+    reply = record.reply
+    parent = reply.parent.uri if reply and reply.parent else None
+    root = reply.root.uri if reply and reply.root else None
+    did, _, key = view.uri.removeprefix("at://").partition(POST)
+    langs = record.langs
+    return Post(
+        id=_text.ident(view.uri),
+        posted_at=_when(view, now) or now,
+        verb=_verb(parent, quoted),
+        text=text,
+        author=Author(
+            id=_text.ident(view.author.did),
+            handle=_text.name(view.author.handle),
+            name=_text.name(view.author.display_name),
+        ),
+        url=_text.web(f"https://bsky.app/profile/{did}/post/{key}") if key else None,
+        reply_to=_text.ident(parent) if parent else None,
+        reply_to_author=_owner(parent),
+        thread=_text.ident(root) if root else None,
+        mentions=tuple(mentions),
+        hashtags=_text.distinct(tags) if tags else (),
+        links=_text.distinct(links) if links else (),
+        lang=_text.language(langs[0]) if langs else None,
+        counts=_counts(view),
+        truncated=truncated,
+    )
+
+
+class _Written(msgspec.Struct):
+    created_at: str | None = field(name="createdAt", default=None)
+
+
+class _Sighted(msgspec.Struct):
+    uri: str = ""
+    indexed_at: str | None = field(name="indexedAt", default=None)
+    record: _Written | None = None
+
+
+_SIGHTED = msgspec.json.Decoder(_Sighted)
+
+
+def sightings(items: Sequence[Raw], now: datetime) -> list[Sighting]:
+    """What a walk needs to know of every item, also of those that are no posts.
+
+    Taken in when the AppView indexed it, by its own clock; sorted by the earlier of that and createdAt.
+    """
+    found: list[Sighting] = []
+    for item in items:
+        try:
+            seen = _SIGHTED.decode(item)
+        except msgspec.ValidationError:
+            continue
+        indexed_at = _times.parse(seen.indexed_at)
+        written = _times.parse(seen.record.created_at) if seen.record else None
+        at = min(indexed_at or written or now, now)
+        found.append(Sighting(seen.uri, at, min(written or at, at)))
+    return found
+
+
+def _when(view: View, now: datetime) -> datetime | None:
+    """The earlier of both times within reason; the floor if both are older than any platform."""
+    written, indexed_at = _times.parse(view.record.created_at), _times.parse(view.indexed_at)
+    believed = [t for t in (_times.believable(written, now), _times.believable(indexed_at, now)) if t]
+    if believed:
+        return min(believed)
+    return _times.FLOOR if written or indexed_at else None
+
+
+def _verb(parent: str | None, quoted: str | None) -> Verb:
+    if quoted and POST in quoted:
+        return "quote"
+    return "comment" if parent else "post"
+
+
+def _owner(uri: str | None) -> str | None:
+    """The DID in `at://did/collection/key`: whose record it is."""
+    if not uri or not uri.startswith("at://did:"):
+        return None
+    return _text.ident(uri[5:].partition("/")[0])
+
+
+def _features(record: Record, mentions: list[Mention], tags: list[str], links: list[str]) -> None:
+    raw = None if record.text.isascii() else record.text.encode("utf-8", "replace")
+    size = len(record.text) if raw is None else len(raw)
+    last = 0
+    for facet in sorted(record.facets or (), key=lambda f: f.index.start):
+        start, end = facet.index.start, facet.index.end
+        if not last <= start < end <= size:
+            continue
+        if raw is not None and (_inside(raw, start) or _inside(raw, end)):
+            continue
+        last = end
+        for feature in facet.features:
+            if feature.did:
+                mentions.append(
+                    Mention(id=_text.ident(feature.did), handle=_named(record.text, raw, start, end))
+                )
+            elif feature.uri:
+                links.append(_text.web(feature.uri) or "")
+            elif feature.tag:
+                tags.append(_text.tag(feature.tag))
+
+
+def _named(text: str, raw: bytes | None, start: int, end: int) -> str | None:
+    """The handle as it stands in the text, if it looks like one."""
+    shown = text[start:end] if raw is None else raw[start:end].decode("utf-8", "replace")
+    shown = shown.strip().lstrip("@")
+    return _text.name(shown.lower()) if "." in shown and " " not in shown else None
+
+
+def _inside(raw: bytes, at: int) -> bool:
+    """Whether a byte offset splits a character."""
+    return at < len(raw) and raw[at] & 0xC0 == 0x80
+
+
+def _embedded(embed: Embed, links: list[str]) -> str | None:
+    """The uri of the record that is quoted; addresses of link cards go to `links`."""
+    for external in (embed.external, embed.media.external if embed.media else None):
+        if external is not None:
+            links.append(_text.web(external.uri) or "")
+    if embed.record is None:
+        return None
+    return embed.record.uri or (embed.record.record.uri if embed.record.record else None)
+
+
+def _counts(view: View) -> dict[str, int]:
+    named = (
+        ("replies", view.reply_count),
+        ("reposts", view.repost_count),
+        ("likes", view.like_count),
+        ("quotes", view.quote_count),
+    )
+    return {name: n for name, n in named if n}

@@ -1,0 +1,309 @@
+"""Bluesky: a search, our mentions, a thread.
+
+https://docs.bsky.app/docs/api/app-bsky-feed-search-posts, .../app-bsky-notification-list-notifications,
+.../app-bsky-feed-get-post-thread, .../com-atproto-server-create-session. Surprising: search takes a session
+(the public AppView answers 403 with a page of HTML), ends after about 10 000 posts, and `since` is not
+honoured everywhere, so the walk back to the watermark relies on nothing but the order of the pages. An
+expired token is 400, not 401; logins are few a day, so a session is refreshed, not opened again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+import msgspec
+
+from connectors import _backwards as backwards
+from connectors import _bluesky_wire as wire
+from connectors._base import (
+    Answer,
+    ConnectorError,
+    Cursor,
+    Denied,
+    Garbled,
+    Gone,
+    Http,
+    Login,
+    Need,
+    Page,
+    Session,
+    Watch,
+)
+from connectors._decode import envelope
+
+platform = "bluesky"
+default_host: str | None = "https://bsky.social"
+interval = 60.0
+watches: Mapping[str, Need] = MappingProxyType(
+    {
+        "search": Need(term="words to search for", example="acme", credential="required"),
+        "mentions": Need(
+            term="the account itself (its session decides)", example="@me", credential="required"
+        ),
+        "thread": Need(
+            term="a post's at:// uri or its address on bsky.app",
+            example="at://did:plc:x/app.bsky.feed.post/y",
+            credential="optional",
+        ),
+    }
+)
+
+PAGE_SIZE = 100
+SEARCH_DEPTH = 9_000
+THREAD_DEPTH = 100
+_EXPIRED = frozenset({"ExpiredToken", "InvalidToken"})
+_MISSING = frozenset({"NotFound", "RecordNotFound", "BadQueryString"})
+
+
+class _Search(msgspec.Struct):
+    posts: list[msgspec.Raw]
+    cursor: str | None = None
+
+
+class _Notifications(msgspec.Struct):
+    notifications: list[msgspec.Raw]
+    cursor: str | None = None
+
+
+class _Node(msgspec.Struct):
+    type: str | None = msgspec.field(name="$type", default=None)
+    post: msgspec.Raw | None = None
+    parent: msgspec.Raw | None = None
+    replies: list[msgspec.Raw] | None = None
+
+
+class _Thread(msgspec.Struct):
+    thread: _Node
+
+
+class _Error(msgspec.Struct):
+    error: str | None = None
+
+
+class _Service(msgspec.Struct):
+    id: str = ""
+    endpoint: msgspec.Raw | None = msgspec.field(name="serviceEndpoint", default=None)
+
+
+class _DidDoc(msgspec.Struct):
+    service: list[_Service] = []
+
+
+class _Session(msgspec.Struct):
+    did: str
+    handle: str
+    access: str = msgspec.field(name="accessJwt")
+    refresh: str = msgspec.field(name="refreshJwt")
+    did_doc: _DidDoc | None = msgspec.field(name="didDoc", default=None)
+    active: bool | None = None
+
+
+_SEARCH = msgspec.json.Decoder(_Search)
+_NOTIFICATIONS = msgspec.json.Decoder(_Notifications)
+_THREAD = msgspec.json.Decoder(_Thread)
+_NODE = msgspec.json.Decoder(_Node)
+_ERROR = msgspec.json.Decoder(_Error)
+_SESSION = msgspec.json.Decoder(_Session)
+_ADDRESS = msgspec.json.Decoder(str)
+
+
+def cost(watch: Watch) -> int:
+    """Requests that one fetch takes."""
+    return 1
+
+
+async def fetch(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
+    """One call, one page. See `_backwards` for how the walk closes its gap."""
+    match watch.kind:
+        case "search":
+            return await _walk(
+                http, watch, cursor, "app.bsky.feed.searchPosts", {"q": watch.term, "sort": "latest"}
+            )
+        case "mentions":
+            if not watch.token:
+                raise Denied("mentions take the account's own session", refreshable=False)
+            reasons = {"reasons": ["mention", "reply", "quote"]}
+            return await _walk(http, watch, cursor, "app.bsky.notification.listNotifications", reasons)
+        case "thread":
+            return await _thread(http, watch)
+        case other:
+            raise Gone(f"bluesky has no watch of the kind {other!r}")
+
+
+async def _walk(
+    http: Http, watch: Watch, cursor: Cursor | None, method: str, fixed: Mapping[str, str | list[str]]
+) -> Page:
+    stand = backwards.stand(cursor)
+    size = min(watch.page_size or PAGE_SIZE, PAGE_SIZE)
+    params: dict[str, object] = {**fixed, "limit": str(size)}
+    if stand.walk is not None and stand.walk.token is not None:
+        params["cursor"] = stand.walk.token
+    if stand.walk is not None and stand.walk.until is not None:
+        # until is exclusive: a millisecond more, so that posts of the same instant are not passed over
+        until = stand.walk.until + timedelta(milliseconds=1)
+        params["until"] = until.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    answer = await http.get(
+        f"{watch.host}/xrpc/{method}",
+        params=params,
+        token=watch.token,
+        endpoint=watch.kind,
+        judge=judge_walk if "cursor" in params else judge,
+    )
+    if watch.kind == "search":
+        found = envelope(_SEARCH, answer, "the search page")
+        items, token = found.posts, found.cursor
+    else:
+        listed = envelope(_NOTIFICATIONS, answer, "the page of notifications")
+        items, token = listed.notifications, listed.cursor
+    views, rejects = wire.views(items, notifications=watch.kind == "mentions")
+    step = backwards.step(
+        stand,
+        wire.sightings(items, watch.now),
+        token or None,
+        now=watch.now,
+        depth_cap=SEARCH_DEPTH if watch.kind == "search" else None,
+    )
+    return Page(
+        posts=tuple(wire.post(view, watch.now) for view in views),
+        rejects=tuple(rejects),
+        cursor=step.cursor,
+        more=step.more,
+        gap=step.gap,
+    )
+
+
+async def _thread(http: Http, watch: Watch) -> Page:
+    """A thread is not paged: every visit reads all that is shown of it."""
+    params = {"uri": _uri(watch.term), "depth": str(THREAD_DEPTH), "parentHeight": "80"}
+    answer = await http.get(
+        f"{watch.host}/xrpc/app.bsky.feed.getPostThread",
+        params=params,
+        token=watch.token,
+        endpoint="thread",
+        judge=judge,
+    )
+    top = envelope(_THREAD, answer, "the thread").thread
+    kind = (top.type or "").rpartition("#")[2]
+    if kind == "notFoundPost":
+        raise Gone("this thread's post does not exist any more")
+    if kind == "blockedPost":
+        raise Denied("this thread's author and our account block each other", refreshable=False)
+    if top.post is None:
+        raise Garbled("the thread has another shape: no post at its top")
+    views, rejects = wire.views(_unfolded(top))
+    posts = tuple(wire.post(view, watch.now) for view in views)
+    return Page(posts=posts, rejects=tuple(rejects), cursor=Cursor("read"))
+
+
+def _unfolded(top: _Node) -> list[msgspec.Raw]:
+    """All posts of a nested thread; deleted and blocked ones are only places, their branches go on elsewhere."""
+    found: list[msgspec.Raw] = []
+    nodes = [top]
+    while nodes:
+        node = nodes.pop()
+        if node.post is not None:
+            found.append(node.post)
+        for raw in (*([node.parent] if node.parent is not None else ()), *(node.replies or ())):
+            try:
+                nodes.append(_NODE.decode(raw))
+            except msgspec.ValidationError:
+                found.append(raw)
+    return found
+
+
+def _uri(term: str) -> str:
+    term = term.strip()
+    if term.startswith("at://"):
+        return term
+    _, _, path = term.partition("bsky.app/profile/")
+    who, _, key = path.partition("/post/")
+    if not who or not key:
+        raise Gone("a thread is named by its at:// uri or by its address on bsky.app")
+    return f"at://{who}{wire.POST}{key.split('?')[0].strip('/')}"
+
+
+async def sign_in(http: Http, login: Login) -> Session:
+    """A fresh session: by the refresh token while it lives, else by the secret (an app password).
+
+    Raises Denied(refreshable=False) when both are refused.
+    """
+    base = f"{login.host}/xrpc/com.atproto.server"
+    if login.refresh:
+        try:
+            answer = await http.post(
+                f"{base}.refreshSession", token=login.refresh, endpoint="refreshSession", judge=judge
+            )
+            return _session(answer, login)
+        except Denied:
+            pass
+    answer = await http.post(
+        f"{base}.createSession",
+        json={"identifier": login.identifier, "password": login.secret},
+        endpoint="createSession",
+        judge=judge_login,
+    )
+    return _session(answer, login)
+
+
+def _session(answer: Answer, login: Login) -> Session:
+    found = envelope(_SESSION, answer, "the session")
+    if found.active is False:
+        raise Denied("this account is not active", refreshable=False)
+    return Session(
+        access=found.access,
+        refresh=found.refresh,
+        account_id=found.did,
+        handle=found.handle,
+        host=_pds(found.did_doc) or login.host,
+    )
+
+
+def _pds(doc: _DidDoc | None) -> str | None:
+    """Where the account's data live: its requests go there, not to the entryway."""
+    for service in doc.service if doc else ():
+        if service.id.endswith("#atproto_pds") and service.endpoint is not None:
+            try:
+                return _ADDRESS.decode(service.endpoint).rstrip("/")
+            except msgspec.ValidationError:
+                return None
+    return None
+
+
+def judge(answer: Answer) -> ConnectorError | None:
+    """The error code in the body decides, where there is one; the status where there is none."""
+    code = _code(answer)
+    if answer.status == 400 and code in _EXPIRED:
+        return Denied("the session has expired or was revoked", refreshable=True)
+    if answer.status == 400 and code in _MISSING:
+        return Gone(f"bluesky says {code}")
+    if answer.status == 400 and code == "AccountTakedown":
+        return Denied("the account was taken down", refreshable=False)
+    if answer.status == 401:
+        return Denied(
+            "bluesky wants a session", refreshable=code not in {"AccountTakedown", "AccountDeactivated"}
+        )
+    return None
+
+
+def judge_walk(answer: Answer) -> ConnectorError | None:
+    """The same in the middle of a walk, where a bad request can only be about the token we came with."""
+    verdict = judge(answer)
+    if verdict is None and answer.status == 400:
+        return Gone("the place in the walk is not known any more", cursor=True)
+    return verdict
+
+
+def judge_login(answer: Answer) -> ConnectorError | None:
+    """What is refused at the door stays refused until a person changes something."""
+    if answer.status in {400, 401, 403}:
+        return Denied(f"bluesky refuses the login ({_code(answer) or answer.status})", refreshable=False)
+    return None
+
+
+def _code(answer: Answer) -> str | None:
+    try:
+        return _ERROR.decode(answer.body).error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
