@@ -22,6 +22,7 @@ from models.opportunity import Opportunity
 from models.page import Page
 from models.poll import Poll
 from models.quarantine import Quarantined
+from models.repost import Repost
 from models.rule import Rule
 from models.social_event import SocialEvent
 from models.source import Source
@@ -46,6 +47,7 @@ __all__ = [
     "Page",
     "Poll",
     "Quarantined",
+    "Repost",
     "Rule",
     "SocialEvent",
     "Source",
