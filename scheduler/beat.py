@@ -1,0 +1,68 @@
+"""`celery -A scheduler.beat beat`: Celery's beat, awake only while it holds the lease.
+
+Nothing is kept in a file: what is due is a question to the database, and a bell too many changes nothing.
+Start as many beats as you like; one rings, the others wait.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from typing import Any
+
+from celery.beat import ScheduleEntry, Scheduler
+from celery.signals import beat_init
+
+import connectors
+from scheduler.leader import RENEWED_EVERY, Lease
+from scheduler.timetable import timetable
+from workers._settings import settings
+from workers.app import app
+
+
+class LeasedScheduler(Scheduler):
+    """Ticks while the lease is ours, and sends its term with every message."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._lease = Lease(settings().database)
+        super().__init__(*args, **kwargs)
+        self.max_interval = min(self.max_interval, RENEWED_EVERY / 3)
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """One look at the timetable; returns the seconds until the next."""
+        if self._lease.term() is None:
+            return float(self.max_interval)
+        return float(super().tick(*args, **kwargs))
+
+    def apply_async(self, entry: ScheduleEntry, *args: Any, **kwargs: Any) -> Any:
+        """Ring one bell."""
+        entry.kwargs = {**(entry.kwargs or {}), "term": self._lease.term()}
+        return super().apply_async(entry, *args, **kwargs)
+
+    def close(self) -> None:
+        """Give the lease back and let go of the broker."""
+        self._lease.give_back()
+        super().close()
+
+
+def platforms() -> list[str]:
+    """Every module of `connectors` without an underscore is a platform."""
+    return [module.name for module in pkgutil.iter_modules(connectors.__path__) if module.name[0] != "_"]
+
+
+def schedule() -> dict[str, Any]:
+    """Beat's part of Celery's configuration."""
+    ours = settings()
+    return {
+        "beat_schedule": timetable(dict.fromkeys(platforms(), ours.poll_every), ours),
+        "beat_scheduler": "scheduler.beat:LeasedScheduler",
+        "beat_schedule_filename": "",
+    }
+
+
+app.add_defaults(schedule)
+
+
+@beat_init.connect
+def _ready(**_: object) -> None:
+    if path := settings().ready_file:
+        path.write_text("ready")
