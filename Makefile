@@ -1,0 +1,75 @@
+# What you can type here. `make` alone lists it.
+#
+# PYTHON=python3.12 make setup    another interpreter (3.11 or newer)
+# VENV=/elsewhere make test       another environment, made when it is missing
+# ARGS="-k cursor" make test      more arguments for the program behind a target
+
+SHELL  := /bin/bash
+VENV   ?= .venv
+PYTHON ?= python3
+ARGS   ?=
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.stamp
+
+# one process per core is enough for real servers in tests; more only makes them wait for each other
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup demo test test-slow test-bluesky check format contract bench lock compose-env compose-test clean
+
+help: ## list what you can type
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+$(READY): requirements/dev.txt pyproject.toml .ci/setup
+	@.ci/setup "$(VENV)" "$(PYTHON)"
+	@touch $@
+
+setup: $(READY) ## a .venv with the locked requirements and Earshot itself
+	@echo "Ready in $(VENV). Next: make demo (watch it work), make test, make check; $(BIN)/earshot --help"
+
+demo: $(READY) ## the whole journey on this machine, with a simulated world; Ctrl-C ends it
+	@$(BIN)/earshot demo $(ARGS)
+
+test: $(READY) ## the daily tests, real servers included
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-slow: $(READY) ## the tests that are too long for every day
+	@$(PYTEST) -m slow $(ARGS)
+
+test-bluesky: $(READY) ## the journey against real Bluesky servers; says so and skips where there are none
+	@$(BIN)/python -m pytest -m slow -rs tests/test_bluesky_servers.py $(ARGS)
+
+check: $(READY) ## lint, format, types and the import rules; the same in CI
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY) ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+contract: $(READY) ## every recorded answer and what it is held to be
+	@$(BIN)/python -m tests.contract_table $(ARGS)
+
+bench: $(READY) ## posts per second, and CPU beside stock VADER
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: $(READY) ## resolve pyproject.toml into requirements/ again, with hashes
+	@for kind in run dev; do \
+	  extra=""; [ $$kind = dev ] && extra="--extra dev"; \
+	  $(BIN)/uv pip compile pyproject.toml $$extra --python-version 3.11 --universal --generate-hashes --quiet \
+	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements/$$kind.txt || exit 1; \
+	done
+
+compose-env: ## write .env with fresh secrets for docker compose; an existing one stays
+	@.ci/compose-env .env
+
+compose-test: ## bring the composed demo up on a real engine, wait for a ticket, take it down
+	@.ci/compose-test $(ARGS)
+
+clean: ## remove the environment and what tools left; never your data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
