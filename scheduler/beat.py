@@ -24,18 +24,20 @@ class LeasedScheduler(Scheduler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._lease = Lease(settings().database)
+        self._term: int | None = None
         super().__init__(*args, **kwargs)
-        self.max_interval = min(self.max_interval, RENEWED_EVERY / 3)
+        self.max_interval: float = min(self.max_interval, RENEWED_EVERY / 3)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """One look at the timetable; returns the seconds until the next."""
-        if self._lease.term() is None:
-            return float(self.max_interval)
+        self._term = self._lease.term()
+        if self._term is None:
+            return self.max_interval
         return float(super().tick(*args, **kwargs))
 
     def apply_async(self, entry: ScheduleEntry, *args: Any, **kwargs: Any) -> Any:
-        """Ring one bell."""
-        entry.kwargs = {**(entry.kwargs or {}), "term": self._lease.term()}
+        """Ring one bell, in the term of this tick: if the lease is lost meanwhile, the bell is known as stale."""
+        entry.kwargs = {**(entry.kwargs or {}), "term": self._term}
         return super().apply_async(entry, *args, **kwargs)
 
     def close(self) -> None:

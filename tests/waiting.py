@@ -1,0 +1,31 @@
+"""Waiting for a condition, with a deadline; the one place in the tests that lets time pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+from time import monotonic
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def eventually(predicate: Callable[[], T], within: float = 10.0, every: float = 0.05, of: str = "") -> T:
+    """The predicate's first true value. Fails after `within` seconds; `of` says what was awaited."""
+    deadline = monotonic() + within
+    pause = Event()
+    while True:
+        if value := predicate():
+            return value
+        if monotonic() > deadline:
+            raise AssertionError(f"{of or 'the awaited condition'} did not come within {within:.0f} s")
+        pause.wait(every)
+
+
+def throughout(predicate: Callable[[], object], during: float, every: float = 0.1, of: str = "") -> None:
+    """Fails as soon as the predicate is false within these seconds."""
+    deadline = monotonic() + during
+    pause = Event()
+    while monotonic() < deadline:
+        assert predicate(), f"{of or 'the condition'} did not hold for {during:.0f} s"
+        pause.wait(every)
