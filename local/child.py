@@ -58,7 +58,7 @@ class Child:
     ready: Callable[[], bool] = _always
     patience: float = 60.0
     stop_signal: int = signal.SIGTERM
-    orphan_signal: int = signal.SIGTERM
+    orphan_signal: int = signal.SIGKILL
     grace: float = 15.0
 
 

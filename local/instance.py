@@ -62,9 +62,9 @@ class Instance:
         """Run until stop(), SIGINT, SIGTERM or SIGHUP. Callbacks as in Supervisor.run; raises CannotStart."""
         with contextlib.ExitStack() as leaving:
             leaving.callback(self.home.remove_outside_folder)
+            leaving.callback(self._forget_who_was_ready)
             end_left_behind(self.home.path)
-            for left in self.home.run.iterdir():
-                left.unlink()
+            self._forget_who_was_ready()
             leaving.enter_context(self.home.announced(self.settings))
             self._supervisor.run(on_event, while_up)
 
@@ -113,6 +113,10 @@ class Instance:
             ready=ready_file.exists if tells else lambda: True,
         )
 
+    def _forget_who_was_ready(self) -> None:
+        for left in self.home.run.iterdir():
+            left.unlink()
+
     def _servers(self) -> list[Child | Step]:
         plan: list[Child | Step] = []
         if self.postgres or self.valkey:
@@ -155,7 +159,7 @@ class Instance:
         path = os.environ.get("PYTHONPATH")
         return {
             **os.environ,
-            "PYTHONPATH": f"{ours}{os.pathsep}{path}" if path else ours,
+            "PYTHONPATH": f"{path}{os.pathsep}{ours}" if path else ours,
             "PYTHONUNBUFFERED": "1",
             # SIGTERM stops a worker softly: what runs may finish for a while, then it is given back.
             "REMAP_SIGTERM": "SIGQUIT",

@@ -72,6 +72,7 @@ class Valkey:
             account=self._home.account,
             cwd=self._home.path,
             ready=self.answers,
+            orphan_signal=signal.SIGTERM,
         )
 
     def answers(self) -> bool:

@@ -30,15 +30,23 @@ class LeasedScheduler(Scheduler):
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """One look at the timetable; returns the seconds until the next."""
-        self._term = self._lease.term()
+        before, self._term = self._term, self._lease.term()
         if self._term is None:
             return self.max_interval
+        if before != self._term:
+            self._ring_all_now()
         return float(super().tick(*args, **kwargs))
 
     def apply_async(self, entry: ScheduleEntry, *args: Any, **kwargs: Any) -> Any:
         """Ring one bell, in the term of this tick: if the lease is lost meanwhile, the bell is known as stale."""
         entry.kwargs = {**(entry.kwargs or {}), "term": self._term}
         return super().apply_async(entry, *args, **kwargs)
+
+    def _ring_all_now(self) -> None:
+        """Who just woke up does not know what was missed: everything is due, its interval starts now."""
+        for bell in self.schedule.values():
+            bell.last_run_at = bell.default_now() - bell.schedule.run_every
+        self._heap = None
 
     def close(self) -> None:
         """Give the lease back and let go of the broker."""
