@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 from msgspec import Raw, field
@@ -18,6 +19,8 @@ from connectors import _text, _times
 from connectors._backwards import Sighting
 from connectors._base import Author, Mention, Post, Reject, Verb
 from connectors._decode import raw_text
+
+T = TypeVar("T")
 
 POST = "/app.bsky.feed.post/"
 
@@ -68,14 +71,20 @@ class Embed(msgspec.Struct):
     media: Media | None = None
 
 
+_NOTHING = Raw(b"null")
+
+
 class Record(msgspec.Struct):
+    """`langs`, facets, embed and tags are read apart, and left out where their shape is unknown: a new kind of
+    embed, or a client's own, must not cost the words that it hangs on."""
+
     text: str = ""
     created_at: str | None = field(name="createdAt", default=None)
-    langs: list[str] | None = None
+    langs: Raw = _NOTHING
     reply: Reply | None = None
-    facets: list[Facet] | None = None
-    embed: Embed | None = None
-    tags: list[str] | None = None
+    facets: Raw = _NOTHING
+    embed: Raw = _NOTHING
+    tags: Raw = _NOTHING
 
 
 class View(msgspec.Struct):
@@ -93,6 +102,9 @@ class View(msgspec.Struct):
 
 
 _VIEW = msgspec.json.Decoder(View)
+_FACETS = msgspec.json.Decoder(list[Facet])
+_EMBED = msgspec.json.Decoder(Embed)
+_STRINGS = msgspec.json.Decoder(list[str])
 
 
 class _Reason(msgspec.Struct):
@@ -132,18 +144,16 @@ def post(view: View, now: datetime) -> Post:
     mentions: list[Mention] = []
     tags: list[str] = []
     links: list[str] = []
-    if record.facets:
-        _features(record, mentions, tags, links)
-    if record.tags:
-        tags += [_text.tag(value) for value in record.tags]
-    quoted = None
-    if record.embed is not None:
-        quoted = _embedded(record.embed, links)
+    if (facets := _part(_FACETS, record.facets)) is not None:
+        _features(record.text, facets, mentions, tags, links)
+    tags += [_text.tag(value) for value in _part(_STRINGS, record.tags) or ()]
+    embed = _part(_EMBED, record.embed)
+    quoted = _embedded(embed, links) if embed is not None else None
     reply = record.reply
     parent = reply.parent.uri if reply and reply.parent else None
     root = reply.root.uri if reply and reply.root else None
     did, _, key = view.uri.removeprefix("at://").partition(POST)
-    langs = record.langs
+    langs = _part(_STRINGS, record.langs)
     return Post(
         id=_text.ident(view.uri),
         posted_at=_when(view, now) or now,
@@ -220,11 +230,23 @@ def _owner(uri: str | None) -> str | None:
     return _text.ident(uri[5:].partition("/")[0])
 
 
-def _features(record: Record, mentions: list[Mention], tags: list[str], links: list[str]) -> None:
-    raw = None if record.text.isascii() else record.text.encode("utf-8", "replace")
-    size = len(record.text) if raw is None else len(raw)
+def _part(decoder: msgspec.json.Decoder[T], raw: Raw) -> T | None:
+    """A part of a record, None where it is absent or of another shape."""
+    if raw is _NOTHING:
+        return None
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        return None
+
+
+def _features(
+    text: str, facets: list[Facet], mentions: list[Mention], tags: list[str], links: list[str]
+) -> None:
+    raw = None if text.isascii() else text.encode("utf-8", "replace")
+    size = len(text) if raw is None else len(raw)
     last = 0
-    for facet in sorted(record.facets or (), key=lambda f: f.index.start):
+    for facet in sorted(facets, key=lambda f: f.index.start):
         start, end = facet.index.start, facet.index.end
         if not last <= start < end <= size:
             continue
@@ -233,9 +255,7 @@ def _features(record: Record, mentions: list[Mention], tags: list[str], links: l
         last = end
         for feature in facet.features:
             if feature.did:
-                mentions.append(
-                    Mention(id=_text.ident(feature.did), handle=_named(record.text, raw, start, end))
-                )
+                mentions.append(Mention(id=_text.ident(feature.did), handle=_named(text, raw, start, end)))
             elif feature.uri:
                 links.append(_text.web(feature.uri) or "")
             elif feature.tag:

@@ -5,6 +5,9 @@ Surprising: an id may be a number, and 1.0 has one `author` where 1.1 has `autho
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import msgspec
 
 from connectors import _times
@@ -40,12 +43,17 @@ class Entry(msgspec.Struct):
 
 
 class Feed(msgspec.Struct):
-    version: str | int | float | None = None
-    items: list[msgspec.Raw] | None = None
-    language: str | None = None
-    author: Person | None = None
-    authors: list[Person] | None = None
+    """What the whole feed says. Only `items` must have its shape: the rest is decoration to us."""
 
+    version: Any = None
+    items: list[msgspec.Raw] | None = None
+    language: Any = None
+    author: Any = None
+    authors: Any = None
+
+
+_VERSION = re.compile(r"jsonfeed\.org|^1(\.[01])?$")
+"""The format's own address, or the bare number that some write for it."""
 
 _FEED = msgspec.json.Decoder(Feed)
 _ENTRY = msgspec.json.Decoder(Entry)
@@ -54,8 +62,9 @@ _ENTRY = msgspec.json.Decoder(Entry)
 def items(answer: Answer) -> tuple[list[Item], list[Reject]]:
     """The items of a JSON Feed. Raises Garbled where the document is JSON but no feed."""
     feed = envelope(_FEED, answer, "the feed")
-    if "jsonfeed.org" not in str(feed.version or ""):
+    if not _VERSION.search(str(feed.version or "")):
         raise Garbled("this is JSON, but no JSON Feed")
+    persons = _people(feed)
     found: list[Item] = []
     rejects: list[Reject] = []
     for raw in feed.items or ():
@@ -64,13 +73,20 @@ def items(answer: Answer) -> tuple[list[Item], list[Reject]]:
         except msgspec.ValidationError as error:
             rejects.append(Reject(raw=raw_text(raw), reason=f"no item of a feed: {error}"))
             continue
-        found.append(_item(entry, feed, raw))
+        found.append(_item(entry, persons, feed.language, raw))
     return found, rejects
 
 
-def _item(entry: Entry, feed: Feed, raw: msgspec.Raw) -> Item:
-    people = entry.authors or ([entry.author] if entry.author else None) or feed.authors
-    person = people[0] if people else feed.author
+def _people(feed: Feed) -> list[Person]:
+    try:
+        return msgspec.convert(feed.authors or [feed.author], list[Person])
+    except msgspec.ValidationError:
+        return []
+
+
+def _item(entry: Entry, persons: list[Person], language: object, raw: msgspec.Raw) -> Item:
+    people = entry.authors or ([entry.author] if entry.author else persons)
+    person = people[0] if people else None
     links = [entry.external_url, *(a.url for a in entry.attachments or ())]
     return Item(
         id=None if entry.id is None else str(entry.id),
@@ -85,6 +101,6 @@ def _item(entry: Entry, feed: Feed, raw: msgspec.Raw) -> Item:
         author_name=person.name if person else None,
         tags=entry.tags or [],
         links=[link for link in links if link],
-        lang=entry.language or feed.language,
+        lang=entry.language or (language if isinstance(language, str) else None),
         raw=raw_text(raw),
     )

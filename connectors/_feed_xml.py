@@ -24,6 +24,9 @@ from connectors._html import plain
 
 _ENTITY = re.compile(rb"<!ENTITY\s+(?:%\s+)?(\S+)\s+(SYSTEM|PUBLIC|\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 _REFERENCE = re.compile(rb"&([A-Za-z_][\w.-]*);")
+_PREFIX = re.compile(rb"(</?)rss:")
+_PROLOGUE = re.compile(rb"<\?xml[^<>]*\?>")
+_ROOT = re.compile(rb"<(?:rdf:RDF|rss|feed|channel)[\s>]", re.IGNORECASE)
 _ALTERNATE = re.compile(r"<link\b[^>]*>", re.IGNORECASE)
 _FEED_TYPE = re.compile(r"""type\s*=\s*["']?application/(?:rss\+xml|atom\+xml|feed\+json)""", re.IGNORECASE)
 _HREF = re.compile(r"""href\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
@@ -47,14 +50,11 @@ def read(body: bytes, *, base: str, content_type: str | None) -> Document:
     headers = {"content-location": base}
     if content_type:
         headers["content-type"] = content_type
-    try:
-        parsed = feedparser.parse(
-            BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
-        )
-    except (ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError) as error:
-        # feedparser raises what its parts raise on documents that nobody foresaw
-        raise Garbled(f"feedparser cannot read this document ({type(error).__name__})") from None
-    if not parsed.get("version") and not parsed.get("entries"):
+    parsed = _parsed(body, headers)
+    if not parsed.get("entries") and b"<rss:item" in body:
+        # RSS has no namespace, yet some generators prefix its elements
+        parsed = _parsed(_PREFIX.sub(rb"\1", _PROLOGUE.sub(b"", body)), headers)
+    if not parsed.get("version") and not parsed.get("entries") and not _ROOT.search(body[:4096]):
         raise Garbled(_no_feed(body))
     language = _attribute(parsed.feed, "language")
     return Document(
@@ -62,6 +62,16 @@ def read(body: bytes, *, base: str, content_type: str | None) -> Document:
         pause=_pause(parsed.feed),
         whole=not parsed.get("bozo"),
     )
+
+
+def _parsed(body: bytes, headers: Mapping[str, str]) -> Any:
+    try:
+        return feedparser.parse(
+            BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+        )
+    except (ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError) as error:
+        # feedparser raises what its parts raise on documents that nobody foresaw
+        raise Garbled(f"feedparser cannot read this document ({type(error).__name__})") from None
 
 
 def refuse_bombs(body: bytes) -> None:

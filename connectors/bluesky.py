@@ -57,6 +57,9 @@ _EXPIRED = frozenset({"ExpiredToken", "InvalidToken"})
 _MISSING = frozenset({"NotFound", "RecordNotFound", "BadQueryString"})
 
 
+_NOTHING = msgspec.Raw(b"null")
+
+
 class _Search(msgspec.Struct):
     posts: list[msgspec.Raw]
     cursor: str | None = None
@@ -69,8 +72,8 @@ class _Notifications(msgspec.Struct):
 
 class _Node(msgspec.Struct):
     type: str | None = msgspec.field(name="$type", default=None)
-    post: msgspec.Raw | None = None
-    parent: msgspec.Raw | None = None
+    post: msgspec.Raw = _NOTHING
+    parent: msgspec.Raw = _NOTHING
     replies: list[msgspec.Raw] | None = None
 
 
@@ -84,7 +87,7 @@ class _Error(msgspec.Struct):
 
 class _Service(msgspec.Struct):
     id: str = ""
-    endpoint: msgspec.Raw | None = msgspec.field(name="serviceEndpoint", default=None)
+    endpoint: msgspec.Raw = msgspec.field(name="serviceEndpoint", default=_NOTHING)
 
 
 class _DidDoc(msgspec.Struct):
@@ -189,8 +192,8 @@ async def _thread(http: Http, watch: Watch) -> Page:
     if kind == "notFoundPost":
         raise Gone("this thread's post does not exist any more")
     if kind == "blockedPost":
-        raise Denied("this thread's author and our account block each other", refreshable=False)
-    if top.post is None:
+        raise Gone("this thread cannot be shown to our account: its author and we block each other")
+    if _is_null(top.post):
         raise Garbled("the thread has another shape: no post at its top")
     views, rejects = wire.views(_unfolded(top))
     posts = tuple(wire.post(view, watch.now) for view in views)
@@ -203,14 +206,20 @@ def _unfolded(top: _Node) -> list[msgspec.Raw]:
     nodes = [top]
     while nodes:
         node = nodes.pop()
-        if node.post is not None:
+        if not _is_null(node.post):
             found.append(node.post)
-        for raw in (*([node.parent] if node.parent is not None else ()), *(node.replies or ())):
+        for raw in (node.parent, *(node.replies or ())):
+            if _is_null(raw):
+                continue
             try:
                 nodes.append(_NODE.decode(raw))
             except msgspec.ValidationError:
                 found.append(raw)
     return found
+
+
+def _is_null(raw: msgspec.Raw) -> bool:
+    return bytes(raw) == b"null"
 
 
 def _uri(term: str) -> str:
@@ -263,7 +272,7 @@ def _session(answer: Answer, login: Login) -> Session:
 def _pds(doc: _DidDoc | None) -> str | None:
     """Where the account's data live: its requests go there, not to the entryway."""
     for service in doc.service if doc else ():
-        if service.id.endswith("#atproto_pds") and service.endpoint is not None:
+        if service.id.endswith("#atproto_pds") and not _is_null(service.endpoint):
             try:
                 return _ADDRESS.decode(service.endpoint).rstrip("/")
             except msgspec.ValidationError:

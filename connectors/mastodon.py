@@ -54,7 +54,7 @@ class _Stand(msgspec.Struct, omit_defaults=True):
 class _Notification(msgspec.Struct):
     id: str | int
     type: str
-    status: msgspec.Raw | None = None
+    status: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Context(msgspec.Struct):
@@ -169,7 +169,7 @@ def _notified(items: list[msgspec.Raw]) -> tuple[list[str], list[msgspec.Raw], l
             continue
         ids.append(str(notification.id))
         if notification.type in {"mention", "quote"}:
-            if notification.status is None:
+            if bytes(notification.status) == b"null":
                 rejects.append(Reject(raw=raw_text(item), reason=f"a {notification.type} without its status"))
             else:
                 inner.append(notification.status)
