@@ -19,6 +19,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models._base import Record, Written, to, where_set
 from models.vocabulary import CASE_ROLES, DIRECTIONS, EVENT_CHANNELS, PLATFORMS, VERBS, VOICES, one_of
 
+LOCAL = "('local:'::text || (uuidv7())::text)"
+"""A neighbour's event was seen on no platform. Spelt as PostgreSQL gives it back, or Alembic sees a change."""
+
 
 class SocialEvent(Record):
     """`sightings` are the sources that heard it. `held_back` says why a crossing opened nothing."""
@@ -55,7 +58,7 @@ class SocialEvent(Record):
     ticket_id: Mapped[UUID | None] = to("tickets.id")
     campaign_id: Mapped[UUID | None] = to("campaigns.id")
 
-    external_id: Mapped[str] = mapped_column(server_default=sql("'local:' || uuidv7()"))
+    external_id: Mapped[str] = mapped_column(server_default=sql(LOCAL))
     local_ref: Mapped[str | None]
     identity_id: Mapped[UUID | None] = to("identities.id")
     url: Mapped[str | None]

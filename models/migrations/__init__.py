@@ -27,7 +27,7 @@ LOCK_SECONDS = 5
 """How long a step waits for a table that the fleet holds: a waiting ALTER blocks all who come after it."""
 
 
-class Refused(Exception):  # noqa: N818 - it says what the database answered
+class Refused(Exception):
     """This database cannot be migrated as it stands; the message says why and what to do."""
 
 
