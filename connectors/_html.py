@@ -9,16 +9,20 @@ surprising: a link's text there is in three spans, of which `invisible` ones are
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
+from typing import NamedTuple
 
 _TAG = re.compile(
     r"""<!--.*?(?:-->|\Z)|<!\[CDATA\[(?P<cdata>.*?)(?:\]\]>|\Z)|<[!?][^>]*>?"""
-    r"""|<(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*)(?P<attributes>(?:[^<>"']|"[^"]*"|'[^']*'|["'](?=[^"']*>))*)>""",
+    r"""|</?(?P<name>[a-zA-Z][^\s/>]*)(?:[^<>"']|"[^"]*"|'[^']*'|["'](?=[^"']*>))*>""",
     re.DOTALL,
 )
 _ATTRIBUTE = re.compile(
     r"""(?:^|[\s"'/])(href|class)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""", re.IGNORECASE
 )
+_NAME = re.compile(r"[a-zA-Z][^\s/>]*")
+_NAMED = re.compile(r"/?[a-zA-Z]").match
 _UNSEEN = re.compile(r"[^\S\n]+")
 _EDGES = re.compile(r" ?\n ?")
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -71,6 +75,18 @@ _VOID = frozenset(
 _HIDING = re.compile(r"\b(?:invisible|quote-inline)\b")
 
 
+class _Tag(NamedTuple):
+    """One tag, read. `gap` is what it puts between the words around it."""
+
+    name: str
+    closing: bool
+    gap: str
+    hides: bool
+    ellipsis: bool
+    address: str | None
+    classes: str
+
+
 def plain(html: str) -> tuple[str, list[tuple[str, str]]]:
     """Text as a reader sees it, and `(address, classes)` of every link in it, in order.
 
@@ -81,62 +97,90 @@ def plain(html: str) -> tuple[str, list[tuple[str, str]]]:
     parts: list[str] = []
     links: list[tuple[str, str]] = []
     hidden = ""
-    depth = at = 0
-    ellipsis = 0
-    for found in _TAG.finditer(html):
-        start = found.start()
-        if start > at and not hidden:
-            parts.append(_words(html[at:start]))
-        at = found.end()
-        tag = found["name"]
-        if tag is None:
-            if found["cdata"] and not hidden:
-                parts.append(found["cdata"])
-            continue
-        tag = tag.lower()
-        closing = bool(found["end"])
-        if hidden:
-            if tag == hidden:
-                depth += -1 if closing else 1
-                if not depth:
-                    hidden = ""
-            continue
-        if closing:
-            if ellipsis and tag == "span":
-                ellipsis -= 1
+    depth = ellipsis = 0
+    for source, text in _simple(html) or _tokens(html):
+        if source:
+            tag = _KNOWN.get(source) or _read(source)
+            name, closing, gap, hides, shortened, address, classes = tag
+            if hidden:
+                if name == hidden:
+                    depth += -1 if closing else 1
+                    if not depth:
+                        hidden = ""
+                        if text:
+                            parts.append(text)
+                continue
+            if address is not None:
+                links.append((address, classes))
+            if hides:
+                hidden, depth = name, 1
+                continue
+            if name == "span" and (ellipsis or shortened):
+                ellipsis += -1 if closing else 1
                 if not ellipsis:
                     parts.append("…")
-        elif tag in _RAW:
-            hidden, depth = tag, 1
-            continue
-        elif found["attributes"]:
-            classes = ""
-            address = None
-            for attribute in _ATTRIBUTE.finditer(found["attributes"]):
-                value = attribute[2] or attribute[3] or attribute[4] or ""
-                if attribute[1].lower() == "class":
-                    classes = value
-                elif address is None:
-                    address = unescape(value) if "&" in value else value
-            if tag == "a" and address:
-                links.append((address, classes))
-            if classes and tag not in _VOID and _HIDING.search(classes):
-                hidden, depth = tag, 1
-                continue
-            if tag == "span":
-                if ellipsis:
-                    ellipsis += 1
-                elif "ellipsis" in classes:
-                    ellipsis = 1
-        elif ellipsis and tag == "span":
-            ellipsis += 1
-        if tag in _PARAGRAPHS:
-            parts.append("\n\n")
-        elif tag in _LINES and not (closing and tag == "br"):
-            parts.append("\n")
-    if at < len(html) and not hidden:
-        parts.append(_words(html[at:]))
+            if gap:
+                parts.append(gap)
+        if text and not hidden:
+            parts.append(text)
     return _tidy("".join(parts), markup=True), links
+
+
+def _simple(html: str) -> list[tuple[str, str]] | None:
+    """Every tag with the words after it, where a tag ends at the next `>` beyond doubt; else None."""
+    if "<!" in html or "<?" in html:
+        return None
+    first, *rest = html.split("<")
+    found = [("", _words(first))]
+    for chunk in rest:
+        source, end, text = chunk.partition(">")
+        if source not in _KNOWN and (not end or "'" in source or source.count('"') % 2 or not _NAMED(source)):
+            return None
+        found.append((source, _words(text) if text else ""))
+    return found
+
+
+def _tokens(html: str) -> Iterator[tuple[str, str]]:
+    """The same for any HTML: quoted `>`, comments, character data, and a `<` that is only a sign."""
+    at = 0
+    source = ""
+    for found in _TAG.finditer(html):
+        yield source, _words(html[at : found.start()])
+        at = found.end()
+        if found["name"] is None:
+            source = ""
+            if found["cdata"]:
+                yield "", found["cdata"]
+        else:
+            source = found[0][1:-1]
+    yield source, _words(html[at:])
+
+
+def _read(source: str) -> _Tag:
+    """A tag's inside (`/p`, `span class="invisible"`), and remembered if it is one of the many that recur."""
+    closing = source.startswith("/")
+    named = _NAME.match(source, 1 if closing else 0)
+    name = named[0].lower() if named else ""
+    classes = ""
+    address = None
+    if named and not closing and named.end() < len(source):
+        for attribute in _ATTRIBUTE.finditer(source, named.end()):
+            value = attribute[2] or attribute[3] or attribute[4] or ""
+            if attribute[1].lower() == "class":
+                classes = value
+            elif address is None and name == "a":
+                address = unescape(value) if "&" in value else value
+    gap = "\n\n" if name in _PARAGRAPHS else "\n" if name in _LINES and not (closing and name == "br") else ""
+    hides = not closing and (
+        name in _RAW or (bool(classes) and name not in _VOID and _HIDING.search(classes) is not None)
+    )
+    tag = _Tag(name, closing, gap, hides, "ellipsis" in classes, address or None, classes)
+    if address is None and len(source) < 48 and len(_KNOWN) < 1000:
+        _KNOWN[source] = tag
+    return tag
+
+
+_KNOWN: dict[str, _Tag] = {}
 
 
 def _words(text: str) -> str:
