@@ -44,6 +44,7 @@ class Home:
         self.path = path
         _not_somebody_elses(path)
         self.account = server_account(path / "postgres")
+        self._demand_passage(next(folder for folder in path.parents if folder.exists()))
         try:
             self._make()
         except OSError as error:
@@ -51,12 +52,7 @@ class Home:
                 f"The data folder {path} cannot be used: {error.strerror or error}. "
                 "Name another with EARSHOT_HOME."
             ) from None
-        if self.account and not self.account.reaches(path):
-            raise CannotStart(
-                f"PostgreSQL refuses to run as root, and the account {self.account.name} that would run it "
-                f"instead cannot reach {path}. Name another folder with EARSHOT_HOME, such as "
-                "/var/lib/earshot, or run this as an ordinary user."
-            )
+        self._demand_passage(path)
         self.sockets = self._socket_folder()
 
     @property
@@ -140,6 +136,14 @@ class Home:
         """Remove the socket folder when it had to lie outside the data folder."""
         if self.sockets.parent != self.path:
             shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def _demand_passage(self, folder: Path) -> None:
+        if self.account and not self.account.reaches(folder):
+            raise CannotStart(
+                f"PostgreSQL refuses to run as root, and the account {self.account.name} that would run it "
+                f"instead cannot reach {folder}. Name another folder with EARSHOT_HOME, such as "
+                "/var/lib/earshot, or run this as an ordinary user."
+            )
 
     def _make(self) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
