@@ -162,6 +162,7 @@ class Settings(BaseSettings):
         500, ge=1, le=5000, description="How many posts one digest transaction takes at most."
     )
     sweep_every: float = Field(60, gt=0, description="Seconds between two rounds of housekeeping.")
+    keep_ledger: int = Field(90, ge=1, description="Days that the account of a visit and its pages is kept.")
     fetch_processes: int = Field(
         1, ge=1, le=64, description="Processes of the fetch worker that `up` starts."
     )

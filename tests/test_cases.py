@@ -1,0 +1,203 @@
+"""What opens, rises, joins and is held back, over a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.journey import CALM, FURIOUS, MILD, WARM, Journey, post
+
+US = "northwind@town.example"
+
+
+@pytest.fixture
+def journey(database: str) -> Iterator[Journey]:
+    journey = Journey(database)
+    journey.own(US)
+    yield journey
+    journey.close()
+
+
+def test_an_angry_post_to_us_opens_a_ticket_and_no_activity(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS, to=US))
+    [case] = journey.cases()
+    assert (case.level, case.ticket, case.activity, case.posts) == ("ticket", True, False, 1)
+    [ticket] = journey.execute("SELECT * FROM tickets")
+    assert ticket.status == "open"
+    assert ticket.source == "social"
+    assert "zoe@town.example" in ticket.subject
+    assert journey.event("1").ticket_id == ticket.id
+
+
+def test_second_angry_post_joins_the_open_ticket(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS, to=US))
+    journey.hear(source, post("2", FURIOUS, to=US, minutes=5))
+    [case] = journey.cases()
+    assert case.posts == 2
+    assert journey.value("SELECT count(*) FROM tickets") == 1
+
+
+def test_a_mild_post_then_a_furious_one_raise_one_case(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", MILD, to=US))
+    [case] = journey.cases()
+    assert (case.level, case.ticket, case.activity) == ("activity", False, True)
+    journey.hear(source, post("2", FURIOUS, to=US, minutes=5))
+    [case] = journey.cases()
+    assert (case.level, case.ticket, case.activity, case.posts) == ("ticket", True, True, 2)
+    [activity] = journey.execute("SELECT * FROM activities")
+    [ticket] = journey.execute("SELECT * FROM tickets")
+    assert activity.ticket_id == ticket.id
+    assert {journey.event("1").ticket_id, journey.event("2").ticket_id} == {ticket.id}
+
+
+def test_mild_and_furious_in_one_page_raise_one_case_in_the_order_written(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("2", FURIOUS, to=US, minutes=5), post("1", MILD, to=US, minutes=1))
+    [case] = journey.cases()
+    assert (case.level, case.ticket, case.activity, case.posts) == ("ticket", True, True, 2)
+    assert journey.value("SELECT ticket_id IS NOT NULL FROM activities") is True
+
+
+def test_two_customers_furious_under_the_same_post_of_ours_get_a_case_each(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("0", WARM, by="northwind"))
+    journey.hear(
+        source,
+        post("1", FURIOUS, by="ann", reply_to="0", verb="comment", minutes=2),
+        post("2", FURIOUS, by="bob", reply_to="0", verb="comment", minutes=3),
+    )
+    assert [(case.level, case.posts) for case in journey.cases()] == [("ticket", 1), ("ticket", 1)]
+
+
+def test_what_answers_an_open_case_joins_it_whoever_wrote_it(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS, to=US))
+    journey.hear(
+        source,
+        post("2", CALM, by="passer", reply_to="1", verb="comment", minutes=2),
+        post("3", WARM, by="northwind", reply_to="1", verb="comment", minutes=3),
+        post("4", CALM, by="zoe", reply_to="3", verb="comment", minutes=4),
+    )
+    [case] = journey.cases()
+    assert case.posts == 4
+
+
+def test_a_reply_landed_before_its_parent_joins_its_case_later(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("2", CALM, by="passer", reply_to="1", verb="comment", minutes=2))
+    assert journey.event("2").case_id is None
+    journey.hear(source, post("3", CALM, by="other", reply_to="2", verb="comment", minutes=3))
+    journey.hear(source, post("1", FURIOUS, to=US, minutes=1))
+    [case] = journey.cases()
+    assert case.posts == 3
+    assert journey.event("2").ticket_id == journey.event("1").ticket_id
+
+
+def test_a_reply_known_by_its_servers_number_finds_its_parent(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("https://a/1", FURIOUS, to=US, local_id="a/1"))
+    journey.hear(source, post("https://a/2", CALM, by="passer", reply_to="a/1", local_id="a/2", minutes=2))
+    journey.hear(source, post("https://a/4", CALM, by="late", reply_to="a/3", local_id="a/4", minutes=4))
+    journey.hear(source, post("https://a/3", CALM, by="mid", reply_to="a/2", local_id="a/3", minutes=3))
+    [case] = journey.cases()
+    assert case.posts == 4
+
+
+def test_one_post_under_several_rules_opens_one_case_by_the_strongest(journey: Journey) -> None:
+    source = journey.source()
+    journey.alias("name", "Northwind", "ourselves")
+    journey.contact("zoe@town.example")
+    journey.hear(source, post("1", "Northwind, " + FURIOUS, to=US))
+    [case] = journey.cases()
+    assert (case.level, case.ticket, case.activity) == ("ticket", True, False)
+    assert journey.value("SELECT action FROM rules r JOIN cases c ON c.rule_id = r.id") == "ticket"
+
+
+def test_a_stranger_who_only_names_us_makes_an_activity_and_a_contact_a_ticket(journey: Journey) -> None:
+    source = journey.source()
+    journey.alias("name", "Northwind", "ourselves")
+    journey.contact("ann@town.example")
+    journey.hear(
+        source,
+        post("1", "Northwind: " + FURIOUS, by="stranger"),
+        post("2", "Northwind: " + FURIOUS, by="ann"),
+    )
+    assert sorted((case.level, case.ticket, case.activity) for case in journey.cases()) == [
+        ("activity", False, True),
+        ("ticket", True, False),
+    ]
+
+
+def test_closing_the_ticket_closes_the_case_and_the_next_complaint_opens_another(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS, to=US))
+    journey.execute("UPDATE tickets SET status = 'resolved'")
+    assert [case.open for case in journey.cases()] == [False]
+    journey.hear(source, post("2", FURIOUS, to=US, minutes=9))
+    assert [case.open for case in journey.cases()] == [False, True]
+    assert journey.value("SELECT previous_id IS NOT NULL FROM cases WHERE closed_at IS NULL") is True
+
+
+def test_own_posts_open_nothing(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS, by="northwind", to=US))
+    assert journey.cases() == []
+    event = journey.event("1")
+    assert (event.voice, event.direction) == ("own", "outbound")
+
+
+def test_what_was_said_before_the_start_mark_is_only_imported(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS, to=US, minutes=-1))
+    assert journey.cases() == []
+    assert journey.event("1").held_back == "before the start mark"
+
+
+def test_a_repost_is_no_event_and_counts_once_on_the_original(journey: Journey) -> None:
+    source = journey.source()
+    repost = post("r1", "", by="fan", verb="repost", repost_of="1", minutes=2)
+    journey.hear(source, post("1", FURIOUS, to=US), repost)
+    journey.hear(source, repost, post("r2", "", by="fan2", verb="repost", repost_of="1", minutes=3))
+    assert journey.event("1").reposts == 2
+    assert journey.value("SELECT count(*) FROM social_events") == 1
+    assert journey.ledger() == {
+        "fetched": 4,
+        "new": 1,
+        "duplicate": 0,
+        "edited": 0,
+        "filtered": 3,
+        "quarantined": 0,
+        "waiting": 0,
+    }
+
+
+def test_an_edit_that_makes_it_worse_raises_the_case(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", MILD, to=US))
+    journey.hear(source, post("1", FURIOUS, to=US, edited_at=post("x", minutes=7).posted_at))
+    [case] = journey.cases()
+    assert (case.level, case.ticket, case.activity, case.posts) == ("ticket", True, True, 1)
+    assert journey.event("1").text == FURIOUS
+
+
+def test_an_older_edit_never_overwrites_a_newer(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", "third", edited_at=post("x", minutes=9).posted_at))
+    journey.hear(source, post("1", "second", edited_at=post("x", minutes=5).posted_at))
+    assert journey.event("1").text == "third"
+    assert journey.ledger()["duplicate"] == 1
+
+
+def test_a_non_english_post_has_no_score_and_opens_nothing(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(
+        source, post("1", "Die Lieferung ist die letzte Katastrophe, schrecklich.", to=US, lang="de")
+    )
+    event = journey.event("1")
+    assert event.sentiment is None
+    assert event.unscored == "lang:de"
+    assert journey.cases() == []

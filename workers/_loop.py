@@ -1,0 +1,125 @@
+"""What a worker process holds: one event-loop thread, two engines, the HTTP clients, the budget.
+
+Made on first use after the fork and never before: sockets and threads do not survive one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import redis.asyncio
+from kombu.exceptions import OperationalError as BrokerAway
+from sqlalchemy import create_engine, text
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import sessionmaker
+
+from connectors._http import Clients, Requests
+from workers._settings import settings
+from workers.budget import Budget
+from workers.directory import Directories
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from celery import Task
+    from sqlalchemy import Engine
+    from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# A lease lives as long as the database session that took it: a pool that closes idle sessions early
+# would end leases early, so none overflows and none is recycled.
+_POOL = {"pool_size": 8, "max_overflow": 0, "pool_pre_ping": True, "pool_recycle": -1}
+_PR_SET_PDEATHSIG = 1
+
+
+class Process:
+    """The resources of one process, each made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self.directories = Directories()
+        threading.Thread(target=self._loop.run_forever, name="loop", daemon=True).start()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """For everything after the landing. One connection: a digest never needs a second."""
+        return create_engine(settings().database, hide_parameters=True, **{**_POOL, "pool_size": 2})
+
+    @cached_property
+    def sessions(self) -> sessionmaker[Session]:
+        return sessionmaker(self.engine, expire_on_commit=False)
+
+    @cached_property
+    def async_sessions(self) -> async_sessionmaker[AsyncSession]:
+        engine = create_async_engine(settings().database, hide_parameters=True, **_POOL)
+        return async_sessionmaker(engine, expire_on_commit=False)
+
+    @cached_property
+    def http(self) -> Requests:
+        """Made on the loop thread, where its sockets live."""
+        ours = settings()
+        return Requests(
+            Clients(trusted=ours.trusted_hosts),
+            budget=Budget(redis.asyncio.from_url(ours.redis, socket_timeout=5)),
+            deadline=ours.request_deadline,
+        )
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine on the loop thread. Raises TimeoutError after the time of a batch."""
+
+        async def bounded() -> T:
+            async with asyncio.timeout(settings().batch_deadline):
+                return await work()
+
+        future = asyncio.run_coroutine_threadsafe(bounded(), self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            # the soft time limit is raised here, in the main thread; the coroutine has to hear of it
+            future.cancel()
+            raise
+
+    def stale(self, term: int | None) -> bool:
+        """Has the beat that sent this tick lost its lease to another one? A bell of our own has no term."""
+        if term is None:
+            return False
+        with self.sessions() as session:
+            newest = session.scalar(text("SELECT max(term) FROM beat_lease"))
+        return newest is not None and term < newest
+
+
+_process: tuple[int, Process] | None = None
+
+
+def process() -> Process:
+    """This process's resources; a fork starts with none."""
+    global _process
+    if _process is None or _process[0] != os.getpid():
+        _process = (os.getpid(), Process())
+    return _process[1]
+
+
+def ring(task: Task) -> None:
+    """Send a task without arguments, and let it be lost if the broker is away."""
+    try:
+        task.apply_async(retry=False, expires=60)
+    except (BrokerAway, OSError) as away:
+        log.warning("The bell was not heard (%s); the sweep will find the work", type(away).__name__)
+
+
+def die_with_parent() -> None:
+    """Ask Linux for SIGKILL when our parent dies; elsewhere the parent's own shutdown has to do."""
+    try:
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):
+        log.debug("No parent-death signal on this system")

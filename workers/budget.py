@@ -1,0 +1,99 @@
+"""May this request be made now? Short windows, shared by all workers through the broker's server.
+
+What a platform's headers say is learned per (host, endpoint class, credential) and asked before each
+request. A lost window costs at most one 429, so nothing here needs to survive a flush.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+
+from connectors._base import TryLater
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from connectors._limits import Limits
+
+log = logging.getLogger(__name__)
+
+_LONGEST = 15 * 60.0
+"""Seconds; a platform that asks for more is asked again after this long."""
+
+_ASK = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local w = redis.call('HMGET', KEYS[1], 'left', 'reset', 'closed')
+if w[3] and tonumber(w[3]) > now then return tonumber(w[3]) - now end
+if w[1] and w[2] and tonumber(w[2]) > now then
+  if tonumber(w[1]) <= 0 then return tonumber(w[2]) - now end
+  redis.call('HINCRBY', KEYS[1], 'left', -1)
+end
+return 0
+"""
+
+# Answers come back out of order: within one window only the lowest figure is believed.
+_LEARN = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local left, reset_in, closed_for = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local expire = 0
+if left >= 0 and reset_in > 0 then
+  local w = redis.call('HMGET', KEYS[1], 'left', 'reset')
+  local same = w[1] and w[2] and math.abs(tonumber(w[2]) - now - reset_in) < 2000
+  if same and tonumber(w[1]) < left then left = tonumber(w[1]) end
+  redis.call('HSET', KEYS[1], 'left', left, 'reset', now + reset_in)
+  expire = reset_in
+end
+if closed_for > 0 then
+  redis.call('HSET', KEYS[1], 'closed', now + closed_for)
+  expire = math.max(expire, closed_for)
+end
+if expire > 0 then redis.call('PEXPIRE', KEYS[1], expire + 1000) end
+return 0
+"""
+
+
+class Budget:
+    """Asks and learns; `redis` is the process's client."""
+
+    def __init__(self, redis: Redis, prefix: str = "earshot:budget:") -> None:
+        self._prefix = prefix
+        self._ask = redis.register_script(_ASK)
+        self._learn = redis.register_script(_LEARN)
+
+    def _key(self, host: str, endpoint: str, token: str | None) -> str:
+        # a token names its window without being readable in the server
+        whose = hashlib.blake2b(token.encode(), digest_size=8).hexdigest() if token else "anonymous"
+        return f"{self._prefix}{host}:{endpoint}:{whose}"
+
+    async def ask(self, *, host: str, endpoint: str, token: str | None) -> None:
+        """Take one request from the window. Raises TryLater with the wait when nothing is left in it."""
+        try:
+            wait = float(await self._ask(keys=[self._key(host, endpoint, token)])) / 1000
+        except RedisError as broken:
+            log.warning("The budget cannot be asked (%s); the request is made", type(broken).__name__)
+            return
+        if wait > 0:
+            raise TryLater(f"the budget of {host} is spent", after=wait, limited=True)
+
+    async def learn(
+        self, *, host: str, endpoint: str, token: str | None, limits: Limits | None, status: int
+    ) -> None:
+        """Note what an answer said of the window: requests left, seconds to its reset, or closed (429)."""
+        if limits is None and status != 429:
+            return
+        left = limits.remaining if limits and limits.remaining is not None else -1
+        reset = min(limits.reset_in, _LONGEST) if limits and limits.reset_in else 0
+        closed = (reset or 60.0) if status == 429 else 0
+        try:
+            await self._learn(
+                keys=[self._key(host, endpoint, token)],
+                args=[int(left), int(reset * 1000), int(closed * 1000)],
+            )
+        except RedisError as broken:
+            log.warning("What %s said of its limits is lost (%s)", host, type(broken).__name__)

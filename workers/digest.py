@@ -1,0 +1,443 @@
+"""The conductor: landed pages, a batch at a time, through score, resolve, record and escalate.
+
+    claim   a short transaction of its own: pages of one organisation, in landing order; a source with a
+            page under lease is passed over, so one worker at a time digests a source
+    think   decode, score, look up; nothing is written
+    write   one short transaction of set-based statements, refused if a fence is stale
+
+A page that fails is taken alone, then in ever smaller halves of the range that failed, until the one
+post that fails is in quarantine and the rest is recorded; workers/_ranges.py decides that. What was tried is
+written down before it is tried, so that a post that kills its process is found like one that raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from workers._ranges import Progress, next_try
+from workers.escalate import Facts, Heard, carry_out, decide, open_levels, read_rules
+from workers.gather import gather
+from workers.land import StaleFence, unpack
+from workers.poll import LEASE_FREE, LEASE_TAKEN
+from workers.record import (
+    Draft,
+    Recorded,
+    record_events,
+    record_hours,
+    record_identities,
+    record_matches,
+    record_reposts,
+)
+from workers.resolve import resolve
+from workers.tally import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy.orm import Session, sessionmaker
+
+    from connectors._base import Post, Reject
+    from workers._settings import Settings
+    from workers.directory import Directories, Directory
+    from workers.escalate import Ref, Rule
+    from workers.score import Sentiment, Unscored
+
+    Score = Callable[[Directory, Sequence[tuple[str, str | None]]], list[Sentiment | Unscored]]
+
+log = logging.getLogger(__name__)
+
+CANDIDATES = 64
+"""Pages looked at for one batch; a page holds up to a hundred posts or so."""
+
+RETRIES = 3
+"""How often a write that met a deadlock or a serialisation failure is tried again at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A page that waits, as the choice of a batch sees it."""
+
+    id: int
+    org_id: str
+    source_id: UUID
+    fetched: int
+    attempts: int
+    todo: list[list[int]] | None
+    trying: list[int] | None
+
+
+@dataclass(slots=True, eq=False)
+class Claimed:
+    """A page under our lease: its items, which of them this attempt is about, and its tallies so far."""
+
+    id: int
+    org: str
+    source: UUID
+    platform: str
+    fence: int
+    posts: tuple[Post, ...]
+    rejects: tuple[Reject, ...]
+    todo: list[list[int]]
+    trying: list[int]
+    condemned: int | None
+    error: str | None
+    exclude: list[str]
+    start_mark: datetime
+    filtered: Counter[str] = field(default_factory=Counter)
+    new: int = 0
+    duplicate: int = 0
+    edited: int = 0
+    quarantined: int = 0
+
+    @property
+    def part(self) -> range:
+        return range(*self.trying) if self.trying else range(0)
+
+
+def choose(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
+    """Pages of one organisation, in landing order, up to `most` posts and at least one page. Pure.
+
+    A page that failed before is taken alone.
+    """
+    chosen: list[Candidate] = []
+    posts = 0
+    for page in candidates:
+        if chosen and (page.org_id != chosen[0].org_id or posts + page.fetched > most or page.attempts):
+            if page.attempts and page.org_id == chosen[0].org_id:
+                continue
+            break
+        chosen.append(page)
+        posts += page.fetched
+        if page.attempts:
+            break
+    return chosen
+
+
+# Claims are short and go one at a time: with SKIP LOCKED alone, two of them could take neighbouring pages of
+# one source without seeing each other's leases.
+_ALONE = text("SELECT pg_advisory_xact_lock(hashtext('earshot.digest.claim'))")
+
+_CANDIDATES = text(f"""
+    SELECT p.id, p.org_id, p.source_id, p.fetched, p.attempts, p.todo, p.trying
+    FROM pages p
+    WHERE p.state = 'landed' AND NOT EXISTS (
+        SELECT FROM pages q
+        WHERE q.source_id = p.source_id AND q.state = 'landed' AND NOT {LEASE_FREE.format(row="q")})
+    ORDER BY p.id LIMIT :most
+""")
+
+_CLAIM = text(f"""
+    WITH x AS (
+        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(id bigint, todo jsonb, trying jsonb)
+    )
+    UPDATE pages p
+    SET fence = p.fence + 1, attempts = p.attempts + 1, todo = x.todo, trying = x.trying, {LEASE_TAKEN}
+    FROM x, sources s
+    WHERE p.id = x.id AND s.id = p.source_id
+    RETURNING p.id, p.org_id, p.source_id, p.platform, p.fence, p.body, p.filtered, p.error, s.exclude,
+              s.escalate_from
+""")
+
+
+def claim(sessions: sessionmaker[Session], settings: Settings) -> list[Claimed]:
+    """Lease the next batch of pages; empty when nothing waits that somebody else is not at."""
+    with sessions() as session, session.begin():
+        session.execute(_ALONE)
+        rows = session.execute(_CANDIDATES, {"most": CANDIDATES})
+        chosen = {page.id: page for page in choose([Candidate(*row) for row in rows], settings.digest_posts)}
+        if not chosen:
+            return []
+        tries = {
+            page.id: next_try(Progress(page.todo, page.trying), page.attempts, page.fetched)
+            for page in chosen.values()
+        }
+        claimed = session.execute(
+            _CLAIM,
+            {
+                "lease": settings.lease,
+                "rows": _json(
+                    [
+                        {"id": page, "todo": attempt.progress.todo, "trying": attempt.progress.trying}
+                        for page, attempt in tries.items()
+                    ]
+                ),
+            },
+        ).all()
+    pages = []
+    for row in sorted(claimed):
+        haul = unpack(row.body)
+        progress = tries[row.id].progress
+        pages.append(
+            Claimed(
+                row.id,
+                row.org_id,
+                row.source_id,
+                row.platform,
+                row.fence,
+                haul.posts,
+                haul.rejects,
+                progress.todo or [],
+                progress.trying or [],
+                tries[row.id].condemned,
+                row.error,
+                row.exclude,
+                row.escalate_from,
+                Counter(row.filtered),
+            )
+        )
+    return pages
+
+
+def digest_all(
+    sessions: sessionmaker[Session],
+    settings: Settings,
+    directories: Directories,
+    score: Score | None = None,
+) -> int:
+    """Digest batch after batch until nothing waits or the task's time is nearly up. Returns the batches."""
+    until = time.monotonic() + settings.soft_limit * 0.6
+    batches = 0
+    while time.monotonic() < until:
+        pages = claim(sessions, settings)
+        if not pages:
+            break
+        digest(sessions, pages, directories, score or score_texts)
+        batches += 1
+    return batches
+
+
+def digest(
+    sessions: sessionmaker[Session], pages: Sequence[Claimed], directories: Directories, score: Score
+) -> None:
+    """One batch of claimed pages: recorded as a whole, or released to be tried in smaller parts."""
+    try:
+        think_and_write(sessions, pages, directories, score)
+    except StaleFence as stale:
+        log.warning("%s", stale, extra={"action": "fence_refused"})
+    except OperationalError:
+        raise  # the database is away or stops: nothing is wrong with the pages
+    except Exception as failure:
+        log.exception("A batch of %d pages failed; its pages are tried in smaller parts", len(pages))
+        _release(sessions, pages, "".join(traceback.format_exception(failure, limit=-8)))
+
+
+def score_texts(directory: Directory, texts: Sequence[tuple[str, str | None]]) -> list[Sentiment | Unscored]:
+    """The organisation's scorer over (text, the platform's language)."""
+    return directory.scorer.score(texts)
+
+
+def think_and_write(
+    sessions: sessionmaker[Session], pages: Sequence[Claimed], directories: Directories, score: Score
+) -> None:
+    """Take a batch through the steps. Raises StaleFence when another worker has claimed a page since."""
+    org = pages[0].org
+    reposts, drafts = _sift(pages)
+    with sessions() as session, session.begin():
+        directory = directories.of(session, org)
+        unique = list(drafts.values())
+        resolved = resolve(session, org, [(item.platform, item.post) for item in unique], directory)
+        rules = read_rules(session, org)
+    scores = score(directory, [(item.post.text, item.post.lang) for item in unique])
+    written = [
+        Draft(found, number, list(item.sources))
+        for item, found, number in zip(unique, resolved, scores, strict=True)
+    ]
+    for attempt in range(RETRIES + 1):
+        try:
+            with sessions() as session, session.begin():
+                replies, attached = _write(session, org, pages, unique, written, reposts, rules)
+            break
+        except DBAPIError as conflict:
+            if attempt == RETRIES or getattr(conflict.orig, "sqlstate", None) not in ("40001", "40P01"):
+                raise
+    with sessions() as session, session.begin():
+        gather(session, org, replies=replies, attached=attached)
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One post of the batch after collapsing: every place where it stands, and who heard it."""
+
+    platform: str
+    post: Post
+    page: Claimed
+    places: list[Claimed]
+    sources: dict[UUID, None]
+
+
+def _sift(pages: Sequence[Claimed]) -> tuple[list[tuple[str, str, str]], dict[Ref, Item]]:
+    """Leave out what is filtered, count it by reason, and collapse what is left by key: the newest edit wins."""
+    reposts: list[tuple[str, str, str]] = []
+    items: dict[Ref, Item] = {}
+    for page in pages:
+        excluded = [word.casefold() for word in page.exclude]
+        for at in page.part:
+            if at >= len(page.posts):
+                page.quarantined += 1
+                continue
+            post = page.posts[at]
+            if reason := _filter(post, excluded):
+                page.filtered[reason] += 1
+                if post.repost_of:
+                    reposts.append((page.platform, post.id, post.repost_of))
+                continue
+            key = (page.platform, post.id)
+            held = items.get(key)
+            if held is None:
+                items[key] = Item(page.platform, post, page, [page], {page.source: None})
+                continue
+            held.places.append(page)
+            held.sources[page.source] = None
+            if (post.edited_at or post.posted_at) > (held.post.edited_at or held.post.posted_at):
+                held.post, held.page = post, page
+    return reposts, items
+
+
+def _filter(post: Post, excluded: Sequence[str]) -> str | None:
+    """Why a post becomes no event, if so."""
+    if post.verb == "repost":
+        return "repost"
+    if post.visibility in ("private", "direct"):
+        return "private"
+    if excluded:
+        words = post.text.casefold()
+        if any(word in words for word in excluded):
+            return "excluded word"
+    return None
+
+
+def _write(
+    session: Session,
+    org: str,
+    pages: Sequence[Claimed],
+    items: Sequence[Item],
+    drafts: Sequence[Draft],
+    reposts: Sequence[tuple[str, str, str]],
+    rules: Sequence[Rule],
+) -> tuple[list[UUID], list[UUID]]:
+    """The one transaction: identities, events, matches, cases, tickets, activities, pages, hours.
+
+    Returns the events that answer something and are attached to nothing, and those that were attached.
+    """
+    record_identities(session, org, drafts)
+    recorded = record_events(session, org, drafts)
+    record_reposts(session, org, reposts)
+    record_matches(session, org, drafts, recorded)
+    attached = _escalate(session, org, items, drafts, recorded, rules)
+    settle(session, org, pages, items, {draft.key: recorded[draft.key].fate for draft in drafts})
+    record_hours(session, org, drafts, recorded)
+    replies = [
+        recorded[draft.key].event
+        for draft in drafts
+        if draft.resolved.post.reply_to and recorded[draft.key].event not in attached
+    ]
+    return replies, sorted(attached)
+
+
+def _escalate(
+    session: Session,
+    org: str,
+    items: Sequence[Item],
+    drafts: Sequence[Draft],
+    recorded: dict[Ref, Recorded],
+    rules: Sequence[Rule],
+) -> set[UUID]:
+    """Decide over the new and the edited, and do it. Returns the events that belong to a case now."""
+    local = {
+        (draft.resolved.platform, draft.resolved.post.local_id): draft.resolved.post.id
+        for draft in drafts
+        if draft.resolved.post.local_id
+    }
+    heard: list[Heard] = []
+    facts: dict[Ref, Facts] = {}
+    tickets: dict[UUID, UUID] = {}
+    for item, draft in zip(items, drafts, strict=True):
+        outcome, found = recorded[draft.key], draft.resolved
+        if outcome.fate == "duplicate":
+            continue
+        post, author, parent = found.post, found.author, found.parent
+        answered = post.reply_to
+        if answered is not None:
+            answered = parent.external_id if parent else local.get((found.platform, answered), answered)
+        heard.append(
+            Heard(
+                ref=draft.key,
+                subject=_subject(found.platform, post, author.id if author else None),
+                sentiment=draft.sentiment,
+                occurred_at=post.posted_at,
+                addressed=found.addressed,
+                about_us=found.about_us,
+                named=found.named,
+                customer=found.contact is not None,
+                ours=found.ours or bool(author and author.ours),
+                bot=bool(author and author.bot),
+                start_mark=item.page.start_mark,
+                reply_to=answered,
+                parent_case=parent.case if parent and parent.case_open else None,
+                attached=outcome.case is not None,
+            )
+        )
+        facts[draft.key] = Facts(
+            event=outcome.event,
+            identity=author.id if author else None,
+            author=_called(post),
+            platform=found.platform,
+            text=post.text,
+            account=found.account,
+            contact=found.contact,
+            campaign=found.campaign,
+            source=item.page.source,
+            sentiment=draft.sentiment,
+        )
+        if found.ticket is not None:
+            tickets[outcome.event] = found.ticket
+    subjects = [post.subject for post in heard if post.sentiment is not None and post.sentiment < 0]
+    decisions = decide(heard, rules, open_levels(session, org, subjects))
+    carry_out(session, org, decisions, facts, tickets)
+    return {facts[decision.ref].event for decision in decisions if decision.action != "hold"}
+
+
+def _subject(platform: str, post: Post, identity: str | None) -> str:
+    """Whose complaint it is: the author's identity; without a stable author the thread, else the post."""
+    if identity is not None:
+        return f"identity:{identity}"
+    if post.thread:
+        return f"thread:{platform}:{post.thread}"
+    return f"post:{platform}:{post.id}"
+
+
+def _called(post: Post) -> str:
+    author = post.author
+    if author is None:
+        return "Somebody"
+    return f"@{author.handle}" if author.handle else author.name or "Somebody"
+
+
+_RELEASE = text("""
+    WITH x AS (
+        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(id bigint, fence bigint)
+    )
+    UPDATE pages p SET lease_until = NULL, lease_pid = NULL, lease_started = NULL, error = :error
+    FROM x WHERE p.id = x.id AND p.fence = x.fence
+""")
+
+
+def _release(sessions: sessionmaker[Session], pages: Sequence[Claimed], error: str) -> None:
+    with sessions() as session, session.begin():
+        rows = [{"id": page.id, "fence": page.fence} for page in pages]
+        session.execute(_RELEASE, {"rows": _json(rows), "error": error[-4000:].replace("\0", "\ufffd")})
+
+
+def _json(rows: object) -> str:
+    return msgspec.json.encode(rows).decode()

@@ -1,0 +1,78 @@
+"""Attach the replies that were there before the case of what they answer.
+
+A reply may land before its parent, or be written by another worker at the same moment, neither seeing the
+other's row. So after each batch, in a transaction of its own, both sides look again: its replies for a
+parent with an open case, its attached posts for replies without one. Whoever commits later finds the
+pair. A post that crosses a threshold has a case of its own and is not touched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from sqlalchemy.orm import Session
+
+_CLIMB = """
+    WITH RECURSIVE late AS (
+        {seeds}
+        UNION
+        SELECT r.id, l.case_id
+        FROM late l
+        JOIN social_events p ON p.id = l.id
+        JOIN social_events r ON r.org_id = p.org_id AND r.platform = p.platform
+             AND r.reply_to IN (p.external_id, p.local_ref)
+        WHERE r.case_id IS NULL
+    ), held AS (
+        SELECT e.id, l.case_id FROM social_events e JOIN late l ON l.id = e.id
+        WHERE e.case_id IS NULL ORDER BY e.id FOR UPDATE OF e SKIP LOCKED
+    )
+    UPDATE social_events e
+    SET case_id = h.case_id, case_role = 'joined', ticket_id = coalesce(c.ticket_id, e.ticket_id)
+    FROM held h JOIN cases c ON c.id = h.case_id
+    WHERE e.id = h.id
+"""
+
+_REPLIES = """
+    SELECT r.id, p.case_id
+    FROM social_events r
+    JOIN LATERAL (
+        SELECT case_id FROM social_events p
+        WHERE p.org_id = r.org_id AND p.platform = r.platform AND p.external_id = r.reply_to
+        UNION ALL
+        SELECT case_id FROM social_events p
+        WHERE p.org_id = r.org_id AND p.platform = r.platform AND p.local_ref = r.reply_to
+        LIMIT 1
+    ) p ON true
+    JOIN cases c ON c.id = p.case_id AND c.closed_at IS NULL
+    WHERE r.org_id = :org AND r.case_id IS NULL AND r.reply_to IS NOT NULL AND {which}
+"""
+
+_ANSWERED = """
+    SELECT r.id, p.case_id
+    FROM social_events p
+    JOIN cases c ON c.id = p.case_id AND c.closed_at IS NULL
+    JOIN social_events r ON r.org_id = p.org_id AND r.platform = p.platform
+         AND r.reply_to IN (p.external_id, p.local_ref)
+    WHERE p.org_id = :org AND p.id = ANY(:attached) AND r.case_id IS NULL
+"""
+
+_BOTH_SIDES = text(_CLIMB.format(seeds=_REPLIES.format(which="r.id = ANY(:replies)") + " UNION " + _ANSWERED))
+_LATE = text(_CLIMB.format(seeds=_REPLIES.format(which="r.recorded_at > now() - interval '1 hour'")))
+
+
+def gather(session: Session, org: str, *, replies: Sequence[UUID], attached: Sequence[UUID]) -> None:
+    """Join what this batch wrote with what was written beside it: its unattached replies, and the posts
+    that it attached to a case."""
+    if replies or attached:
+        session.execute(_BOTH_SIDES, {"org": org, "replies": list(replies), "attached": list(attached)})
+
+
+def gather_late(session: Session, org: str) -> None:
+    """The same over the replies of the last hour, for the batch whose worker was killed in between."""
+    session.execute(_LATE, {"org": org})

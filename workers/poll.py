@@ -1,0 +1,289 @@
+"""Visit the due sources of a platform: claim them, fetch their pages, land each.
+
+The claim is one statement: due, active, lease free; the fence rises with every lease. A lease also
+ends when the database session that took it is gone, so the sources of a killed worker are due again
+at once; the visit that was cut off is marked uncertain, and its page is fetched again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from connectors import connectors
+from connectors._base import Cursor, Denied, Garbled, Gone, TryLater, Watch
+from workers.credentials import session_of
+from workers.land import StaleFence, land
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+    from connectors._base import Connector, ConnectorError, Http, Session
+    from workers._settings import Settings
+
+log = logging.getLogger(__name__)
+
+RING_EVERY = 0.5
+"""Seconds between two bells of one visit: a long walk is digested while it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A claimed source: what to follow, where it stands, and under which fence we may write."""
+
+    source: UUID
+    org: str
+    platform: str
+    kind: str
+    term: str
+    host: str
+    cursor: Cursor | None
+    fence: int
+    poll: UUID
+    every: float
+    failures: int
+    page_size: int | None
+    credential: UUID | None
+    now: datetime
+
+
+LEASE_FREE = """(
+    {row}.lease_until IS NULL OR {row}.lease_until < now() OR NOT EXISTS (
+        SELECT FROM pg_stat_activity a
+        WHERE a.pid = {row}.lease_pid AND a.backend_start = {row}.lease_started))"""
+
+LEASE_TAKEN = """lease_until = now() + make_interval(secs => :lease), lease_pid = pg_backend_pid(),
+    lease_started = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())"""
+
+_CLAIM = text(f"""
+    WITH due AS (
+        SELECT s.id, s.poll_id AS last_poll, s.lease_until IS NOT NULL AS cut_off,
+               (s.lease_until IS NULL AND q.fetched = 0 AND q.error IS NULL AND q.gap IS NULL) IS TRUE AS quiet
+        FROM sources s LEFT JOIN polls q ON q.id = s.poll_id
+        WHERE s.platform = :platform AND s.state = 'active' AND s.due_at <= now()
+          AND {LEASE_FREE.format(row="s")}
+        ORDER BY s.priority, s.due_at
+        LIMIT :most FOR UPDATE OF s SKIP LOCKED
+    ), claimed AS (
+        UPDATE sources s
+        SET fence = s.fence + 1, {LEASE_TAKEN},
+            poll_id = CASE WHEN due.quiet THEN s.poll_id ELSE uuidv7() END
+        FROM due WHERE s.id = due.id
+        RETURNING s.*, due.cut_off, due.quiet, due.last_poll
+    ), doubted AS (
+        UPDATE polls p SET uncertain = true, finished_at = coalesce(p.finished_at, now())
+        FROM claimed c WHERE c.cut_off AND p.id = c.last_poll
+    ), revisited AS (
+        UPDATE polls p SET visits = p.visits + 1, fence = c.fence, finished_at = NULL
+        FROM claimed c WHERE c.quiet AND p.id = c.last_poll
+    ), opened AS (
+        INSERT INTO polls (id, org_id, source_id, fence)
+        SELECT poll_id, org_id, id, fence FROM claimed WHERE NOT quiet
+    )
+    SELECT id AS source, org_id AS org, platform, kind, term, host, cursor, fence, poll_id AS poll,
+           every, failures, page_size, credential_id AS credential, now() AS now
+    FROM claimed ORDER BY priority, due_at
+""")
+
+_FINISH = text("""
+    WITH released AS (
+        UPDATE sources
+        SET lease_until = NULL, lease_pid = NULL, lease_started = NULL,
+            due_at = coalesce(now() + make_interval(secs => :wait), due_at),
+            state = coalesce(:state, state),
+            failures = CASE WHEN :failed THEN failures + 1 ELSE failures END,
+            last_error = coalesce(:error, last_error),
+            last_error_at = CASE WHEN CAST(:error AS text) IS NULL THEN last_error_at ELSE now() END,
+            page_size = CASE WHEN :fresh_start THEN page_size ELSE coalesce(:page_size, page_size) END,
+            cursor = CASE WHEN :fresh_start THEN NULL ELSE cursor END
+        WHERE id = :source AND fence = :fence
+        RETURNING id
+    )
+    UPDATE polls
+    SET finished_at = now(), error = coalesce(:error, error),
+        gap = CASE WHEN :fresh_start THEN coalesce(gap || '; ', '') || :error ELSE gap END
+    WHERE id = :poll AND EXISTS (SELECT FROM released)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a visit ended, as the source's row will say it. `wait` is in seconds; None leaves due_at."""
+
+    wait: float | None = None
+    state: str | None = None
+    failed: bool = False
+    error: str | None = None
+    page_size: int | None = None
+    fresh_start: bool = False
+
+
+def settle(error: ConnectorError, visit: Visit, jitter: float) -> Outcome:
+    """What an error means for a source. Pure; `jitter` is in [0.9, 1.1].
+
+    TryLater is not a failure. Denied needs a person. Gone is off, or walks anew when only the cursor was
+    lost. Garbled is counted and backs off to at most an hour.
+    """
+    said = str(error)
+    match error:
+        case TryLater():
+            wait = error.after if error.after is not None else max(1.0, min(visit.every, 30.0))
+            return Outcome(wait=max(0.5, wait) * max(1.0, jitter), error=said, page_size=error.page_size)
+        case Denied():
+            return Outcome(state="needs_reauth", error=said)
+        case Gone(cursor=True):
+            return Outcome(wait=0.0, error=said, fresh_start=True)
+        case Gone():
+            return Outcome(state="off", error=said)
+        case Garbled():
+            wait = min(3600.0, max(visit.every, 1.0) * 2.0 ** min(visit.failures, 12))
+            return Outcome(wait=wait * jitter, failed=True, error=said)
+    raise TypeError(f"an error without a recovery: {type(error).__name__}")
+
+
+async def poll(
+    platform: str,
+    *,
+    sessions: async_sessionmaker[AsyncSession],
+    http: Http,
+    settings: Settings,
+    ring: Callable[[], Awaitable[None]],
+) -> int:
+    """One visit to every due source of a platform, all at once. Returns how many were visited."""
+    async with sessions() as session, session.begin():
+        rows = await session.execute(
+            _CLAIM, {"platform": platform, "most": settings.poll_sources, "lease": settings.lease}
+        )
+        visits = [Visit(**row) for row in rows.mappings()]
+    if not visits:
+        return 0
+    connector = connectors()[platform]
+    bell = _Bell(ring)
+    async with asyncio.TaskGroup() as group:
+        for visit in visits:
+            group.create_task(_visit(visit, connector, sessions, http, bell, settings.source_deadline))
+    return len(visits)
+
+
+class _Bell:
+    """Rings while pages land, but not for each of them."""
+
+    def __init__(self, ring: Callable[[], Awaitable[None]]) -> None:
+        self._ring = ring
+        self._last = float("-inf")
+
+    async def landed(self, *, last: bool) -> None:
+        at = asyncio.get_running_loop().time()
+        if last or at - self._last >= RING_EVERY:
+            self._last = at
+            await self._ring()
+
+
+async def _visit(
+    visit: Visit,
+    connector: Connector,
+    sessions: async_sessionmaker[AsyncSession],
+    http: Http,
+    bell: _Bell,
+    seconds: float,
+) -> None:
+    jitter = 0.9 + 0.2 * random.random()
+    try:
+        outcome = await _walk(visit, connector, sessions, http, bell, seconds, jitter)
+    except (TryLater, Denied, Gone, Garbled) as error:
+        outcome = settle(error, visit, jitter)
+        log.info("Source %s of %s: %s", visit.source, visit.platform, error, extra={"action": "visit_ended"})
+    except StaleFence as stale:
+        # another worker claimed the source while we were away; what it holds is newer than ours
+        log.warning("%s", stale, extra={"action": "fence_refused"})
+        return
+    except asyncio.CancelledError:
+        await asyncio.shield(_finish(visit, Outcome(wait=0.0, error="stopped in mid-visit"), sessions))
+        raise
+    except DBAPIError:
+        raise  # the database is away: nothing can be written down, and the lease ends with its session
+    except Exception as defect:
+        log.exception("Source %s of %s met a defect", visit.source, visit.platform)
+        outcome = settle(Garbled(f"defect: {type(defect).__name__} in the connector"), visit, jitter)
+    await _finish(visit, outcome, sessions)
+
+
+async def _finish(visit: Visit, outcome: Outcome, sessions: async_sessionmaker[AsyncSession]) -> None:
+    async with sessions() as session, session.begin():
+        await session.execute(
+            _FINISH,
+            {
+                "source": visit.source,
+                "fence": visit.fence,
+                "poll": visit.poll,
+                "wait": outcome.wait,
+                "state": outcome.state,
+                "failed": outcome.failed,
+                "error": outcome.error,
+                "page_size": outcome.page_size,
+                "fresh_start": outcome.fresh_start,
+            },
+        )
+
+
+async def _walk(
+    visit: Visit,
+    connector: Connector,
+    sessions: async_sessionmaker[AsyncSession],
+    http: Http,
+    bell: _Bell,
+    seconds: float,
+    jitter: float,
+) -> Outcome:
+    """Fetch and land page after page until the platform has no more or the time of a source is up."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + seconds
+    key = await session_of(visit.credential, connector, sessions, http) if visit.credential else None
+    cursor, renewed = visit.cursor, False
+    while True:
+        try:
+            async with asyncio.timeout_at(until):
+                page = await connector.fetch(http, _watch(visit, key), cursor)
+        except TimeoutError:
+            raise TryLater(f"no page within the {seconds:.0f} s of a source") from None
+        except Denied as denied:
+            if not denied.refreshable or renewed or visit.credential is None:
+                raise
+            renewed = True
+            key = await session_of(visit.credential, connector, sessions, http, refused=key)
+            continue
+        fetched = len(page.posts) + len(page.rejects)
+        if fetched or page.cursor != cursor or page.gap or not page.more:
+            pause = max(visit.every, page.pause or 0.0) * jitter
+            async with sessions() as session, session.begin():
+                await land(
+                    session, source=visit.source, poll=visit.poll, fence=visit.fence, page=page, pause=pause
+                )
+        cursor = page.cursor
+        last = not page.more or clock() >= until - 1.0
+        if fetched:
+            await bell.landed(last=last)
+        if last:
+            return Outcome()
+
+
+def _watch(visit: Visit, key: Session | None) -> Watch:
+    return Watch(
+        kind=visit.kind,
+        term=visit.term,
+        host=key.host if key else visit.host,
+        now=visit.now,
+        token=key.access if key else None,
+        me=key.account_id if key else None,
+        page_size=visit.page_size,
+    )

@@ -1,0 +1,398 @@
+"""Posts with their scores and matches become rows: identities, events, matches, hours. In bulk.
+
+Every statement takes one parameter, a JSON array, and sorts its keys, so that two workers that write
+the same rows wait for each other instead of deadlocking. Each is a fixed cost per batch.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from uuid_utils import uuid7
+
+from workers.resolve import SURE
+from workers.score import SCORER, Sentiment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from workers.resolve import Known, Resolved
+    from workers.score import Unscored
+
+Fate = Literal["new", "edited", "duplicate"]
+
+NEGATIVE = -0.05
+"""VADER's own bound of a negative text; charts count by it, no rule does."""
+
+CHANNELS = {"feeds": "news", "appstore": "review", "googleplay": "review"}
+
+
+class Before(NamedTuple):
+    """What an event counted as before it was edited."""
+
+    sentiment: float | None
+    lang: str | None
+    voice: str
+    account: UUID | None
+    campaign: UUID | None
+    occurred_at: datetime
+
+
+class Recorded(NamedTuple):
+    """What became of one post: its event's row, whether it is new, the case it belonged to, what it was."""
+
+    event: UUID
+    fate: Fate
+    case: UUID | None
+    before: Before | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """A post on its way into the table: collapsed by key, scored and resolved."""
+
+    resolved: Resolved
+    score: Sentiment | Unscored
+    sources: list[UUID]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.resolved.platform, self.resolved.post.id
+
+    @property
+    def sentiment(self) -> float | None:
+        return self.score.compound if isinstance(self.score, Sentiment) else None
+
+
+def _json(rows: object) -> str:
+    return msgspec.json.encode(rows).decode()
+
+
+_IDENTITIES = text("""
+    WITH x AS (
+        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
+            id uuid, platform text, stable_id text, handle text, name text, bot boolean, ours boolean,
+            contact_id uuid, account_id uuid)
+    )
+    INSERT INTO identities AS i (
+        id, org_id, platform, stable_id, handle, name, bot, ours, contact_id, account_id)
+    SELECT id, :org, platform, stable_id, handle, name, bot, ours, contact_id, account_id
+    FROM x ORDER BY platform, stable_id
+    ON CONFLICT (org_id, platform, stable_id) DO UPDATE
+    SET former_handles = CASE WHEN i.handle IS DISTINCT FROM excluded.handle AND i.handle IS NOT NULL
+                                   AND NOT i.handle = ANY (i.former_handles)
+                              THEN array_append(i.former_handles, i.handle) ELSE i.former_handles END,
+        handle = coalesce(excluded.handle, i.handle), name = excluded.name, bot = excluded.bot
+    RETURNING id, platform, stable_id, ours, contact_id, account_id
+""")
+
+
+def record_identities(session: Session, org: str, drafts: Iterable[Draft]) -> None:
+    """Write the authors that are new or have changed, and give the drafts the ids that they really have.
+
+    Another worker may have written the same author first; its row wins, and so do its links.
+    """
+    changed: dict[tuple[str, str], dict[str, Any]] = {}
+    for draft in drafts:
+        known, author = draft.resolved.author, draft.resolved.post.author
+        if known is None or author is None or author.id is None:
+            continue
+        if (known.handle, known.name, known.bot) == (author.handle, author.name, author.bot) and (
+            known.stored
+        ):
+            continue
+        changed[known.platform, known.stable_id] = {
+            "id": known.id,
+            "platform": known.platform,
+            "stable_id": known.stable_id,
+            "handle": author.handle,
+            "name": author.name,
+            "bot": author.bot,
+            "ours": known.ours,
+            "contact_id": known.contact_id,
+            "account_id": known.account_id,
+        }
+    if not changed:
+        return
+    written = {
+        (row.platform, row.stable_id): row
+        for row in session.execute(_IDENTITIES, {"org": org, "rows": _json(list(changed.values()))})
+    }
+    for draft in drafts:
+        known = draft.resolved.author
+        row = known and written.get((known.platform, known.stable_id))
+        if known and row and str(row.id) != known.id:
+            draft.resolved.author = _as_written(known, row)
+
+
+def _as_written(known: Known, row: Any) -> Known:
+    return known._replace(id=str(row.id), ours=row.ours, contact_id=row.contact_id, account_id=row.account_id)
+
+
+# `same_source`: without an edit stamp a changed text is an edit only where the same source said otherwise
+# before; two servers may well render one post differently.
+_EVENTS = text("""
+    WITH x AS MATERIALIZED (
+        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
+            id uuid, platform text, external_id text, local_ref text, channel text, verb text,
+            direction text, text text, sentiment double precision, unscored text, scorer text, lang text,
+            occurred_at timestamptz, edited_at timestamptz, identity_id uuid, url text, reply_to text,
+            thread text, voice text, addressed boolean, about_us boolean, counts jsonb,
+            rating double precision, account_id uuid, contact_id uuid, campaign_id uuid, sightings uuid[])
+    ), before AS MATERIALIZED (
+        SELECT e.id, e.platform, e.external_id, e.text, e.edited_at, e.sightings, e.counts, e.case_id,
+               e.sentiment, e.lang, e.voice, e.account_id, e.campaign_id, e.occurred_at
+        FROM social_events e
+        JOIN x ON e.org_id = :org AND e.platform = x.platform AND e.external_id = x.external_id
+        ORDER BY e.platform, e.external_id FOR UPDATE OF e
+    ), judged AS MATERIALIZED (
+        SELECT x.*, b.id AS known, b.case_id, b.sentiment AS was_sentiment, b.lang AS was_lang,
+               b.voice AS was_voice, b.account_id AS was_account, b.campaign_id AS was_campaign,
+               b.occurred_at AS was_at,
+               CASE WHEN b.id IS NULL THEN 'new'
+                    WHEN x.edited_at > coalesce(b.edited_at, '-infinity') AND x.text <> b.text THEN 'edited'
+                    WHEN x.edited_at IS NULL AND b.edited_at IS NULL AND x.text <> b.text
+                         AND b.sightings @> x.sightings THEN 'edited'
+                    ELSE 'duplicate' END AS fate,
+               NOT b.sightings @> x.sightings OR x.counts IS DISTINCT FROM b.counts AS touched
+        FROM x LEFT JOIN before b ON b.platform = x.platform AND b.external_id = x.external_id
+    ), written AS (
+        INSERT INTO social_events (
+            id, org_id, platform, external_id, local_ref, channel, verb, direction, text, sentiment, unscored,
+            scorer, lang, occurred_at, edited_at, identity_id, url, reply_to, thread, voice, addressed,
+            about_us, counts, rating, account_id, contact_id, campaign_id, sightings)
+        SELECT id, :org, platform, external_id, local_ref, channel, verb, direction, text, sentiment, unscored,
+            scorer, lang, occurred_at, edited_at, identity_id, url, reply_to, thread, voice, addressed,
+            about_us, counts, rating, account_id, contact_id, campaign_id, sightings
+        FROM judged WHERE fate = 'new' ORDER BY platform, external_id
+        ON CONFLICT (org_id, platform, external_id) DO NOTHING
+        RETURNING id, platform, external_id
+    ), edited AS (
+        UPDATE social_events e
+        SET text = j.text, sentiment = j.sentiment, unscored = j.unscored, scorer = j.scorer, lang = j.lang,
+            edited_at = coalesce(j.edited_at, e.edited_at), addressed = j.addressed, about_us = j.about_us,
+            counts = j.counts, account_id = j.account_id, contact_id = j.contact_id,
+            campaign_id = j.campaign_id, local_ref = coalesce(e.local_ref, j.local_ref),
+            sightings = e.sightings || ARRAY(SELECT unnest(j.sightings) EXCEPT SELECT unnest(e.sightings))
+        FROM judged j WHERE e.id = j.known AND j.fate = 'edited'
+    ), heard AS (
+        UPDATE social_events e
+        SET counts = coalesce(j.counts, e.counts), local_ref = coalesce(e.local_ref, j.local_ref),
+            sightings = e.sightings || ARRAY(SELECT unnest(j.sightings) EXCEPT SELECT unnest(e.sightings))
+        FROM judged j WHERE e.id = j.known AND j.fate = 'duplicate' AND j.touched
+    )
+    SELECT j.platform, j.external_id, coalesce(j.known, w.id) AS event, j.fate, j.case_id,
+           was_sentiment, was_lang, was_voice, was_account, was_campaign, was_at
+    FROM judged j LEFT JOIN written w ON w.platform = j.platform AND w.external_id = j.external_id
+""")
+
+
+def record_events(session: Session, org: str, drafts: Sequence[Draft]) -> dict[tuple[str, str], Recorded]:
+    """Write each draft's event once, and say by (platform, external id) what became of it.
+
+    A key that another worker writes at this moment is waited for; it is not in the snapshot of our
+    statement, so those few are sent once more and found.
+    """
+    recorded: dict[tuple[str, str], Recorded] = {}
+    left: Sequence[Draft] = drafts
+    while left:
+        rows = session.execute(_EVENTS, {"org": org, "rows": _json([_row(draft) for draft in left])})
+        for platform, external_id, event, fate, case, *was in rows:
+            if event is not None:
+                before = Before(*was) if fate == "edited" else None
+                recorded[platform, external_id] = Recorded(event, fate, case, before)
+        left = [draft for draft in left if draft.key not in recorded]
+    return recorded
+
+
+def _row(draft: Draft) -> dict[str, Any]:
+    found, post = draft.resolved, draft.resolved.post
+    scored = isinstance(draft.score, Sentiment)
+    return {
+        "id": str(uuid7()),
+        "platform": found.platform,
+        "external_id": post.id,
+        "local_ref": post.local_id,
+        "channel": "review" if post.verb == "review" else CHANNELS.get(found.platform, "social"),
+        "verb": post.verb,
+        "direction": "outbound" if found.ours else "inbound",
+        "text": post.text,
+        "sentiment": draft.sentiment,
+        "unscored": None if scored else draft.score.reason,  # type: ignore[union-attr]
+        "scorer": SCORER if scored else None,
+        "lang": draft.score.lang,
+        "occurred_at": post.posted_at,
+        "edited_at": post.edited_at,
+        "identity_id": found.author.id if found.author else None,
+        "url": post.url,
+        "reply_to": post.reply_to,
+        "thread": post.thread,
+        "voice": _voice(found),
+        "addressed": found.addressed,
+        "about_us": found.about_us,
+        "counts": post.counts or None,
+        "rating": post.rating,
+        "account_id": found.account,
+        "contact_id": found.contact,
+        "campaign_id": found.campaign,
+        "sightings": draft.sources,
+    }
+
+
+_REPOSTS = text("""
+    WITH x AS (
+        SELECT DISTINCT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
+            platform text, external_id text, of text)
+    ), counted AS (
+        INSERT INTO reposts (org_id, platform, external_id, of)
+        SELECT :org, platform, external_id, of FROM x ORDER BY platform, external_id
+        ON CONFLICT DO NOTHING RETURNING platform, of
+    )
+    UPDATE social_events e SET reposts = e.reposts + c.n
+    FROM (SELECT platform, of, count(*) AS n FROM counted GROUP BY platform, of) c
+    WHERE e.org_id = :org AND e.platform = c.platform AND e.external_id = c.of
+""")
+
+
+def record_reposts(session: Session, org: str, reposts: Iterable[tuple[str, str, str]]) -> None:
+    """Raise the originals' counts by (platform, repost id, original id), each repost once."""
+    rows = [{"platform": platform, "external_id": repost, "of": of} for platform, repost, of in reposts]
+    if rows:
+        session.execute(_REPOSTS, {"org": org, "rows": _json(rows)})
+
+
+# An edit may change what a post is about; what a person undid or suggested stays as they left it.
+_MATCHES = text("""
+    WITH x AS (
+        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
+            event_id uuid, kind text, record_id uuid, how text, sure double precision, evidence text,
+            starts integer, ends integer)
+    )
+    INSERT INTO matches (org_id, event_id, kind, record_id, how, sure, evidence, starts, ends)
+    SELECT :org, event_id, kind, record_id, how, sure, evidence, starts, ends
+    FROM x ORDER BY event_id, kind, record_id
+    ON CONFLICT (org_id, event_id, kind, record_id) DO UPDATE
+    SET how = excluded.how, sure = excluded.sure, evidence = excluded.evidence, starts = excluded.starts,
+        ends = excluded.ends
+    WHERE matches.state = 'live'
+""")
+_UNMATCH = text("DELETE FROM matches WHERE event_id = ANY(:events) AND state = 'live'")
+
+
+def record_matches(
+    session: Session, org: str, drafts: Iterable[Draft], recorded: dict[tuple[str, str], Recorded]
+) -> None:
+    """Write the live matches of new and edited events; an edited event loses those that it had."""
+    rows: list[dict[str, Any]] = []
+    edited: list[UUID] = []
+    for draft in drafts:
+        outcome = recorded[draft.key]
+        if outcome.fate == "duplicate":
+            continue
+        if outcome.fate == "edited":
+            edited.append(outcome.event)
+        rows.extend(
+            {
+                "event_id": outcome.event,
+                "kind": match.kind,
+                "record_id": match.record,
+                "how": match.how,
+                "sure": SURE[match.how],
+                "evidence": match.evidence,
+                "starts": match.starts,
+                "ends": match.ends,
+            }
+            for match in draft.resolved.matches
+        )
+    if edited:
+        session.execute(_UNMATCH, {"events": edited})
+    if rows:
+        session.execute(_MATCHES, {"org": org, "rows": _json(rows)})
+
+
+_HOURS = text("""
+    WITH x AS (
+        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
+            scope text, hour timestamptz, platform text, language text, voice text, n integer, scored integer,
+            sum double precision, negative integer, unscored integer)
+    )
+    INSERT INTO hours AS h (org_id, scope, hour, platform, language, voice, n, scored, sum, negative, unscored)
+    SELECT :org, scope, hour, platform, language, voice, n, scored, sum, negative, unscored
+    FROM x ORDER BY scope, hour, platform, language, voice
+    ON CONFLICT (org_id, scope, hour, platform, language, voice) DO UPDATE
+    SET n = h.n + excluded.n, scored = h.scored + excluded.scored, sum = h.sum + excluded.sum,
+        negative = h.negative + excluded.negative, unscored = h.unscored + excluded.unscored
+""")
+
+
+def record_hours(
+    session: Session, org: str, drafts: Iterable[Draft], recorded: dict[tuple[str, str], Recorded]
+) -> None:
+    """Count new events into their hours (of the organisation, the account, the campaign); an edited event
+    is taken out as what it was and put in as what it is."""
+    counts: _Counts = defaultdict(lambda: [0, 0, 0.0, 0, 0])
+    for draft in drafts:
+        outcome, found = recorded[draft.key], draft.resolved
+        if outcome.fate == "duplicate":
+            continue
+        is_now = Before(
+            draft.sentiment,
+            draft.score.lang,
+            _voice(found),
+            found.account,
+            found.campaign,
+            found.post.posted_at,
+        )
+        if outcome.before is not None:
+            # an edit moves neither the author nor the time
+            is_now = is_now._replace(voice=outcome.before.voice, occurred_at=outcome.before.occurred_at)
+            _count(counts, found.platform, outcome.before, -1)
+        _count(counts, found.platform, is_now, 1)
+    if counts:
+        names = (
+            "scope",
+            "hour",
+            "platform",
+            "language",
+            "voice",
+            "n",
+            "scored",
+            "sum",
+            "negative",
+            "unscored",
+        )
+        rows = [dict(zip(names, (*key, *count), strict=True)) for key, count in counts.items()]
+        session.execute(_HOURS, {"org": org, "rows": _json(rows)})
+
+
+_Counts = defaultdict[tuple[str, "datetime", str, str, str], list[float]]
+
+
+def _count(counts: _Counts, platform: str, event: Before, sign: int) -> None:
+    hour = event.occurred_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    scopes = ["all"]
+    if event.account:
+        scopes.append(f"account:{event.account}")
+    if event.campaign:
+        scopes.append(f"campaign:{event.campaign}")
+    for scope in scopes:
+        count = counts[scope, hour, platform, event.lang or "und", event.voice]
+        count[0] += sign
+        if event.sentiment is None:
+            count[4] += sign
+        else:
+            count[1] += sign
+            count[2] += sign * event.sentiment
+            count[3] += sign * (event.sentiment <= NEGATIVE)
+
+
+def _voice(found: Resolved) -> str:
+    return "own" if found.ours else "competitor" if found.competitor else "earned"

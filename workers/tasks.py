@@ -1,0 +1,53 @@
+"""The bells: what Celery calls, a line or two each. Everything that they do is found in rows.
+
+A tick of beat carries its term; the tick of a beat that lost its lease meanwhile does nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from workers import _loop
+from workers._settings import settings
+from workers.app import app
+from workers.digest import digest_all
+from workers.poll import poll as poll_platform
+from workers.prune import prune
+
+
+@app.task(name="earshot.poll", max_retries=3)
+def poll(platform: str, term: int | None = None) -> None:
+    """Visit the due sources of a platform."""
+    process = _loop.process()
+    if process.stale(term):
+        return
+    process.run(
+        lambda: poll_platform(
+            platform,
+            sessions=process.async_sessions,
+            http=process.http,
+            settings=settings(),
+            ring=lambda: asyncio.to_thread(ring_digest),
+        )
+    )
+
+
+@app.task(name="earshot.digest", max_retries=3)
+def digest(term: int | None = None) -> None:
+    """Digest what has landed, until nothing waits or the time of a task is up."""
+    process = _loop.process()
+    if not process.stale(term):
+        digest_all(process.sessions, settings(), process.directories)
+
+
+@app.task(name="earshot.sweep", max_retries=3)
+def sweep(term: int | None = None) -> None:
+    """Housekeeping: what is kept too long is dropped."""
+    process = _loop.process()
+    if not process.stale(term):
+        prune(process.sessions, settings())
+
+
+def ring_digest() -> None:
+    """Ask a digest worker to look now. A bell that is lost costs the seconds until the next sweep."""
+    _loop.ring(digest)
