@@ -141,8 +141,9 @@ class Requests:
         except (httpx.InvalidURL, ValueError):
             raise Gone("this is not a web address that can be read") from None
         origin = _origin(target)
+        until = asyncio.get_running_loop().time() + self._deadline
         for _ in range(MAX_HOPS + 1):
-            answer = await self._exchange("GET", str(target), None, headers, token, endpoint)
+            answer = await self._exchange("GET", str(target), None, headers, token, endpoint, until)
             if answer.status not in _REDIRECTS or "location" not in answer.headers:
                 return _settle(answer, endpoint, judge, self._clock())
             try:
@@ -164,7 +165,8 @@ class Requests:
         judge: Judge | None = None,
     ) -> Answer:
         """POST with a JSON body or none; redirects are not followed."""
-        answer = await self._exchange("POST", url, json, headers, token, endpoint)
+        until = asyncio.get_running_loop().time() + self._deadline
+        answer = await self._exchange("POST", url, json, headers, token, endpoint, until)
         return _settle(answer, endpoint, judge, self._clock())
 
     async def _exchange(
@@ -175,8 +177,9 @@ class Requests:
         headers: Mapping[str, str] | None,
         token: str | None,
         endpoint: str,
+        until: float,
     ) -> Answer:
-        """One request and its whole answer, whatever its status."""
+        """One request and its whole answer, whatever its status, before the loop's time `until`."""
         scheme, netloc = check_url(url, self._clients.trusted)
         host = netloc.rpartition(":")[0]
         if token and scheme != "https" and netloc not in self._clients.trusted:
@@ -187,7 +190,7 @@ class Requests:
         if token:
             sent["authorization"] = f"Bearer {token}"
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout_at(until):
                 request = client.build_request(method, url, headers=sent, json=json, timeout=self._deadline)
                 response = await client.send(request, stream=True)
                 try:
