@@ -112,7 +112,7 @@ class Replayer:
         self.asked.append(asked)
         reply = self._answer(asked)
         await _send(writer, reply)
-        return reply.claim is None and not reply.drip
+        return reply.claim is None
 
 
 async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:

@@ -245,7 +245,7 @@ def test_spellings_that_resolvers_disagree_on_lead_nowhere(url: str) -> None:
         finally:
             await clients.aclose()
 
-    with pytest.raises((Denied, TryLater)):
+    with pytest.raises((Denied, Gone, TryLater)):
         asyncio.run(run())
 
 
