@@ -60,8 +60,9 @@ class _Post:
 class Supervisor:
     """Runs a plan until told to stop."""
 
-    def __init__(self, plan: Sequence[Child | Step]) -> None:
+    def __init__(self, plan: Sequence[Child | Step], wait: Callable[[int], float] = backoff) -> None:
         self._plan = tuple(plan)
+        self._backoff = wait
         self._posts: list[list[_Post]] = [[]]
         self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._asked = 0
@@ -173,7 +174,7 @@ class Supervisor:
             text = f"{child.name} {how}, {post.crashes} times in a row. Given up. See {child.log}."
             self._tell("gave_up", child.name, text)
             raise CannotStart(text)
-        wait = backoff(post.crashes)
+        wait = self._backoff(post.crashes)
         post.again_at = now + wait
         self._tell("crashed", child.name, f"{child.name} {how}; starting it again in {wait:.0f} s.")
 

@@ -16,7 +16,11 @@ def test_each_test_has_a_database_of_its_own(servers: Servers) -> None:
 
 
 def test_each_test_has_an_empty_broker_of_its_own(servers: Servers) -> None:
-    with servers.new_broker() as one, servers.new_broker() as two:
-        with redis.Redis.from_url(one) as first, redis.Redis.from_url(two) as second:
-            first.set("key", "1")
-            assert second.dbsize() == 0
+    with (
+        servers.new_broker() as one,
+        servers.new_broker() as two,
+        redis.Redis.from_url(one) as first,
+        redis.Redis.from_url(two) as second,
+    ):
+        first.set("key", "1")
+        assert second.dbsize() == 0
