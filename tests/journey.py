@@ -42,7 +42,7 @@ class Journey:
 
     def __init__(self, url: str, org: str = "main") -> None:
         self.url, self.org = url, org
-        self.engine = create_engine(url)
+        self.engine = create_engine(url, pool_size=16, max_overflow=0)  # a lease ends with its connection
         self.sessions: sessionmaker[Session] = sessionmaker(self.engine)
         self.settings = Settings(database_url=url)
         self.execute("SELECT shipped_rules(:org)", org=org)
@@ -110,9 +110,11 @@ class Journey:
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[AsyncSession]:
         engine = create_async_engine(self.url)
-        async with async_sessionmaker(engine)() as session, session.begin():
-            yield session
-        await engine.dispose()
+        try:
+            async with async_sessionmaker(engine)() as session, session.begin():
+                yield session
+        finally:
+            await engine.dispose()
 
     def land(
         self,

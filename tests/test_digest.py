@@ -1,0 +1,221 @@
+"""What holds whatever the workers do at once: fences, leases, keys, the account of every item."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from connectors._base import Post, Reject
+from tests.journey import CALM, FURIOUS, MILD, Journey, post
+from workers._settings import Settings
+from workers.digest import Candidate, choose, claim, digest, score_texts
+from workers.directory import Directories, Directory
+from workers.land import StaleFence
+from workers.score import Sentiment, Unscored
+
+US = "northwind@town.example"
+Texts = Sequence[tuple[str, str | None]]
+
+
+@pytest.fixture
+def journey(database: str) -> Iterator[Journey]:
+    journey = Journey(database)
+    journey.own(US)
+    yield journey
+    journey.close()
+
+
+def many(count: int, start: int = 0, **words: object) -> list[Post]:
+    return [post(f"p{n}", f"{CALM} {n}", by=f"u{n % 7}", **words) for n in range(start, start + count)]
+
+
+def test_a_page_and_its_cursor_land_together(journey: Journey) -> None:
+    source = journey.source()
+    journey.land(source, *many(3), cursor="after three")
+    assert journey.value("SELECT cursor FROM sources") == "after three"
+    assert journey.value("SELECT fetched FROM pages") == 3
+    assert journey.ledger()["waiting"] == 3
+
+
+def test_a_page_under_an_old_fence_is_refused_whole(journey: Journey) -> None:
+    source = journey.source()
+    journey.execute("UPDATE sources SET fence = 1")
+    with pytest.raises(StaleFence):
+        journey.land(source, *many(3), fence=0, cursor="too late")
+    assert journey.value("SELECT count(*) FROM pages") == 0
+    assert journey.value("SELECT cursor FROM sources") is None
+
+
+def test_a_worker_that_wakes_after_its_lease_ended_writes_nothing(journey: Journey) -> None:
+    source = journey.source()
+    journey.land(source, *many(3))
+    slept = claim(journey.sessions, journey.settings)
+    journey.execute("UPDATE pages SET lease_until = now() - interval '1 second'")
+    journey.digest()
+    assert journey.ledger()["new"] == 3
+    digest(journey.sessions, slept, Directories(), score_texts)
+    assert journey.ledger() == {**dict.fromkeys(journey.ledger(), 0), "fetched": 3, "new": 3}
+
+
+def test_a_digested_page_cannot_be_written_by_a_worker_with_an_older_fence(journey: Journey) -> None:
+    source = journey.source()
+    journey.land(source, post("1", FURIOUS, to=US))
+    slept = claim(journey.sessions, journey.settings)
+    journey.execute("UPDATE pages SET fence = fence + 1")
+    digest(journey.sessions, slept, Directories(), score_texts)
+    assert journey.value("SELECT count(*) FROM social_events") == 0
+    assert journey.value("SELECT count(*) FROM tickets") == 0
+
+
+def test_the_same_posts_by_eight_workers_are_stored_once_and_open_one_case(journey: Journey) -> None:
+    posts = [*many(20), post("angry", FURIOUS, to=US)]
+    for n in range(8):
+        journey.land(journey.source(term=f"t{n}"), *posts)
+    together = threading.Barrier(8)
+
+    def work(_: int) -> None:
+        pages = claim(journey.sessions, taking(journey, 21))
+        together.wait()
+        digest(journey.sessions, pages, Directories(), score_texts)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert journey.value("SELECT count(*) FROM social_events") == 21
+    assert len(journey.cases()) == 1
+    assert journey.value("SELECT count(*) FROM tickets") == 1
+    ledger = journey.ledger()
+    assert (ledger["new"], ledger["duplicate"], ledger["waiting"]) == (21, 21 * 7, 0)
+    assert journey.value("SELECT cardinality(sightings) FROM social_events WHERE external_id = 'p0'") == 8
+
+
+def taking(journey: Journey, most: int) -> Settings:
+    """The settings of a worker whose batches hold at most so many posts."""
+    return journey.settings.model_copy(update={"digest_posts": most})
+
+
+def test_two_authors_new_to_eight_workers_are_two_identities(journey: Journey) -> None:
+    for n in range(8):
+        source = journey.source(term=f"t{n}")
+        journey.land(source, post(f"a{n}", by="ann"), post(f"b{n}", by="bob"))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: journey.digest(), range(8)))
+    journey.digest()
+    assert journey.value("SELECT count(*) FROM identities") == 2
+    assert journey.value("SELECT count(*) FROM social_events WHERE identity_id IS NULL") == 0
+
+
+def test_mild_and_furious_by_one_author_in_two_workers_make_one_case(journey: Journey) -> None:
+    for n in range(6):
+        journey.land(
+            journey.source(term=f"t{n}"), post(f"m{n}", FURIOUS if n % 2 else MILD, to=US, minutes=n)
+        )
+    together = threading.Barrier(6)
+
+    def work(_: int) -> None:
+        pages = claim(journey.sessions, taking(journey, 1))
+        together.wait()
+        digest(journey.sessions, pages, Directories(), score_texts)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    [case] = journey.cases()
+    assert (case.level, case.posts) == ("ticket", 6)
+    assert journey.value("SELECT count(*) FROM tickets") == 1
+    assert journey.value("SELECT count(*) FROM activities") <= 1
+    assert journey.value("SELECT count(*) FROM social_events WHERE ticket_id IS NULL") == 0
+
+
+def test_two_workers_never_digest_one_source_at_once(journey: Journey) -> None:
+    source, other = journey.source(), journey.source(term="other")
+    journey.land(source, *many(3))
+    journey.land(source, *many(3, start=3))
+    journey.land(other, *many(3, start=6))
+    one = taking(journey, 3)
+    first, second = claim(journey.sessions, one), claim(journey.sessions, one)
+    assert [page.source for page in first] == [source]
+    assert [page.source for page in second] == [other]
+    assert claim(journey.sessions, one) == []
+
+
+def test_a_lease_ends_with_the_database_session_that_took_it(journey: Journey) -> None:
+    source = journey.source()
+    journey.land(source, *many(3))
+    other = Journey(journey.url)
+    assert len(claim(other.sessions, journey.settings)) == 1
+    assert claim(journey.sessions, journey.settings) == []
+    other.close()
+    assert len(claim(journey.sessions, journey.settings)) == 1
+
+
+def test_a_post_that_raises_each_time_ends_alone_in_quarantine(journey: Journey) -> None:
+    source = journey.source()
+    journey.land(source, *many(9), post("poison", "poison"), *many(9, start=9))
+
+    def picky(directory: Directory, texts: Texts) -> list[Sentiment | Unscored]:
+        if any(words == "poison" for words, _ in texts):
+            raise RuntimeError("this text cannot be scored")
+        return score_texts(directory, texts)
+
+    while journey.digest(score=picky):
+        pass
+    [held] = journey.execute("SELECT * FROM quarantine")
+    assert held.external_id == "poison"
+    assert "this text cannot be scored" in held.trace
+    ledger = journey.ledger()
+    assert (ledger["new"], ledger["quarantined"], ledger["waiting"]) == (18, 1, 0)
+
+
+def test_rejects_are_quarantined_and_the_page_goes_on(journey: Journey) -> None:
+    source = journey.source()
+    journey.land(source, *many(2), rejects=(Reject(raw='{"id": 7}', reason="no text"),))
+    journey.digest()
+    [held] = journey.execute("SELECT * FROM quarantine")
+    assert (held.reason, bytes(held.payload), held.stage) == ("no text", b'{"id": 7}', "reject")
+    assert journey.ledger()["quarantined"] == 1
+
+
+def test_one_post_twice_in_a_page_and_in_two_pages_is_new_once(journey: Journey) -> None:
+    source, other = journey.source(), journey.source(term="other")
+    journey.land(source, post("1"), post("1"))
+    journey.land(other, post("1"))
+    journey.digest()
+    ledger = journey.ledger()
+    assert (ledger["new"], ledger["duplicate"], ledger["waiting"]) == (1, 2, 0)
+
+
+def test_private_posts_and_excluded_words_are_filtered_by_name(journey: Journey) -> None:
+    source = journey.source(exclude=["jobs"])
+    journey.hear(source, post("1", visibility="direct"), post("2", "Great JOBS here"), post("3"))
+    assert journey.value("SELECT filtered FROM pages") == {"private": 1, "excluded word": 1}
+    assert journey.ledger()["new"] == 1
+
+
+def test_hours_count_what_is_stored_and_follow_an_edit(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS), post("2", CALM), post("3", "Das ist gut so", lang="de"))
+    journey.hear(source, post("1", "All good now, thank you!", edited_at=post("x", minutes=9).posted_at))
+    counted = journey.execute(
+        "SELECT sum(n) AS n, sum(scored) AS scored, sum(sum) AS sum, sum(negative) AS negative,"
+        " sum(unscored) AS unscored FROM hours WHERE scope = 'all'"
+    )
+    stored = journey.execute(
+        "SELECT count(*), count(sentiment), sum(sentiment), count(*) FILTER (WHERE sentiment <= -0.05),"
+        " count(*) FILTER (WHERE sentiment IS NULL) FROM social_events"
+    )
+    assert [float(value) for value in counted[0]] == pytest.approx([float(value) for value in stored[0]])
+
+
+def test_a_batch_is_one_organisation_in_landing_order_and_failures_go_alone() -> None:
+    page = Candidate(1, "a", None, 100, 0, None, None)  # type: ignore[arg-type]
+    pages = [replace(page, id=n) for n in range(1, 9)]
+    assert [p.id for p in choose(pages, 500)] == [1, 2, 3, 4, 5]
+    assert [p.id for p in choose([replace(page, fetched=900), *pages], 500)] == [1]
+    mixed = [pages[0], replace(pages[1], org_id="b"), pages[2]]
+    assert [p.id for p in choose(mixed, 500)] == [1]
+    failed = [pages[0], replace(pages[1], attempts=1), pages[2]]
+    assert [p.id for p in choose(failed, 500)] == [1, 3]
+    assert [p.id for p in choose(failed[1:], 500)] == [2]
