@@ -6,7 +6,7 @@ cannot truncate, drop or alter. An advisory lock lets any number of processes ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def upgrade(url: str, *, fleet_role: str | None = None) -> None:
             does not exist, the database was migrated by a newer Earshot, or a lock was not given in time.
     """
     with _turn(url) as connection:
-        _demand_a_floor(connection)
+        demand_server(int(connection.execute(text("SHOW server_version_num")).scalar_one()))
         _demand_a_schema(connection)
         _pending(connection)
         _run(connection, lambda config: command.upgrade(config, "head"))
@@ -71,6 +71,14 @@ def head() -> str:
     newest = _scripts().get_current_head()
     assert newest is not None, "there is at least one revision"
     return newest
+
+
+def demand_server(version: int) -> None:
+    """Refuse a server that is too old; `version` as in its setting server_version_num, 150004 for 15.4."""
+    if version < FLOOR * 10_000:
+        raise Refused(
+            f"this server is PostgreSQL {version // 10_000}.{version % 10_000}; Earshot needs {FLOOR} or newer."
+        )
 
 
 def revise(url: str, words: str) -> Path:
@@ -130,18 +138,10 @@ def _in_time(otherwise: str) -> Iterator[None]:
         raise
 
 
-def _run(connection: Connection, step: object) -> None:
-    assert callable(step)
+def _run(connection: Connection, step: Callable[[Config], None]) -> None:
     with _in_time(f"the running fleet held a table for more than {LOCK_SECONDS} seconds"):
         step(_config(connection))
         connection.commit()
-
-
-def _demand_a_floor(connection: Connection) -> None:
-    number = int(connection.execute(text("SHOW server_version_num")).scalar_one())
-    if number < FLOOR * 10_000:
-        shown = connection.execute(text("SHOW server_version")).scalar_one()
-        raise Refused(f"this server is PostgreSQL {shown}; Earshot needs {FLOOR} or newer.")
 
 
 def _demand_a_schema(connection: Connection) -> None:
