@@ -1,0 +1,87 @@
+"""`python -m simulator --port 0 --seed 7`: serve the world on 127.0.0.1 and say where, as one line of JSON."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import socket
+import sys
+from datetime import UTC, datetime
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from simulator.app import Simulator
+from simulator.bulk import Bulk
+from simulator.faults import demo_schedule
+from simulator.script import load
+from simulator.stage import Stage
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 asks the system for a free one")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--acts", choices=("auto", "manual"), default="auto")
+    parser.add_argument("--pace", type=float, default=15.0, help="seconds from one act to the next")
+    parser.add_argument(
+        "--faults", choices=("none", "demo"), default=None, help="default: demo with --acts auto"
+    )
+    parser.add_argument("--bulk", type=int, metavar="N", help="serve N plain posts instead of the world")
+    return parser.parse_args()
+
+
+async def play(simulator: Simulator, pace: float) -> None:
+    """Act after act; the storm and the poison come between the second and the third."""
+    stage = simulator.stage
+    while stage.act < stage.script.acts:
+        await asyncio.sleep(pace)
+        stage.release(stage.act + 1)
+        if stage.act == 3:
+            stage.release_group("storm")
+            stage.release_group("poison")
+    simulator.control.quiet = True
+
+
+def build(options: argparse.Namespace) -> ASGIApp:
+    if options.bulk:
+        return Bulk(options.bulk, options.seed)
+    simulator = Simulator(Stage(load(options.seed), lambda: datetime.now(UTC)))
+    simulator.stage.release(1)
+    if (options.faults or ("demo" if options.acts == "auto" else "none")) == "demo":
+        for row in demo_schedule():
+            simulator.faults.add(row)
+    return simulator
+
+
+async def serve(options: argparse.Namespace) -> None:
+    app = build(options)
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", options.port))
+        listening.listen(512)
+        base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        places = {name: f"{base}/{name}" for name in ("mastodon", "bluesky", "feeds")}
+        print(json.dumps({**places, "control": f"{base}/_control"}), flush=True)
+        config = uvicorn.Config(
+            app,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=1,
+        )
+        playing = None
+        if isinstance(app, Simulator) and options.acts == "auto":
+            playing = asyncio.create_task(play(app, options.pace))
+        await uvicorn.Server(config).serve(sockets=[listening])
+        if playing is not None:
+            playing.cancel()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(serve(arguments()))
+    except KeyboardInterrupt:
+        sys.exit(0)

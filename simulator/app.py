@@ -1,0 +1,127 @@
+"""The one server: each platform under its prefix, the controls under `/_control`.
+
+A request meets, in this order: the platform's rate window, a fault that is waiting for it, the platform's
+own answer, and what that fault does to it on the way out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
+
+from simulator.answers import Answer, Pace, Telling, told
+from simulator.bluesky import Bluesky
+from simulator.control import Control
+from simulator.faults import ON_THE_PAGE, Faults, instead, spoilt, too_many
+from simulator.feeds import Feeds
+from simulator.limits import Window, bluesky_headers, mastodon_headers
+from simulator.mastodon import Mastodon
+from simulator.sessions import Sessions
+from simulator.stage import Stage
+from simulator.truth import Truth
+
+PLATFORMS = ("mastodon", "bluesky", "feeds")
+
+
+class Simulator:
+    """An ASGI application around a stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.faults = Faults()
+        self.truth = Truth(stage)
+        self.sessions = Sessions(stage.script.cast["us"], self.now)
+        self.mastodon = Mastodon(stage)
+        self.bluesky = Bluesky(stage, self.sessions)
+        self.feeds = Feeds(stage)
+        # Ten times Mastodon's own default, as an administrator may set it: the world is watched closely.
+        self.windows = {
+            "mastodon": Window(3_000, 300),
+            "bluesky": Window(3_000, 300),
+            "feeds": Window(100_000, 300),
+        }
+        self.control = Control(self)
+        self.requests = 0
+
+    def now(self) -> float:
+        return self.stage.clock().timestamp()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        platform, _, path = scope["path"].lstrip("/").partition("/")
+        if platform == "_control":
+            try:
+                answer = await self.control.answer(request, path)
+            except ClientDisconnect:
+                return
+            await Telling(answer, lambda _: None)(scope, receive, send)
+        elif platform in PLATFORMS:
+            try:
+                telling = await self._platform(request, platform, path)
+            except ClientDisconnect:
+                return
+            try:
+                await telling(scope, receive, send)
+            except (ConnectionAbortedError, asyncio.CancelledError):
+                if telling.pace != "cut":
+                    raise
+        else:
+            await Telling(told({"error": "Not Found"}, status=404), lambda _: None)(scope, receive, send)
+
+    async def _platform(self, request: Request, platform: str, path: str) -> Telling:
+        self.requests += 1
+        now, window = self.now(), self.windows[platform]
+        within = window.take(now)
+        fault = self.faults.take(platform, path)
+        pace: Pace = "at once"
+        if not within:
+            answer = too_many(platform, window.until, now)
+        elif fault is None:
+            answer = await self._answer(request, platform, path, frozenset())
+        else:
+            if fault.kind == "expired_token" and platform == "bluesky":
+                self.sessions.expire()
+            answer = instead(fault, now) or await self._answer(
+                request, platform, path, frozenset({fault.kind}) & ON_THE_PAGE
+            )
+            answer, pace = spoilt(answer, fault)
+        answer.headers = {**self._rates(platform, window), **answer.headers}
+        return Telling(
+            answer,
+            lambda sent: self.truth.note(platform, sent),
+            pace=pace,
+            seconds=fault.seconds if fault else 0.0,
+        )
+
+    async def _answer(self, request: Request, platform: str, path: str, mischief: frozenset[str]) -> Answer:
+        query = parse_qs(request.url.query, keep_blank_values=True)
+        base = f"{request.url.scheme}://{request.url.netloc}/{platform}"
+        token = request.headers.get("authorization", "").removeprefix("Bearer ") or None
+        if platform == "feeds":
+            return self.feeds.answer(path, request.headers, mischief)
+        if platform == "bluesky":
+            body = _json(await request.body()) if request.method == "POST" else None
+            return self.bluesky.answer(path, query, token, mischief, body, base)
+        answer = self.mastodon.answer(path, query, token, mischief)
+        if "Link" in answer.headers:
+            answer.headers["Link"] = answer.headers["Link"].replace("{base}", base)
+        return answer
+
+    def _rates(self, platform: str, window: Window) -> dict[str, str]:
+        if platform == "mastodon":
+            return mastodon_headers(window)
+        return bluesky_headers(window) if platform == "bluesky" else {}
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

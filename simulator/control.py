@@ -1,0 +1,114 @@
+"""The other side of the curtain: `/_control/...`, for the demo, the tests and the bench.
+
+GET  status                       act, acts, groups, requests, whether the world has gone quiet
+GET  crm, crm/{table}.csv         what the CRM should contain before the run, and what to follow
+GET  truth                        what was returned, and what should have come of it
+GET  texts                        every post of the script, one JSON object a line
+POST act      {"n": 2}            play the acts up to and including 2
+POST release  {"group": "storm"}  bring in a group: storm, poison
+GET  faults
+POST faults   {"add": [...], "clear": true}
+POST limits   {"platform": "mastodon", "limit": 5, "seconds": 10}
+POST tokens   {"do": "expire" | "revoke"}   {"seconds": 5}
+POST delete   {"key": "..."}      take a post away
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+
+from simulator import crm
+from simulator.answers import Answer, told
+from simulator.limits import Window
+
+if TYPE_CHECKING:
+    from simulator.app import Simulator
+
+
+class Control:
+    """Answers the control requests of one simulator."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.quiet = False
+
+    async def answer(self, request: Request, path: str) -> Answer:
+        """The answer to a control request; 400 with a sentence when it makes no sense."""
+        if request.method == "GET":
+            base = f"{request.url.scheme}://{request.url.netloc}"
+            return self._shown(path, base)
+        try:
+            body = json.loads(await request.body() or b"{}")
+            if not isinstance(body, dict):
+                raise TypeError("an object is wanted")
+            return told(self._done(path, body))
+        except (KeyError, TypeError, ValueError) as error:
+            return told({"error": f"{type(error).__name__}: {error}"}, status=400)
+
+    def _shown(self, path: str, base: str) -> Answer:
+        sim = self.simulator
+        stage = sim.stage
+        table = path.removeprefix("crm/").removesuffix(".csv")
+        if path == "status":
+            return told(self._status())
+        if path == "crm":
+            return told(crm.setup(stage, base))
+        if path.startswith("crm/") and table in crm.COLUMNS:
+            text = crm.as_csv(table, crm.tables(stage)[table])
+            return Answer(body=text.encode(), media_type="text/csv; charset=utf-8")
+        if path == "truth":
+            return told(sim.truth.report())
+        if path == "faults":
+            return told(sim.faults.listed())
+        if path == "texts":
+            rows = (
+                json.dumps({"key": line.key, "platform": line.platform, "text": line.text})
+                for line in stage.script.lines.values()
+                if line.repost_of is None
+            )
+            return Answer(body="\n".join(rows).encode() + b"\n", media_type="application/x-ndjson")
+        return told({"error": "Not Found"}, status=404)
+
+    def _status(self) -> dict[str, Any]:
+        sim = self.simulator
+        return {
+            "act": sim.stage.act,
+            "acts": sim.stage.script.acts,
+            "groups": sim.stage.groups,
+            "posts": len(sim.stage.said),
+            "requests": sim.requests,
+            "refreshes": sim.sessions.refreshes,
+            "quiet": self.quiet,
+        }
+
+    def _done(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        sim = self.simulator
+        if path == "act":
+            return {"new": sim.stage.release(int(body["n"])), "act": sim.stage.act}
+        if path == "release":
+            return {"new": sim.stage.release_group(str(body["group"]))}
+        if path == "faults":
+            if body.get("clear"):
+                sim.faults.waiting.clear()
+            for row in body.get("add", []):
+                sim.faults.add(row)
+            return sim.faults.listed()
+        if path == "limits":
+            sim.windows[body["platform"]] = Window(int(body["limit"]), int(body["seconds"]))
+            return {"ok": True}
+        if path == "tokens":
+            if body.get("do") == "revoke":
+                sim.sessions.revoke()
+            elif body.get("do") == "expire":
+                sim.sessions.expire()
+            sim.sessions.seconds = float(body.get("seconds", sim.sessions.seconds))
+            return {"ok": True}
+        if path == "delete":
+            said = sim.stage.said[str(body["key"])]
+            said.deleted = True
+            sim.stage.changed += 1
+            return {"ok": True}
+        raise KeyError(f"no control is called {path!r}")
