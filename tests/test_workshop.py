@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
+import sys
 import tomllib
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +92,41 @@ def test_what_pyproject_asks_for_is_locked(lock: str, extras: list[str]) -> None
     wanted = [*project["dependencies"], *(r for e in extras for r in project["optional-dependencies"][e])]
     names = {normal(re.split(r"[\[<>=~!; ]", line)[0]) for line in locked(ROOT / "requirements" / lock)}
     assert {normal(re.split(r"[\[<>=~!; ]", line)[0]) for line in wanted} <= names
+
+
+IMPORT_ALL = """
+import importlib, json, pkgutil, sys
+import kombu.transport.redis
+for package in sys.argv[1:]:
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
+        if not module.name.endswith("__main__") and ".versions." not in module.name and not module.name.endswith(".env"):
+            importlib.import_module(module.name)
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def test_what_the_fleet_imports_is_locked_for_the_fleet_and_not_only_for_the_tests() -> None:
+    packages = [name for name in package_folders() if name != "bench"]
+    environment = {**os.environ, "EARSHOT_BROKER_URL": "redis://127.0.0.1:1/0"}
+    told = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, *packages],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stderr
+    owners = packages_distributions()
+    imported = {normal(owner) for module in json.loads(told.stdout) for owner in owners.get(module, [])}
+    names = {normal(re.split(r"[\[<>=~!; ]", line)[0]) for line in locked(ROOT / "requirements" / "run.txt")}
+    assert imported - names - {"earshot", "setuptools", "pip"} == set()
+
+
+def test_a_step_does_not_know_how_it_was_called() -> None:
+    knows = re.compile(r"^\s*(?:from|import) (?:celery|kombu|billiard)\b", re.MULTILINE)
+    steps = {path.name for path in (ROOT / "workers").glob("*.py") if knows.search(path.read_text())}
+    assert steps == {"app.py", "tasks.py", "_loop.py"} & steps
+    assert "app.py" in steps
 
 
 def test_every_package_is_named_wherever_packages_are_listed() -> None:
