@@ -138,6 +138,11 @@ def author_id(account: Account) -> str | None:
     return _text.ident(value) if value else None
 
 
+def created(status: Status) -> datetime | None:
+    """When it says it was written, in UTC."""
+    return _times.utc(status.created_at)
+
+
 class _Page(msgspec.Struct):
     """What the statuses of one page know about each other."""
 

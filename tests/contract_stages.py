@@ -1,0 +1,207 @@
+"""Small platforms for the contract: the same words told over real HTTP in each platform's own format.
+
+A stage holds what has been said and answers like its platform, newest first and a page at a time; its
+switches make it misbehave as platforms do. It shares no code with the connectors.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+from xml.sax.saxutils import escape
+
+from connectors._base import Watch
+from tests.replayer import Asked, Reply
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+PAGE = 10
+
+
+@dataclass(frozen=True)
+class Said:
+    """One post: a number, when it claims to be written, when the server got it, and its words."""
+
+    n: int
+    written: datetime
+    arrived: datetime
+    text: str
+
+
+@dataclass
+class Stage:
+    """What was said so far and how the server behaves."""
+
+    platform: str = ""
+    kind: str = ""
+    said: list[Said] = field(default_factory=list)
+    fault: Reply | None = None
+    broken: int | None = None
+    stuck: bool = False
+    long_ids: bool = False
+    host: str = ""
+
+    def say(self, n: int, at: datetime, *, arrived: datetime | None = None, text: str = "") -> None:
+        self.said.append(Said(n, at, arrived or at, text or f"number {n}"))
+
+    def answer(self, asked: Asked) -> Reply:
+        return self.fault if self.fault is not None else self.tell(asked)
+
+    def tell(self, asked: Asked) -> Reply:
+        raise NotImplementedError
+
+    def watch(self, base: str, now: datetime = NOW) -> Watch:
+        self.host = base
+        return Watch(kind=self.kind, term=self.term(), host=base, now=now, token="token", page_size=PAGE)
+
+    def term(self) -> str:
+        return "1"
+
+    def number(self, post_id: str) -> int:
+        """Which post an external id stands for."""
+        return int(post_id.rstrip("x").rsplit("/", 1)[1])
+
+    def _n(self, said: Said) -> str:
+        return f"{said.n}{'x' * 600 if self.long_ids else ''}"
+
+
+def _json(value: Any) -> Reply:
+    return Reply(200, json.dumps(value).encode(), {"content-type": "application/json"})
+
+
+def _iso(when: datetime) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03}Z"
+
+
+@dataclass
+class Mastodon(Stage):
+    """Ids come from the time a post claims, also when that is in the future (the nastier of two habits)."""
+
+    platform: str = "mastodon"
+
+    def _id(self, said: Said) -> int:
+        at = said.arrived if self.kind == "mentions" else said.written
+        return (int(at.timestamp() * 1000) << 16) + said.n
+
+    def _status(self, said: Said) -> dict[str, Any]:
+        n = said.n
+        if n == self.broken:
+            return {"id": str(self._id(said)), "created_at": "yesterday", "content": ["?"]}
+        account = {"id": "7", "acct": "ann", "url": "https://town.example/@ann", "display_name": "Ann"}
+        return {
+            "id": str(self._id(said)),
+            "uri": f"https://town.example/statuses/{self._n(said)}",
+            "created_at": _iso(said.written),
+            "content": f"<p>{escape(said.text)}</p>",
+            "account": account,
+        }
+
+    def tell(self, asked: Asked) -> Reply:
+        newest = sorted(self.said, key=self._id, reverse=True)
+        if self.kind == "thread":
+            if not asked.path.endswith("/context"):
+                return Reply(404, b'{"error":"Record not found"}')
+            return _json({"ancestors": [], "descendants": [self._status(s) for s in reversed(newest)]})
+        limit = int(asked.param("limit") or 20)
+        floor = asked.param("min_id")
+        if floor is not None and not self.stuck:
+            newest = [s for s in newest if self._id(s) > int(floor)][-limit:]
+        page = newest[:limit]
+        if self.kind == "mentions":
+            return _json(
+                [{"id": str(self._id(s)), "type": "mention", "status": self._status(s)} for s in page]
+            )
+        return _json([self._status(s) for s in page])
+
+
+@dataclass
+class Bluesky(Stage):
+    """Sorted by the time a post claims; tokens are offsets."""
+
+    platform: str = "bluesky"
+
+    def term(self) -> str:
+        return "at://did:plc:ann/app.bsky.feed.post/0" if self.kind == "thread" else "acme"
+
+    def _view(self, said: Said) -> dict[str, Any]:
+        if said.n == self.broken:
+            return {"uri": ["?"], "reason": "mention"}
+        return {
+            "uri": f"at://did:plc:ann/app.bsky.feed.post/{self._n(said)}",
+            "cid": "c",
+            "author": {"did": "did:plc:ann", "handle": "ann.example"},
+            "record": {"$type": "app.bsky.feed.post", "text": said.text, "createdAt": _iso(said.written)},
+            "indexedAt": _iso(said.arrived),
+            "reason": "mention",
+        }
+
+    def tell(self, asked: Asked) -> Reply:
+        newest = sorted(self.said, key=lambda s: (s.written, s.n), reverse=True)
+        views = [self._view(s) for s in newest]
+        if self.kind == "thread":
+            if not views:
+                return _json({"thread": {"$type": "x#notFoundPost"}})
+            replies = [{"$type": "x#threadViewPost", "post": view} for view in views[1:]]
+            return _json({"thread": {"$type": "x#threadViewPost", "post": views[0], "replies": replies}})
+        limit = int(asked.param("limit") or 25)
+        start = 0 if self.stuck else int(asked.param("cursor") or 0)
+        name = "notifications" if self.kind == "mentions" else "posts"
+        page: dict[str, Any] = {name: views[start : start + limit]}
+        if self.stuck or start + limit < len(views):
+            page["cursor"] = str(start + limit)
+        return _json(page)
+
+
+@dataclass
+class Feed(Stage):
+    """One document; `kind` is always feed, `json` says in which format."""
+
+    platform: str = "feeds"
+    kind: str = "feed"
+    json: bool = False
+
+    def watch(self, base: str, now: datetime = NOW) -> Watch:
+        self.host = base
+        return Watch(kind="feed", term=f"{base}/feed", host="", now=now)
+
+    def tell(self, asked: Asked) -> Reply:
+        newest = sorted(self.said, key=lambda s: (s.written, s.n), reverse=True)
+        if self.json:
+            items = [self._entry(s) for s in newest]
+            return _json({"version": "https://jsonfeed.org/version/1.1", "title": "t", "items": items})
+        items_xml = "".join(self._item(s) for s in newest)
+        document = (
+            f'<?xml version="1.0"?><rss version="2.0"><channel><title>t</title>{items_xml}</channel></rss>'
+        )
+        return Reply(200, document.encode("utf-8", "xmlcharrefreplace"), {"content-type": "text/xml"})
+
+    def _url(self, said: Said) -> str:
+        return f"https://blog.example.com/{self._n(said)}"
+
+    def _entry(self, said: Said) -> dict[str, Any]:
+        if said.n == self.broken:
+            return {"id": ["?"]}
+        return {"id": self._url(said), "content_text": said.text, "date_published": said.written.isoformat()}
+
+    def _item(self, said: Said) -> str:
+        if said.n == self.broken:
+            return "<item><category>?</category></item>"
+        words = escape("".join(c for c in said.text if c >= " " and not "\ud800" <= c <= "\udfff"))
+        date = format_datetime(said.written)
+        return f"<item><guid>{self._url(said)}</guid><title>{words}</title><pubDate>{date}</pubDate></item>"
+
+
+def stages() -> dict[str, Stage]:
+    """A fresh stage for every kind of watch there is."""
+    made: list[Stage] = [
+        *(Mastodon(kind=kind) for kind in ("hashtag", "mentions", "thread")),
+        *(Bluesky(kind=kind) for kind in ("search", "mentions", "thread")),
+    ]
+    named = {f"{stage.platform}-{stage.kind}": stage for stage in made}
+    return {**named, "feeds-rss": Feed(), "feeds-json": Feed(json=True)}
+
+
+def minutes(n: float) -> timedelta:
+    return timedelta(minutes=n)
