@@ -62,6 +62,7 @@ def test_the_words_inside_a_link_weigh_nothing() -> None:
 
 def test_what_follows_a_link_is_kept() -> None:
     assert compound("look at this https://t.co/abc😡") == compound("look at this 😡")
+    assert compound("look at this https://t.co/abc😡sad") == compound("look at this 😡 sad")
     assert compound("this is bad (https://t.co/abc)!!") == compound("this is bad !!")
 
 
@@ -113,6 +114,11 @@ def test_a_masked_name_keeps_its_place_in_the_sentence(sentence: str) -> None:
     neutral = compound(sentence.format("Table"))
     assert compound(sentence.format("United"), own=("United",)) == neutral
     assert compound(sentence.format("@united")) == neutral
+
+
+def test_a_name_of_two_words_takes_the_place_of_two() -> None:
+    neutral = compound("not Table Chair is good")
+    assert compound("not Best Buy is good", own=("Best Buy",)) == neutral > 0
 
 
 def test_a_masked_name_shouts_only_if_it_was_shouted() -> None:

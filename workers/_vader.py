@@ -220,7 +220,11 @@ class Vader:
         return text
 
     def _weigh(self, text: str, words: list[str]) -> tuple[list[int], list[float]]:
-        """Which of the words are in the lexicon, and what each weighs where it stands."""
+        """Which of the words are in the lexicon, and what each weighs where it stands.
+
+        The rules in stock's order, one word after another; a record is read by position, since a name costs a
+        call. Most words of the lexicon stand among words that change nothing, and are done with early.
+        """
         records = [*_MARGIN, *map(self._memo.__getitem__, words), *_MARGIN]
         places = [place for place, record in enumerate(records) if record[0] is not None]
         if not places:
@@ -232,7 +236,7 @@ class Vader:
             base, _, _, _, hint, upper, word = here
             assert base is not None
             weight = base
-            if word == "kind" and after is not _OUTSIDE and _plain(words[place - 2]) == "of":
+            if word == "kind" and after is not _OUTSIDE and _plain(words[place - _EDGE + 1]) == "of":
                 weights.append(0.0)
                 continue
             if word == "no" and after[3] and after is not _OUTSIDE:
@@ -256,7 +260,7 @@ class Vader:
             if (
                 before[6] == "no"
                 or second[6] == "no"
-                or (third[6] == "no" and _plain(words[place - 4]) in ("or", "nor"))
+                or (third[6] == "no" and _plain(words[place - _EDGE - 1]) in ("or", "nor"))
             ):
                 weight = base * self._negation
             if upper and shouting:
@@ -272,7 +276,7 @@ class Vader:
                     weight += self._boost(second, weight, shouting) * 0.95
                 if farther == "never" and (nearest == "so" or nearest == "this"):
                     weight *= 1.25
-                elif second[2] and not (farther == "without" and _plain(words[place - 4]) == "doubt"):
+                elif second[2] and not (farther == "without" and _plain(words[place - _EDGE - 1]) == "doubt"):
                     weight *= self._negation
             if not third[3]:
                 if third[1]:
@@ -284,7 +288,8 @@ class Vader:
                 ):
                     weight *= 1.25
                 elif third[2] and not (
-                    third[6] == "without" and "doubt" in (_plain(words[place - 5]), _plain(words[place - 4]))
+                    third[6] == "without"
+                    and "doubt" in (_plain(words[place - _EDGE - 2]), _plain(words[place - _EDGE - 1]))
                 ):
                     weight *= self._negation
                 if hint or before[4] or second[4] or third[4] or after[4] or beyond[4]:
@@ -292,7 +297,7 @@ class Vader:
             if (
                 nearest == "least"
                 and not before[3]
-                and (place == _EDGE + 1 or _plain(words[place - 5]) not in ("at", "very"))
+                and (place == _EDGE + 1 or _plain(words[place - _EDGE - 2]) not in ("at", "very"))
             ):
                 weight *= self._negation
             weights.append(weight)

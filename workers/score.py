@@ -72,6 +72,7 @@ class Scorer:
 
     Its own names, handles and products are masked (`_normalise` says how). `lexicon` adds words and phrases,
     or replaces their weights (in [-4, 4]; 0 takes a word out); None is VADER's own. ValueError for a weight out of range.
+    Keep one as long as its names and lexicon hold: with a lexicon it learns its words anew.
     """
 
     def __init__(self, own_names: Iterable[str] = (), lexicon: Mapping[str, float] | None = None) -> None:
