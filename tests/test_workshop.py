@@ -125,8 +125,8 @@ def test_what_the_fleet_imports_is_locked_for_the_fleet_and_not_only_for_the_tes
 def test_a_step_does_not_know_how_it_was_called() -> None:
     knows = re.compile(r"^\s*(?:from|import) (?:celery|kombu|billiard)\b", re.MULTILINE)
     steps = {path.name for path in (ROOT / "workers").glob("*.py") if knows.search(path.read_text())}
-    assert steps == {"app.py", "tasks.py", "_loop.py"} & steps
     assert "app.py" in steps
+    assert steps <= {"app.py", "tasks.py", "_loop.py"}
 
 
 def test_every_package_is_named_wherever_packages_are_listed() -> None:
