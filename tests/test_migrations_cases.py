@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -214,52 +215,59 @@ def test_who_may_close_a_ticket_need_not_be_allowed_to_write_cases(servers: Any)
             assert not _is_open(db, case)
 
 
+@contextmanager
+def _neighbour(fleet: str, statement: str, *values: Any) -> Iterator[Future[None]]:
+    """Somebody else's statement, running until it waits for a lock that we hold."""
+
+    def run() -> None:
+        with psycopg.connect(fleet, application_name="the neighbour") as other:
+            other.execute(statement, values)
+
+    waits = """
+        SELECT 1 FROM pg_stat_activity
+        WHERE application_name = 'the neighbour' AND wait_event_type = 'Lock' AND datname = current_database()
+    """
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(fleet, autocommit=True) as watch:
+        running = pool.submit(run)
+        eventually(lambda: watch.execute(waits).fetchone(), of="the neighbour at the case's lock")
+        yield running
+
+
 def test_a_ticket_closed_while_a_digest_holds_its_case_waits_and_nothing_deadlocks(servers: Any) -> None:
-    with servers.new_database() as (fleet, _), ThreadPoolExecutor(1) as neighbour:
-        with psycopg.connect(fleet) as db:
-            ticket = _ticket(db)
-            case = _case(db, ticket=ticket)
-
-        def close() -> None:
-            with psycopg.connect(fleet) as other:
-                other.execute("SET application_name = 'the neighbour'")
-                _set(other, "tickets", ticket, "closed")
-
-        waiting = """
-            SELECT 1 FROM pg_stat_activity
-            WHERE application_name = 'the neighbour' AND wait_event_type = 'Lock' AND datname = current_database()
-        """
-        with psycopg.connect(fleet) as digest, psycopg.connect(fleet, autocommit=True) as watch:
-            digest.execute("UPDATE cases SET score = -0.9 WHERE id = %s", [case])
-            closing = neighbour.submit(close)
-            eventually(lambda: watch.execute(waiting).fetchone(), of="the neighbour at the case's lock")
+    with servers.new_database() as (fleet, _), psycopg.connect(fleet) as digest:
+        ticket = _ticket(digest)
+        case = _case(digest, ticket=ticket)
+        digest.commit()
+        digest.execute("UPDATE cases SET score = -0.9 WHERE id = %s", [case])
+        with _neighbour(fleet, "UPDATE tickets SET status = 'closed'") as closing:
             digest.execute("INSERT INTO social_events (ticket_id, case_id) VALUES (%s, %s)", [ticket, case])
             digest.execute("INSERT INTO activities (ticket_id) VALUES (%s)", [ticket])
             digest.commit()
             closing.result(timeout=10)
-            assert not _is_open(digest, case)
+        assert not _is_open(digest, case)
+
+
+def test_many_tickets_are_closed_in_the_order_in_which_a_digest_locks_their_cases(servers: Any) -> None:
+    with servers.new_database() as (fleet, _), psycopg.connect(fleet) as digest:
+        later, sooner = (_case(digest, subject, _ticket(digest)) for subject in ("identity:b", "identity:a"))
+        digest.commit()
+        digest.execute("UPDATE cases SET score = -0.9 WHERE id = %s", [sooner])
+        with _neighbour(fleet, "UPDATE tickets SET status = 'closed'") as closing:
+            digest.execute("UPDATE cases SET score = -0.9 WHERE id = %s", [later])
+            digest.commit()
+            closing.result(timeout=10)
+        assert not _is_open(digest, sooner)
+        assert not _is_open(digest, later)
 
 
 def test_an_activity_finished_while_its_case_loses_the_ticket_closes_it(servers: Any) -> None:
-    """Each alone leaves the case open; together it would stay open for ever if neither saw the other."""
-    with servers.new_database() as (fleet, _), ThreadPoolExecutor(1) as neighbour:
-        with psycopg.connect(fleet) as db:
-            ticket, activity = _ticket(db), _activity(db)
-            case = _case(db, ticket=ticket, activity=activity)
-
-        def finish() -> None:
-            with psycopg.connect(fleet) as other:
-                other.execute("SET application_name = 'the neighbour'")
-                _set(other, "activities", activity, "done")
-
-        waiting = """
-            SELECT 1 FROM pg_stat_activity
-            WHERE application_name = 'the neighbour' AND wait_event_type = 'Lock' AND datname = current_database()
-        """
-        with psycopg.connect(fleet) as db, psycopg.connect(fleet, autocommit=True) as watch:
-            db.execute("DELETE FROM tickets WHERE id = %s", [ticket])
-            finishing = neighbour.submit(finish)
-            eventually(lambda: watch.execute(waiting).fetchone(), of="the neighbour at the case's lock")
+    """Each alone leaves the case open; it would stay open for ever if neither saw the other."""
+    with servers.new_database() as (fleet, _), psycopg.connect(fleet) as db:
+        ticket, activity = _ticket(db), _activity(db)
+        case = _case(db, ticket=ticket, activity=activity)
+        db.commit()
+        db.execute("DELETE FROM tickets WHERE id = %s", [ticket])
+        with _neighbour(fleet, "UPDATE activities SET status = 'done'") as finishing:
             db.commit()
             finishing.result(timeout=10)
-            assert not _is_open(db, case)
+        assert not _is_open(db, case)

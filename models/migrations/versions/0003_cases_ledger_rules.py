@@ -1,8 +1,8 @@
 """What the database does by itself: cases follow their Ticket or Activity, the ledger, the shipped rules.
 
-A neighbour closes a Ticket by SQL, so a trigger carries it to the case. Locks: a digest holds cases
-before it writes tickets, and its foreign keys take only KEY SHARE on a Ticket, which an UPDATE of status
-does not fight; so the trigger may lock the case after the Ticket.
+A neighbour closes a Ticket by SQL, so triggers carry it to the case. Locks: a digest holds cases, in the
+order of their subjects, when it writes events that name a Ticket. That takes only KEY SHARE on the Ticket,
+which an UPDATE of its status does not fight; so the triggers may lock cases after Tickets, if in that order.
 """
 
 from __future__ import annotations
@@ -19,26 +19,21 @@ TICKET_CLOSED = "('resolved', 'closed')"
 ACTIVITY_CLOSED = "('done', 'cancelled')"
 
 SETTLE = f"""
-CREATE FUNCTION settle_case() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, {{schema}}, pg_temp AS $$
--- TG_ARGV[0] is the column of cases by which the row that fired is known.
--- SECURITY DEFINER: whoever may close a Ticket need not be allowed to write cases.
+CREATE FUNCTION settle_cases(which uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    held uuid[];
     matter record;
 BEGIN
     -- first the locks, then, in a statement of its own that sees what was committed meanwhile, the look
-    EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM cases WHERE %I = $1 ORDER BY id
-                    FOR NO KEY UPDATE) AS locked', TG_ARGV[0]) INTO held USING NEW.id;
+    PERFORM FROM cases WHERE id = ANY (which) ORDER BY org_id, subject, id FOR NO KEY UPDATE;
     FOR matter IN
         -- a Ticket decides alone; without one the Activity; a case that has lost both is over
         SELECT cases.id, cases.closed_at,
-               coalesce(tickets.status IN {TICKET_CLOSED}, activities.status IN {ACTIVITY_CLOSED}, true) AS settled
+               coalesce(tickets.status IN {TICKET_CLOSED}, activities.status IN {ACTIVITY_CLOSED}, true)
+                   AS settled
         FROM cases
         LEFT JOIN tickets ON tickets.id = cases.ticket_id
         LEFT JOIN activities ON activities.id = cases.activity_id
-        WHERE cases.id = ANY (held)
-        ORDER BY cases.opened_at DESC, cases.id DESC
+        WHERE cases.id = ANY (which)
     LOOP
         IF matter.settled AND matter.closed_at IS NULL THEN
             UPDATE cases SET closed_at = now() WHERE id = matter.id;
@@ -50,31 +45,45 @@ BEGIN
             END;
         END IF;
     END LOOP;
-    RETURN NULL;
 END
 $$
 """
 
-TRIGGERS = (
-    f"""
-    CREATE TRIGGER settle_case AFTER UPDATE OF status ON tickets FOR EACH ROW
-    WHEN ((OLD.status IN {TICKET_CLOSED}) IS DISTINCT FROM (NEW.status IN {TICKET_CLOSED}))
-    EXECUTE FUNCTION settle_case('ticket_id')
-    """,
-    f"""
-    CREATE TRIGGER settle_case AFTER UPDATE OF status ON activities FOR EACH ROW
-    WHEN ((OLD.status IN {ACTIVITY_CLOSED}) IS DISTINCT FROM (NEW.status IN {ACTIVITY_CLOSED}))
-    EXECUTE FUNCTION settle_case('activity_id')
-    """,
-    # a deleted Ticket or Activity is taken out of its open case by the foreign key; if what is left does
-    # not keep it open, nobody could ever close it
-    """
-    CREATE TRIGGER settle_case AFTER UPDATE OF ticket_id, activity_id ON cases FOR EACH ROW
+FOLLOW = """
+CREATE FUNCTION cases_follow_{table}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, {schema}, pg_temp AS $$
+-- SECURITY DEFINER: whoever may close a Ticket need not be allowed to write cases
+BEGIN
+    PERFORM settle_cases(array_agg(cases.id))
+    FROM cases
+    JOIN fresh ON fresh.id = cases.{column}
+    JOIN stale ON stale.id = fresh.id
+    WHERE (stale.status IN {closed}) <> (fresh.status IN {closed})
+    HAVING count(*) > 0;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER cases_follow AFTER UPDATE ON {table}
+    REFERENCING OLD TABLE AS stale NEW TABLE AS fresh
+    FOR EACH STATEMENT EXECUTE FUNCTION cases_follow_{table}()
+"""
+"""A statement at a time: one that closes many Tickets must lock their cases in order."""
+
+LOSE = """
+CREATE FUNCTION case_has_lost() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, {schema}, pg_temp AS $$
+BEGIN
+    PERFORM settle_cases(ARRAY[NEW.id]);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER case_has_lost AFTER UPDATE OF ticket_id, activity_id ON cases FOR EACH ROW
     WHEN (NEW.closed_at IS NULL AND (OLD.ticket_id IS NOT NULL AND NEW.ticket_id IS NULL
                                      OR OLD.activity_id IS NOT NULL AND NEW.activity_id IS NULL))
-    EXECUTE FUNCTION settle_case('id')
-    """,
-)
+    EXECUTE FUNCTION case_has_lost()
+"""
+"""A deleted Ticket or Activity is taken out of its open case by the foreign key; if what is left does not keep
+the case open, nobody could ever close it."""
 
 LEDGER = """
 CREATE VIEW ledger WITH (security_invoker = true) AS
@@ -128,14 +137,23 @@ $$
 
 def upgrade() -> None:
     schema = op.get_bind().execute(text("SELECT quote_ident(current_schema())")).scalar_one()
-    for statement in (SETTLE.format(schema=schema), *TRIGGERS, LEDGER, SHIPPED_RULES):
-        op.execute(statement)
+    op.execute(SETTLE)
+    op.execute("REVOKE EXECUTE ON FUNCTION settle_cases(uuid[]) FROM PUBLIC")
+    for table, column, closed in (
+        ("tickets", "ticket_id", TICKET_CLOSED),
+        ("activities", "activity_id", ACTIVITY_CLOSED),
+    ):
+        op.execute(FOLLOW.format(table=table, column=column, closed=closed, schema=schema))
+    op.execute(LOSE.format(schema=schema))
+    op.execute(LEDGER)
+    op.execute(SHIPPED_RULES)
     op.execute("SELECT shipped_rules('main')")
 
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION shipped_rules(text)")
     op.execute("DROP VIEW ledger")
-    for table in ("cases", "activities", "tickets"):
-        op.execute(f"DROP TRIGGER settle_case ON {table}")
-    op.execute("DROP FUNCTION settle_case()")
+    # each with its trigger
+    for function in ("case_has_lost()", "cases_follow_activities()", "cases_follow_tickets()"):
+        op.execute(f"DROP FUNCTION {function} CASCADE")
+    op.execute("DROP FUNCTION settle_cases(uuid[])")
