@@ -50,6 +50,9 @@ watches: Mapping[str, Need] = MappingProxyType(
     }
 )
 
+FROM_THE_START = Cursor('{"newest":"2004-01-01T00:00:00Z"}')
+"""For a source that is to read all that the server still has, newest first, instead of from now on."""
+
 PAGE_SIZE = 100
 SEARCH_DEPTH = 9_000
 THREAD_DEPTH = 100

@@ -39,6 +39,9 @@ PAGE_SIZES = {"hashtag": 40, "mentions": 80}
 TOP_EVERY = 4
 """Quiet visits from one plain page of the newest to the next."""
 
+FROM_THE_START = Cursor('{"id":"0"}')
+"""For a source that is to read all that the server still has, oldest first, instead of from now on."""
+
 SKEW = timedelta(minutes=5)
 """A server's clock may be ahead of ours by so much."""
 
