@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from simulator import words
 from simulator.answers import Answer, Item, Telling, encoded, told
+from simulator.bluesky import DEEPEST
 from simulator.limits import Window, bluesky_headers, mastodon_headers
 from simulator.mastodon import account
 from simulator.people import Person, cast, digest, letters_of, number_of, passer_by
@@ -117,12 +118,21 @@ class Bulk:
         if refused is not None:
             return refused
         query = parse_qs(request.url.query)
-        found = self._posts if query.get("q", [""])[0].strip("#") == "bench" else []
+        found = self._within(query) if query.get("q", [""])[0].strip("#") == "bench" else []
         limit, offset = min(100, int(query.get("limit", ["25"])[0])), int(query.get("cursor", ["0"])[0])
         page = found[offset : offset + limit]
         tail = b',"cursor":"%d"' % (offset + limit) if offset + limit < len(found) else b""
         body = b'{"posts":[' + b",".join(page) + b'],"hitsTotal":%d' % len(found) + tail + b"}"
         return Answer(body=body, items=_NOTED * len(page))
+
+    def _within(self, query: dict[str, list[str]]) -> list[bytes]:
+        """The posts of a window by `since` (inclusive) and `until` (exclusive), newest first."""
+        first, last = 0, len(self._posts)
+        if "until" in query:
+            first = last - bisect_left(self._times, query["until"][0])
+        if "since" in query:
+            last -= bisect_left(self._times, query["since"][0])
+        return self._posts[first:last][:DEEPEST]
 
     def _control(self, request: Request, path: str) -> Answer:
         if path == "texts":
@@ -207,6 +217,7 @@ class Bulk:
 
     def _bluesky(self, people: list[Person]) -> list[bytes]:
         posts: list[bytes] = []
+        self._times: list[str] = []
         for index, text in enumerate(self.texts["bluesky"]):
             moment = self.start - timedelta(days=1) + timedelta(seconds=index)
             at = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -215,6 +226,7 @@ class Bulk:
             language = self._language()
             if language:
                 record["langs"] = [language]
+            self._times.append(at)
             posts.append(
                 encoded(
                     {

@@ -86,7 +86,8 @@ class Stage:
         lines = list(lines)
         now = self.clock()
         since = max(self._latest, now - timedelta(minutes=30)) if self.act > 1 else self._latest
-        step = (now - since) / (len(lines) + 1)
+        # Never two in one millisecond: Bluesky's notifications page by this time, and would lose the second.
+        step = max((now - since) / (len(lines) + 1), timedelta(milliseconds=1))
         for index, line in enumerate(lines, 1):
             seen = since + step * index
             created = seen
@@ -98,18 +99,17 @@ class Stage:
                 created = self.start - timedelta(seconds=600 + digest(line.same_second)[0])
             # A status that arrives late gets its number from its own date, below the reader's cursor.
             stamp = min(created, seen)
-            counter = int.from_bytes(digest(self.script.seed, "noise", line.key)[:2])
             self.said[line.key] = Said(
                 line=line,
                 ordinal=len(self.said),
-                number=(int(stamp.timestamp() * 1000) << 16) | counter,
+                number=(int(stamp.timestamp() * 1000) << 16) | len(self.said) & 0xFFFF,
                 created_at=created,
                 indexed_at=seen,
                 text=line.text,
             )
             self.replies[line.reply_to] += 1
             self.reposts[line.repost_of] += 1
-        self._latest = now
+        self._latest = max(now, since + step * len(lines))
         self.changed += 1
 
     def _revise(self, said: Said) -> None:

@@ -40,7 +40,7 @@ GENTLE = (
     "Our café switched its house espresso to Tarnbeck on Monday.",
     "Walked past the Tarnbeck roastery today and the whole street smelled of toast.",
     "Is the Tarnbeck subscription every two weeks or every month by default?",
-    "The Tarnbeck tin makes a decent pencil holder once it is empty.",
+    "The Tarnbeck tin makes a decent pencil holder once the coffee is gone.",
     "Brewed the Tarnbeck Sunday blend at 92 degrees, 1:16, two minutes forty.",
     "The Tarnbeck people answered my mail within the hour, nice.",
     "Somebody at the market sells Tarnbeck bags from last spring at half price.",

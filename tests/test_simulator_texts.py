@@ -1,0 +1,161 @@
+"""The literals of the world: labels and compounds as written, and as vaderSentiment has them."""
+
+from __future__ import annotations
+
+import pytest
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+from simulator.lines import Line
+from simulator.markup import bluesky_text, feed_text, mastodon_html, mentioned
+from simulator.script import Script, load
+from workers._normalise import Normaliser
+from workers.score import Scorer, Sentiment, Unscored
+
+SCRIPT: Script = load(7)
+OWN = ("Tarnbeck", "Tarnbeck Coffee", "Joy Press", "@tarnbeck@hub.example", "@tarnbeck.example", "@tarnbeck")
+THRESHOLDS = (-0.25, -0.40, -0.50)
+LABELS = {"complaint", "praise", "question", "news", "chatter", "own", "spam", "repost"}
+
+
+def shown(line: Line, text: str) -> str:
+    """The plain text that a reader of the platform sees."""
+    if line.platform == "bluesky":
+        return bluesky_text(text, SCRIPT.cast)[0]
+    for key in mentioned(text) if line.platform == "mastodon" else []:
+        text = text.replace(f"@{{{key}}}", "@" + SCRIPT.cast[key].mastodon.split("@")[0])
+    return feed_text(text, SCRIPT.cast)
+
+
+def versions() -> list[tuple[Line, str, float | None]]:
+    """Every text of the script with its literal, the edited ones too."""
+    found: list[tuple[Line, str, float | None]] = []
+    for line in SCRIPT.lines.values():
+        found.append((line, shown(line, line.text), line.compound))
+        found += [(line, shown(line, edit.text), edit.compound) for edit in line.edits]
+    return found
+
+
+WRITTEN = [(line, text, compound) for line, text, compound in versions() if compound is not None]
+
+
+@pytest.fixture(scope="module")
+def vader() -> SentimentIntensityAnalyzer:
+    return SentimentIntensityAnalyzer()
+
+
+def test_every_literal_compound_is_what_vader_says_of_the_normalised_text(
+    vader: SentimentIntensityAnalyzer,
+) -> None:
+    normalise = Normaliser(OWN)
+    wrong = [
+        (line.key, compound, measured)
+        for line, text, compound in WRITTEN
+        if (measured := vader.polarity_scores(normalise(text).text)["compound"]) != compound
+    ]
+    assert not wrong
+
+
+def test_the_scorer_agrees_with_the_literals_or_says_why_it_does_not_score() -> None:
+    scorer = Scorer(own_names=OWN)
+    wrong = []
+    for line, text, compound in WRITTEN:
+        (answer,) = scorer.score([(text, line.lang)])
+        if not isinstance(answer, Sentiment) or answer.compound != compound:
+            wrong.append((line.key, compound, answer))
+    assert not wrong
+
+
+def test_every_text_keeps_its_distance_from_every_threshold_unless_it_is_borderline() -> None:
+    near = [
+        (line.key, compound)
+        for line, _, compound in WRITTEN
+        if compound is not None and (min(abs(compound - bar) for bar in THRESHOLDS) < 0.08) != line.borderline
+    ]
+    assert not near
+
+
+def test_texts_in_other_languages_are_not_scored() -> None:
+    scorer = Scorer(own_names=OWN)
+    scored = [
+        (line.key, answer)
+        for line, text, _ in versions()
+        if line.tongue != "en" and not isinstance(answer := scorer.score([(text, line.lang)])[0], Unscored)
+    ]
+    assert not scored
+
+
+def test_talk_for_volume_hurts_nobody() -> None:
+    scorer = Scorer(own_names=OWN)
+    made = [line for line in SCRIPT.lines.values() if line.scenario in ("storm", "gentle talk")]
+    assert len(made) > 1_000
+    assert len({line.text for line in made}) == len(made)
+    low = [
+        (line.text, answer)
+        for line in made
+        if not isinstance(answer := scorer.score([(shown(line, line.text), line.lang)])[0], Sentiment)
+        or answer.compound < -0.17
+    ]
+    assert not low
+
+
+def test_whatever_opens_a_case_is_far_below_its_threshold() -> None:
+    compounds = {line.key: line.compound for line in SCRIPT.lines.values()}
+    for line in SCRIPT.lines.values():
+        compounds |= {f"{line.key}@{n}": edit.compound for n, edit in enumerate(line.edits, 1)}
+    for case in SCRIPT.cases:
+        for key in (case.opener_version or case.opener, case.riser):
+            compound = compounds[key] if key else -1.0
+            assert compound is not None, key
+            assert compound <= -0.58, key
+
+
+def test_there_are_enough_texts_and_they_are_all_different() -> None:
+    texts = [
+        text
+        for line, text, _ in versions()
+        if line.scenario not in ("storm", "gentle talk", "poison") and text
+    ]
+    assert len(texts) >= 250
+    assert len(set(texts)) == len(texts)
+    assert {line.label for line in SCRIPT.lines.values()} <= LABELS
+
+
+def test_the_world_holds_complaints_that_vader_misses() -> None:
+    missed = [
+        line for line, _, compound in WRITTEN if line.label == "complaint" and compound and compound > -0.17
+    ]
+    kind = [
+        compound for line, _, compound in WRITTEN if line.label == "complaint" and compound and compound > 0.3
+    ]
+    assert len(missed) >= 15
+    assert len(kind) >= 8
+
+
+def test_a_phones_apostrophes_decide_one_of_the_tickets(vader: SentimentIntensityAnalyzer) -> None:
+    line = SCRIPT.lines["apostrophe"]
+    assert "’" in line.text
+    assert vader.polarity_scores(shown(line, line.text))["compound"] > -0.17
+    assert line.compound is not None
+    assert line.compound <= -0.58
+
+
+def test_our_products_name_would_cheer_a_complaint_up(vader: SentimentIntensityAnalyzer) -> None:
+    line = SCRIPT.lines["sky-joy"]
+    assert line.compound is not None
+    assert vader.polarity_scores(shown(line, line.text))["compound"] > line.compound + 0.05
+
+
+def test_mastodon_hides_the_ends_of_links_and_marks_mentions() -> None:
+    html = mastodon_html(
+        "@{us} see https://tarnbeck.example/a/very/long/way/to/go.html & <b> #SlowMornings", SCRIPT.cast
+    )
+    assert 'class="u-url mention">@<span>tarnbeck</span>' in html
+    assert '<span class="invisible">https://</span>' in html
+    assert "&amp; &lt;b&gt;" in html
+    assert 'rel="tag">#<span>SlowMornings</span>' in html
+
+
+def test_a_facet_counts_bytes_and_not_characters() -> None:
+    text, facets = bluesky_text("☕☕ @{us} 👍 #tag", SCRIPT.cast)
+    cut = [text.encode()[f["index"]["byteStart"] : f["index"]["byteEnd"]].decode() for f in facets]
+    assert cut == ["@tarnbeck.example", "#tag"]
