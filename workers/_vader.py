@@ -171,7 +171,7 @@ class Vader:
         _, weights = self._weigh(text, words)
         if not weights:
             return (0.0, 0.0, 1.0, 0.0) if words else (0.0, 0.0, 0.0, 0.0)
-        stress = _stress(text)
+        stress = _stress(text) if "!" in text or "?" in text else 0.0
         total = sum(weights)
         total += _signed(stress, total)
         positive = negative = 0.0
