@@ -1,1 +1,87 @@
-""""""
+"""`earshot ...`: the commands, a module each, and how a failure is said.
+
+Exit codes: 0 done, 1 a sentence on standard error says what is wrong, 2 the command line is wrong. What is
+slow to import is imported by the command that needs it, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from console.cli import (
+    cases,
+    credentials,
+    doctor,
+    explain,
+    imports,
+    mentions,
+    migrate,
+    own,
+    quarantine,
+    score,
+    sources,
+    status,
+    up,
+)
+from console.cli._options import chosen_org
+
+app = typer.Typer(
+    name="earshot",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "What is said about us reaches the right record, once, and if it hurts, the right person.\n\n"
+        "Try [bold]earshot demo[/] first; [bold]earshot up[/] runs it for real, and [bold]earshot doctor[/]"
+        " says what is missing."
+    ),
+    epilog="Every list has --json. Settings are environment variables, EARSHOT_...; the README lists them.",
+)
+
+
+@app.callback()
+def _for_all(org: chosen_org = None) -> None: ...
+
+
+RUN, FOLLOW, READ, KNOW = "Run it", "What is followed", "What was heard", "Whom we know"
+
+app.command(rich_help_panel=RUN)(up.up)
+app.command(rich_help_panel=RUN)(migrate.migrate)
+app.command(rich_help_panel=RUN)(doctor.doctor)
+app.command(rich_help_panel=RUN)(status.status)
+app.add_typer(quarantine.app, name="quarantine", rich_help_panel=RUN)
+app.add_typer(sources.app, name="sources", rich_help_panel=FOLLOW)
+app.add_typer(credentials.app, name="credentials", rich_help_panel=FOLLOW)
+app.command(rich_help_panel=READ)(cases.cases)
+app.command(rich_help_panel=READ)(mentions.mentions)
+app.command(rich_help_panel=READ)(explain.explain)
+app.command(rich_help_panel=READ)(score.score)
+app.add_typer(own.app, name="own", rich_help_panel=KNOW)
+app.add_typer(imports.app, name="import", rich_help_panel=KNOW)
+
+
+def main() -> None:
+    """The entry point `earshot`."""
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal that has no such character shows another one instead of ending us
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        app(prog_name="earshot")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from console.cli._failures import sentence
+
+        said = sentence(error)
+        if said is None:
+            raise
+        print(f"earshot: {said}", file=sys.stderr)
+        sys.exit(1)

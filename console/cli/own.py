@@ -1,0 +1,82 @@
+"""`earshot own`: what is ours, so that Earshot knows who is spoken to and who speaks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from console.cli import _options
+from console.cli._options import as_json, chosen_org
+
+app = typer.Typer(no_args_is_help=True, help="Our own handles, names, domains and hashtags.")
+
+Words = list[str]
+
+
+@app.command()
+def add(
+    platform: Annotated[str | None, typer.Argument(help="The platform of a handle of ours.")] = None,
+    handle: Annotated[str | None, typer.Argument(help="The handle, such as acme@mastodon.social.")] = None,
+    name: Annotated[Words | None, typer.Option(help="A name of ours or of a product.")] = None,
+    domain: Annotated[Words | None, typer.Option(help="A domain of ours, such as acme.com.")] = None,
+    hashtag: Annotated[Words | None, typer.Option(help="A hashtag of ours.")] = None,
+    keyword: Annotated[Words | None, typer.Option(help="Words that mean us, ordinary ones included.")] = None,
+    org: chosen_org = None,
+) -> None:
+    """Say what is ours: a handle on a platform, or names, domains and hashtags.
+
+    A post that mentions or answers a handle of ours is addressed to us; one that uses our name, domain or
+    hashtag is about us. Our own posts never open a case.
+
+    Examples: earshot own add mastodon acme@mastodon.social
+              earshot own add --name "Acme Coffee" --domain acme.com
+    """
+    from console.cli import _print
+    from console.database import opened_for
+    from console.own import add_own, weak
+    from console.refusal import CannotDo
+
+    if platform is not None and handle is None:
+        raise typer.BadParameter(f"the handle on {platform} is missing", param_hint="HANDLE")
+    words = [("handle", handle, platform)] if handle else []
+    for kind, given in (("name", name), ("domain", domain), ("hashtag", hashtag), ("keyword", keyword)):
+        words += [(kind, word, None) for word in given or []]
+    if not words:
+        raise typer.BadParameter("name a PLATFORM and a HANDLE, or --name, --domain, --hashtag")
+    if platform is not None:
+        from models.vocabulary import PLATFORMS
+
+        if platform not in PLATFORMS:
+            raise CannotDo(f"There is no platform {platform!r}; known are {', '.join(PLATFORMS)}.")
+    chosen = _options.org()
+    with opened_for(chosen) as session:
+        told = [
+            (kind, word, where, add_own(session, chosen, kind, word, where)) for kind, word, where in words
+        ]
+    for kind, word, where, added in told:
+        on = f" on {where}" if where else ""
+        _print.line(
+            f"The {kind} {word}{on} is ours{' now' if added else ' already'} (organisation {chosen})."
+        )
+        if remark := weak(kind, word):
+            _print.said(remark)
+
+
+@app.command("list")
+def list_(org: chosen_org = None, json: as_json = False) -> None:
+    """What is ours."""
+    from console.cli import _print
+    from console.database import opened
+    from console.own import own_words
+
+    with opened() as session:
+        found = own_words(session, _options.org())
+    if json:
+        _print.as_json(found)
+        return
+    _print.table(
+        ["kind", "~value", "platform"],
+        [(row["kind"], row["value"], row["platform"] or "every") for row in found],
+        'Nothing is ours yet: earshot own add PLATFORM HANDLE, earshot own add --name "...".',
+    )

@@ -1,0 +1,178 @@
+"""`earshot sources`: what is followed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from console.cli import _options
+from console.cli._options import as_json, chosen_org
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from connectors._base import Page
+    from console.following import Wanted
+
+app = typer.Typer(
+    no_args_is_help=True, help="What is followed: hashtags, searches, mentions, threads, feeds."
+)
+
+Platform = Annotated[str, typer.Argument(help="mastodon, bluesky, feeds, ...")]
+Kind = Annotated[str, typer.Argument(help="hashtag, search, mentions, thread, feed")]
+Term = Annotated[str | None, typer.Argument(help="What to follow; mentions take none.")]
+Host = Annotated[str | None, typer.Option(help="The server, such as mastodon.social.")]
+Key = Annotated[str | None, typer.Option(help="Which credential: its account. Default: the only one.")]
+Named = Annotated[list[str], typer.Argument(metavar="SOURCE...", help="An id, its end, or the term.")]
+
+
+@app.command()
+def add(
+    platform: Platform,
+    kind: Kind,
+    term: Term = None,
+    host: Host = None,
+    credential: Key = None,
+    every: Annotated[float | None, typer.Option(help="Seconds between two visits.")] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="Leave out posts with this word; repeatable.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option(help="Who gets its cases: a user's e-mail address.")] = None,
+    escalate_from: Annotated[
+        str | None, typer.Option(help="Posts before this moment open no case (default: now). ISO 8601, UTC.")
+    ] = None,
+    org: chosen_org = None,
+) -> None:
+    """Follow something from now on. Posts from before are imported and open no case.
+
+    Examples: earshot sources add mastodon hashtag acme --host mastodon.social
+              earshot sources add bluesky search "acme coffee" --exclude giveaway
+              earshot sources add feeds feed https://blog.example.com/feed.xml --every 900
+    """
+    from console.cli import _print
+    from console.database import opened_for
+    from console.following import add_source, check
+    from console.people import user
+
+    chosen, moment = _options.org(), _moment(escalate_from)
+    with opened_for(chosen) as session:
+        wanted = check(session, chosen, platform, kind, term, host=host, credential=credential, every=every)
+        owned = user(session, chosen, owner) if owner else None
+        made = add_source(session, chosen, wanted, exclude=exclude or (), owner=owned, escalate_from=moment)
+    what = f"{platform} {kind} {wanted.term}" + (f" on {wanted.host}" if wanted.host else "")
+    if made is None:
+        _print.line(f"{what} is followed already (organisation {chosen}); nothing was changed.")
+        return
+    _print.line(f"Following {what}, every {wanted.every:g} s (organisation {chosen}, source {made}).")
+
+
+@app.command()
+def preview(
+    platform: Platform,
+    kind: Kind,
+    term: Term = None,
+    host: Host = None,
+    credential: Key = None,
+    org: chosen_org = None,
+    json: as_json = False,
+) -> None:
+    """Show what a source would bring: one page, asked of the platform now and stored nowhere.
+
+    Example: earshot sources preview mastodon hashtag acme --host mastodon.social
+    """
+    from console.database import opened
+    from console.following import check
+    from console.preview import preview as first_page
+
+    with opened() as session:
+        wanted = check(session, _options.org(), platform, kind, term, host=host, credential=credential)
+    _show_page(wanted, first_page(wanted), json)
+
+
+@app.command("list")
+def list_(org: chosen_org = None, json: as_json = False) -> None:
+    """What is followed, and how it stands."""
+    from console.cli import _print
+    from console.cli.status import source_rows
+    from console.database import opened
+    from console.fleet import now, sources
+
+    with opened() as session:
+        found, moment = sources(session, _options.org()), now(session)
+    if json:
+        _print.as_json(found)
+        return
+    _print.table(*source_rows(found, moment))
+
+
+@app.command()
+def pause(named: Named, org: chosen_org = None) -> None:
+    """Stop visiting sources. Nothing is forgotten: they go on later where they stood."""
+    _set(named, "paused")
+
+
+@app.command()
+def resume(named: Named, org: chosen_org = None) -> None:
+    """Let sources go on where they stood, now. What was posted meanwhile is fetched."""
+    _set(named, "active")
+
+
+def _set(named: list[str], state: str) -> None:
+    from console.cli import _print
+    from console.database import opened
+    from console.following import find_source, set_state
+
+    with opened() as session:
+        found = [find_source(session, _options.org(), name) for name in named]
+        set_state(session, found, state)
+    for one in found:
+        verb = "is paused" if state == "paused" else "goes on"
+        was = " (as before)" if one["state"] == state else ""
+        _print.line(f"{one['platform']} {one['kind']} {one['term']} {verb}{was}.")
+
+
+def _moment(words: str | None) -> datetime | None:
+    from console.words import parsed_moment
+
+    if words is None:
+        return None
+    try:
+        return parsed_moment(words)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{words!r} is no moment like 2026-11-23 or 2026-11-23T09:00+01:00", param_hint="--escalate-from"
+        ) from None
+
+
+def _show_page(wanted: Wanted, page: Page, json: bool) -> None:
+    import msgspec
+
+    from console.cli import _print
+    from console.words import counted, one_line
+
+    if json:
+        _print.as_json(
+            {"posts": msgspec.to_builtins(page.posts), "rejects": msgspec.to_builtins(page.rejects)}
+            | {"more": page.more}
+        )
+        return
+    rows = [
+        (
+            post.posted_at,
+            one_line((post.author.handle or post.author.name or "–") if post.author else "–", 30),
+            post.verb,
+            post.lang,
+            one_line(post.text, 300),
+        )
+        for post in page.posts
+    ]
+    _print.table(
+        ["posted", "author", "verb", "language", "~text"],
+        rows,
+        "The platform has nothing for this at the moment.",
+    )
+    for reject in page.rejects:
+        _print.line(f"not readable: {one_line(reject.reason, 200)}")
+    more = "; there are more" if page.more else ""
+    _print.line(f"{counted(len(page.posts), 'post')} on the first page{more}. Nothing was stored.")

@@ -1,0 +1,114 @@
+"""`earshot status`: how the fleet stands, on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from console.cli import _options
+from console.cli._options import as_json, chosen_org
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def status(org: chosen_org = None, json: as_json = False) -> None:
+    """Sources, what waits, who is awake, open cases, and the ledger that adds up.
+
+    Example: earshot status --json | jq .ledger
+    """
+    from console import fleet
+    from console.cli import _print
+    from console.database import opened
+    from console.words import since, span
+    from console.workers_alive import queues
+
+    chosen = _options.org()
+    with opened() as session:
+        moment = fleet.now(session)
+        found: dict[str, Any] = {
+            "org": chosen,
+            "sources": fleet.sources(session, chosen),
+            "waiting": fleet.waiting(session, chosen),
+            "beat": fleet.beat(session),
+            "cases": fleet.case_counts(session, chosen),
+            "quarantined": fleet.held(session, chosen),
+            "ledger": fleet.ledger(session, chosen),
+        }
+    found["workers"] = dict(queues())
+    if json:
+        _print.as_json(found)
+        return
+    _print.table(*source_rows(found["sources"], moment))
+    waits = found["waiting"]
+    oldest = f", the oldest for {span((moment - waits['oldest']).total_seconds())}" if waits["oldest"] else ""
+    beat = found["beat"]
+    awake = f"awake (term {beat['term']})" if beat and beat["awake"] else "none awake"
+    if beat and not beat["awake"]:
+        awake += f", the last one until {since(beat['until'], moment)}"
+    cases = found["cases"]
+    lines = {
+        "beat": awake,
+        "workers": "; ".join(f"{name}: {', '.join(names)}" for name, names in found["workers"].items())
+        or "none answers",
+        "waiting": f"{waits['pages']:,} pages, {waits['posts']:,} posts{oldest}",
+        "cases": f"{cases['open']:,} open ({cases['tickets']:,} tickets, {cases['activities']:,} activities),"
+        f" {cases['closed']:,} closed",
+        "quarantine": f"{found['quarantined']:,} held",
+    }
+    for name, words in lines.items():
+        _print.line(f"{name:<11}{words}")
+    for row in [*found["ledger"], {"platform": "all", **fleet.total(found["ledger"])}]:
+        wrong = "" if fleet.adds_up(row) else "   DOES NOT ADD UP"
+        _print.line(f"{row['platform']:<11}{fleet.sentence(row)}{wrong}")
+
+
+def source_rows(
+    found: Sequence[dict[str, Any]], moment: datetime
+) -> tuple[list[str], list[Sequence[object]], str]:
+    """A table of sources: columns, rows, and what to say when there are none."""
+    from console.words import one_line, since, span
+
+    columns = [
+        "id",
+        "platform",
+        "kind",
+        "~term",
+        "state",
+        ">last success",
+        ">next visit",
+        ">lag",
+        "~last error",
+    ]
+    rows: list[Sequence[object]] = [
+        (
+            str(one["id"])[-8:],
+            one["platform"],
+            one["kind"],
+            one_line(one["term"], 60),
+            one["state"],
+            since(one["last_success_at"], moment),
+            _next(one, moment),
+            span(one["lag"]) if one["lag"] >= 1 else "–",
+            one_line(_error(one, moment), 90),
+        )
+        for one in found
+    ]
+    return columns, rows, "Nothing is followed yet: earshot sources add PLATFORM KIND TERM."
+
+
+def _next(one: dict[str, Any], moment: datetime) -> str:
+    from console.words import since
+
+    if one["state"] != "active":
+        return "–"
+    return "under way" if one["visiting"] else since(max(one["due_at"], moment), moment)
+
+
+def _error(one: dict[str, Any], moment: datetime) -> str:
+    from console.words import since
+
+    if not one["last_error"]:
+        return ""
+    failures = f", {one['failures']} in a row" if one["failures"] > 1 else ""
+    return f"{one['last_error']} ({since(one['last_error_at'], moment)}{failures})"

@@ -1,0 +1,351 @@
+"""What can be wrong with an installation, one check each: what was found, and the remedy.
+
+Each check stands alone: what it needs and cannot get is said once, by the check whose matter it is, and the others
+that need it are left out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import psycopg
+import redis
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from connectors._base import ConnectorError
+from console import fleet
+from console.refusal import CannotDo
+from console.words import counted, since, span
+from models.migrations import FLOOR, Refused, pending
+from workers._settings import BadSetting, Settings, settings
+
+OLD_PAGE = 300.0
+"""Seconds after which a page that is not digested is a sign that nobody digests."""
+OLDEST_REDIS = (6, 2)
+
+State = Literal["ok", "wrong", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: `name` of the check, what was found, and for what is wrong the `remedy`."""
+
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def ok(name: str, found: str) -> Finding:
+    return Finding(name, "ok", found)
+
+
+def wrong(name: str, found: str, remedy: str) -> Finding:
+    return Finding(name, "wrong", found, remedy)
+
+
+def examine(org: str) -> Iterator[Finding]:
+    """Every check, in the order in which one builds on the other. Never raises for what is wrong outside."""
+    try:
+        ours = settings()
+    except BadSetting as error:
+        yield wrong("settings", str(error), "Set it as the README's list of settings says.")
+        return
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith("EARSHOT_") and name[8:].lower() not in Settings.model_fields
+    )
+    known = unknown and not all(name.startswith(("EARSHOT_CHILD", "EARSHOT_TEST")) for name in unknown)
+    if known:
+        yield Finding("settings", "note", f"these mean nothing: {', '.join(unknown)}", "Is one misspelt?")
+    else:
+        yield ok("settings", f"all readable; organisation {org}, data folder {ours.home}")
+    database = list(_database(ours))
+    yield from database
+    yield from _broker(ours)
+    if any(finding.state == "wrong" for finding in database if finding.name in ("database", "tables")):
+        return
+    engine = create_engine(ours.database, poolclass=NullPool, hide_parameters=True)
+    with Session(engine) as session:
+        for check in (_role, _keys, _beat, _workers, _sources, _pages, _quarantine, _ledger, _projection):
+            yield from check(session, org)
+    engine.dispose()
+
+
+def _database(ours: Settings) -> Iterator[Finding]:
+    try:
+        with psycopg.connect(ours.database, connect_timeout=5) as connection:
+            number = connection.info.server_version
+            where = f"{connection.info.dbname} on {connection.info.host or 'this machine'}"
+    except BadSetting as error:
+        yield wrong("database", str(error), "Start `earshot up`, or set EARSHOT_DATABASE_URL.")
+        return
+    except psycopg.Error as error:
+        yield wrong("database", _first_line(error), "Start the server, or mend EARSHOT_DATABASE_URL.")
+        return
+    if number < FLOOR * 10_000:
+        yield wrong(
+            "database",
+            f"PostgreSQL {number // 10_000} is too old",
+            f"Earshot needs PostgreSQL {FLOOR} or newer.",
+        )
+        return
+    yield ok("database", f"PostgreSQL {number // 10_000}.{number % 10_000}, {where}")
+    try:
+        todo = pending(ours.database)
+    except Refused as error:
+        yield wrong("tables", str(error), "Run the newer Earshot, or restore the database from before it.")
+    except DBAPIError as error:
+        yield wrong("tables", _first_line(error.orig), "Grant the fleet's role its rights: earshot migrate.")
+    else:
+        if todo:
+            yield wrong("tables", f"not migrated: {', '.join(todo)} to come", "earshot migrate")
+        else:
+            yield ok("tables", "up to date")
+
+
+def _broker(ours: Settings) -> Iterator[Finding]:
+    try:
+        client = redis.Redis.from_url(ours.redis, socket_timeout=5, socket_connect_timeout=5)
+    except BadSetting as error:
+        yield wrong("broker", str(error), "Start `earshot up`, or set EARSHOT_BROKER_URL.")
+        return
+    except ValueError as error:
+        yield wrong("broker", str(error), "Mend EARSHOT_BROKER_URL.")
+        return
+    try:
+        told: Mapping[str, Any] = client.info("server")
+        version = str(told.get("valkey_version") or told["redis_version"])
+        name = "Valkey" if "valkey_version" in told else "Redis"
+        if tuple(map(int, version.split(".")[:2])) < OLDEST_REDIS:
+            yield wrong("broker", f"{name} {version} is too old", "Earshot needs Redis 6.2 or Valkey.")
+            return
+        yield ok("broker", f"{name} {version}")
+        policy = client.info("memory").get("maxmemory_policy")
+        if policy in (None, "noeviction"):
+            yield ok("eviction", "never")
+        else:
+            yield wrong(
+                "eviction",
+                f"the broker throws keys away when memory is short ({policy})",
+                "Set maxmemory-policy noeviction: a key thrown away is a bell or a binding lost.",
+            )
+    except redis.RedisError as error:
+        yield wrong("broker", _first_line(error), "Start the server, or mend EARSHOT_BROKER_URL.")
+    finally:
+        client.close()
+
+
+def _role(session: Session, org: str) -> Iterator[Finding]:
+    row = session.execute(
+        text("""
+            SELECT current_user AS role, r.rolsuper AS super,
+                   EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                           WHERE n.nspname = current_schema() AND c.relname = 'social_events'
+                             AND pg_has_role(c.relowner, 'USAGE')) AS owns
+            FROM pg_roles r WHERE r.rolname = current_user
+        """)
+    ).one()
+    remedy = (
+        "Give the fleet a role of its own in EARSHOT_DATABASE_URL, and the owner's in EARSHOT_MIGRATIONS_URL;"
+        " then earshot migrate."
+    )
+    if row.super:
+        yield wrong("role", f"the fleet works as the superuser {row.role}", remedy)
+    elif row.owns:
+        yield wrong("role", f"the fleet's role {row.role} owns the tables, and could drop them", remedy)
+    else:
+        yield ok("role", f"{row.role} may read and write rows, and nothing else")
+
+
+def _keys(session: Session, org: str) -> Iterator[Finding]:
+    from workers.credentials import unseal
+
+    rows = session.execute(
+        text("SELECT id, platform, identifier, secret, session, state FROM credentials WHERE org_id = :org"),
+        {"org": org},
+    ).all()
+    try:
+        keys = settings().keys()
+    except BadSetting as error:
+        yield wrong("encryption key", str(error), "Mend the setting.")
+        return
+    if not keys:
+        found = "not set" + (f", and {counted(len(rows), 'credential')} cannot be opened" if rows else "")
+        remedy = "Set EARSHOT_ENCRYPTION_KEY or EARSHOT_ENCRYPTION_KEY_FILE (32 bytes, URL-safe base64)."
+        yield (
+            wrong("encryption key", found, remedy)
+            if rows
+            else Finding("encryption key", "note", found, remedy)
+        )
+        return
+    closed = []
+    for row in rows:
+        try:
+            unseal(row.id, row.secret)
+            if row.session:
+                unseal(row.id, row.session)
+        except BadSetting as error:
+            yield wrong("encryption key", str(error), "Mend the setting.")
+            return
+        except ConnectorError:
+            closed.append(f"{row.identifier} on {row.platform}")
+    if closed:
+        yield wrong(
+            "encryption key",
+            f"it does not open: {', '.join(closed)}",
+            "Put the old key back behind the new one, or give the secrets anew: earshot credentials add.",
+        )
+    else:
+        yield ok("encryption key", f"set; opens {counted(len(rows), 'credential')}")
+    for row in rows:
+        if row.state == "needs_reauth":
+            yield wrong(
+                "credential",
+                f"{row.platform} refuses the secret of {row.identifier}",
+                f"earshot credentials add {row.platform} {row.identifier}",
+            )
+
+
+def _beat(session: Session, org: str) -> Iterator[Finding]:
+    beat = fleet.beat(session)
+    start = "earshot up, or celery -A scheduler.beat beat"
+    if beat is None:
+        yield wrong("beat", "none ever ran on this database", start)
+    elif not beat["awake"]:
+        yield wrong(
+            "beat", f"none is awake; the last one was {since(beat['until'], fleet.now(session))}", start
+        )
+    else:
+        yield ok("beat", f"awake (term {beat['term']})")
+
+
+def _workers(session: Session, org: str) -> Iterator[Finding]:
+    from console.workers_alive import queues
+
+    try:
+        found = queues()
+    except (CannotDo, redis.RedisError, BadSetting, OSError) as error:
+        yield wrong("workers", _first_line(error), "The broker comes first.")
+        return
+    read = {queue for names in found.values() for queue in names}
+    missing = [queue for queue in ("fetch", "digest", "maintenance") if queue not in read]
+    if missing:
+        yield wrong(
+            "workers",
+            f"nobody reads {', '.join(missing)}" if found else "none answers",
+            f"earshot up, or celery -A workers.app worker -Q {','.join(missing)}",
+        )
+    else:
+        yield ok("workers", f"{counted(len(found), 'worker')} answer: {', '.join(found)}")
+
+
+def _sources(session: Session, org: str) -> Iterator[Finding]:
+    rows, now = fleet.sources(session, org), fleet.now(session)
+    if not rows:
+        yield Finding("sources", "note", f"{org} follows nothing", "earshot sources add PLATFORM KIND TERM")
+        return
+    bad = 0
+    for row in rows:
+        name = f"{row['platform']} {row['kind']} {row['term'][:60]}"
+        if row["state"] == "needs_reauth":
+            remedy = "Renew its credential: earshot credentials add."
+            yield wrong("source", f"{name} was refused ({row['last_error']})", remedy)
+        elif row["state"] == "off":
+            remedy = "What it followed is no more; earshot sources resume tries again."
+            yield wrong("source", f"{name} is off ({row['last_error']})", remedy)
+        elif row["failures"] >= 3:
+            found = f"{name} failed {row['failures']} times in a row: {row['last_error']}"
+            yield wrong("source", found, "earshot sources preview shows what the platform answers.")
+        elif row["lag"] > max(300.0, 3 * row["every"]):
+            found = f"{name} should have been visited {span(row['lag'])} ago"
+            last = f" (last success {since(row['last_success_at'], now)})"
+            yield wrong("source", found + last, "Are beat and a fetch worker up? Is one enough?")
+        else:
+            continue
+        bad += 1
+    if not bad:
+        paused = sum(row["state"] == "paused" for row in rows)
+        yield ok("sources", f"{len(rows)} in order" + (f", {paused} of them paused" if paused else ""))
+
+
+def _pages(session: Session, org: str) -> Iterator[Finding]:
+    waits, now = fleet.waiting(session, org), fleet.now(session)
+    age = (now - waits["oldest"]).total_seconds() if waits["oldest"] else 0.0
+    found = f"{counted(waits['pages'], 'page')} wait" + (f", the oldest for {span(age)}" if age else "")
+    if age > OLD_PAGE:
+        yield wrong("pages", found, "Is a digest worker up? Its log says why it does not get through.")
+    else:
+        yield ok("pages", found)
+
+
+def _quarantine(session: Session, org: str) -> Iterator[Finding]:
+    number = fleet.held(session, org)
+    if number:
+        found = f"{counted(number, 'post')} held"
+        yield Finding("quarantine", "note", found, "earshot quarantine list")
+    else:
+        yield ok("quarantine", "empty")
+
+
+def _ledger(session: Session, org: str) -> Iterator[Finding]:
+    rows = fleet.ledger(session, org)
+    waits = fleet.waiting(session, org)["posts"]
+    total = fleet.total(rows)
+    if not all(map(fleet.adds_up, rows)) or total["waiting"] != waits:
+        yield wrong(
+            "ledger", f"it does not add up: {fleet.sentence(total)}", "This is a defect: please report it."
+        )
+    else:
+        yield ok("ledger", fleet.sentence(total))
+
+
+def _projection(session: Session, org: str) -> Iterator[Finding]:
+    for name, query in _INVARIANTS.items():
+        number = session.execute(query, {"org": org}).scalar_one()
+        if number:
+            found = f"{name}: not so for {counted(number, 'row')}"
+            yield wrong("projection", found, "This is a defect: please report it.")
+            return
+    yield ok("projection", "events, matches, cases and tickets agree")
+
+
+_INVARIANTS: Mapping[str, Any] = {
+    "an event's campaign is the only live match of that kind": text("""
+        SELECT count(*) FROM social_events e
+        LEFT JOIN (SELECT event_id, min(record_id::text)::uuid AS only FROM matches
+                   WHERE org_id = :org AND kind = 'campaign' AND state = 'live'
+                   GROUP BY event_id HAVING count(*) = 1) m ON m.event_id = e.id
+        WHERE e.org_id = :org AND e.campaign_id IS DISTINCT FROM m.only
+          AND (m.only IS NOT NULL OR EXISTS (SELECT FROM matches x WHERE x.event_id = e.id AND x.kind = 'campaign'))
+    """),
+    "an event's account is the one that it names, if it is one": text("""
+        SELECT count(*) FROM social_events e
+        JOIN (SELECT event_id, min(record_id::text)::uuid AS only FROM matches
+              WHERE org_id = :org AND kind = 'account' AND state = 'live'
+              GROUP BY event_id HAVING count(*) = 1) m ON m.event_id = e.id
+        WHERE e.org_id = :org AND e.account_id IS DISTINCT FROM m.only
+    """),
+    "an event's contact is its author's": text("""
+        SELECT count(*) FROM social_events e JOIN identities i ON i.id = e.identity_id
+        WHERE e.org_id = :org AND e.contact_id IS DISTINCT FROM i.contact_id
+    """),
+    "an event of a case has the case's ticket": text("""
+        SELECT count(*) FROM social_events e JOIN cases c ON c.id = e.case_id
+        WHERE e.org_id = :org AND c.ticket_id IS NOT NULL AND e.ticket_id IS NULL
+    """),
+    "an open case has a ticket or an activity": text("""
+        SELECT count(*) FROM cases WHERE org_id = :org AND closed_at IS NULL
+          AND ticket_id IS NULL AND activity_id IS NULL
+    """),
+}
+
+
+def _first_line(error: object) -> str:
+    return (str(error).strip().splitlines() or ["no reason given"])[0].rstrip(".")

@@ -1,0 +1,61 @@
+"""Values as people read them: times, spans, and texts from strangers."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime, timedelta
+
+
+def safe(words: str) -> str:
+    """A stranger's text without what steers a terminal: escapes, and marks that turn the direction."""
+    return "".join(
+        c if c == "\n" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _TURNS) else "\ufffd"
+        for c in words
+    )
+
+
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def one_line(words: str, most: int = 0) -> str:
+    """`safe`, on one line, cut to `most` characters (0: not cut)."""
+    line = " ".join(safe(words).split())
+    return line if not most or len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit: 40 s, 3 min, 5 h, 2 d."""
+    seconds = abs(seconds)
+    for unit, size, until in (("s", 1, 100), ("min", 60, 5_400), ("h", 3_600, 172_800)):
+        if seconds < until:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def since(moment: datetime | None, now: datetime) -> str:
+    """How long ago: `40 s ago`, `in 3 min`, or `never`."""
+    if moment is None:
+        return "never"
+    away = (now - moment).total_seconds()
+    if -1 < away < 1:
+        return "now"
+    return f"{span(away)} ago" if away > 0 else f"in {span(away)}"
+
+
+def score(number: float | None) -> str:
+    """A sentiment with its sign, or a dash."""
+    return "–" if number is None else f"{number:+.2f}"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 post`, `2 posts`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def parsed_moment(words: str) -> datetime:
+    """A moment in ISO 8601; without a zone it is UTC, without a time midnight. Raises ValueError."""
+    moment = datetime.fromisoformat(words.strip())
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if not timedelta(0) < moment - datetime(1970, 1, 1, tzinfo=UTC):
+        raise ValueError("before 1970")
+    return moment
