@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
@@ -20,7 +20,6 @@ class Identity(Record):
     __table_args__ = (
         UniqueConstraint("org_id", "platform", "stable_id"),
         one_of("platform", PLATFORMS),
-        Index("ix_identities_org_id_platform", "org_id", "platform", "handle"),
         where_set("ix_identities_contact_id", "contact_id"),
         where_set("ix_identities_account_id", "account_id"),
     )

@@ -27,6 +27,7 @@ class Page(Base):
         one_of("platform", PLATFORMS),
         one_of("state", PAGE_STATES),
         Index("ix_pages_waiting", "id", postgresql_where=text("state = 'landed'")),
+        Index("ix_pages_leased", "source_id", postgresql_where=text("lease_until IS NOT NULL")),
         Index("ix_pages_poll_id", "poll_id"),
     )
 

@@ -7,6 +7,7 @@ batch < soft limit < hard limit < lease < visibility timeout.
 
 from __future__ import annotations
 
+import gc
 import inspect
 import logging
 import sys
@@ -123,11 +124,16 @@ def _log_to_stderr(**_: object) -> None:
 
 
 @worker_process_init.connect
-def _die_with_the_parent(**_: object) -> None:
+def _start_a_process(**_: object) -> None:
     """A pool process whose worker was killed must not go on: nobody would stop it."""
     from workers._loop import die_with_parent
 
     die_with_parent()
+    # What is loaded by now stays; a batch makes tens of thousands of objects that all live until its end, and
+    # the default thresholds would walk them again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @worker_ready.connect

@@ -131,9 +131,9 @@ _ALONE = text("SELECT pg_advisory_xact_lock(hashtext('earshot.digest.claim'))")
 _CANDIDATES = text(f"""
     SELECT p.id, p.org_id, p.source_id, p.fetched, p.attempts, p.todo, p.trying
     FROM pages p
-    WHERE p.state = 'landed' AND NOT EXISTS (
-        SELECT FROM pages q
-        WHERE q.source_id = p.source_id AND q.state = 'landed' AND NOT {LEASE_FREE.format(row="q")})
+    WHERE p.state = 'landed' AND p.source_id <> ALL (ARRAY(
+        SELECT q.source_id FROM pages q
+        WHERE q.lease_until IS NOT NULL AND q.state = 'landed' AND NOT {LEASE_FREE.format(row="q")}))
     ORDER BY p.id LIMIT :most
 """)
 

@@ -81,7 +81,7 @@ class Decision:
 def crossed(post: Heard, rules: Sequence[Rule]) -> Rule | None:
     """The strongest rule whose threshold the post crosses: a Ticket before an Activity, then the priority
     of the order given. A post without a score crosses nothing."""
-    if post.sentiment is None:
+    if post.sentiment is None or not (post.addressed or post.about_us or post.named):
         return None
     audiences = {
         "addressed": post.addressed,
@@ -113,15 +113,19 @@ def decide(posts: Sequence[Heard], rules: Sequence[Rule], open_cases: Mapping[st
     levels = dict(open_cases)
     taken: dict[Ref, Decision] = {}
     rest: list[Heard] = []
-    for post in sorted(posts, key=lambda post: (post.occurred_at, post.ref)):
+    crossing: list[tuple[Heard, Rule]] = []
+    for post in posts:
         rule = crossed(post, rules)
-        if rule is not None and (reason := held_back(post)):
-            taken[post.ref] = Decision(post.ref, "hold", rule=rule, reason=reason)
-            if not post.ours:
-                continue
-        if rule is None or post.ours:
+        if rule is None:
             rest.append(post)
-            continue
+        elif reason := held_back(post):
+            taken[post.ref] = Decision(post.ref, "hold", rule=rule, reason=reason)
+            if post.ours:
+                rest.append(post)
+        else:
+            crossing.append((post, rule))
+    crossing.sort(key=lambda both: (both[0].occurred_at, both[0].ref))
+    for post, rule in crossing:
         level = levels.get(post.subject)
         worse = level is None or _RANK[rule.action] > _RANK[level]
         action: Action = "open" if level is None else "raise" if worse else "join"

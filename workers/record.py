@@ -17,7 +17,7 @@ from sqlalchemy import text
 from uuid_utils import uuid7
 
 from workers.resolve import SURE
-from workers.score import SCORER, Sentiment
+from workers.score import Sentiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -137,8 +137,9 @@ def _as_written(known: Known, row: Any) -> Known:
     return known._replace(id=str(row.id), ours=row.ours, contact_id=row.contact_id, account_id=row.account_id)
 
 
-# `same_source`: without an edit stamp a changed text is an edit only where the same source said otherwise
-# before; two servers may well render one post differently.
+# Without an edit stamp a changed text is an edit only where the same source said otherwise before: two
+# servers may well render one post differently. LATERAL holds the planner to one look into the unique index
+# a post, whatever it thinks of the table's size; the rows come sorted, so the locks are taken in order.
 _EVENTS = text("""
     WITH x AS MATERIALIZED (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
@@ -150,9 +151,11 @@ _EVENTS = text("""
     ), before AS MATERIALIZED (
         SELECT e.id, e.platform, e.external_id, e.text, e.edited_at, e.sightings, e.counts, e.case_id,
                e.sentiment, e.lang, e.voice, e.account_id, e.campaign_id, e.occurred_at
-        FROM social_events e
-        JOIN x ON e.org_id = :org AND e.platform = x.platform AND e.external_id = x.external_id
-        ORDER BY e.platform, e.external_id FOR UPDATE OF e
+        FROM x, LATERAL (
+            SELECT * FROM social_events e
+            WHERE e.org_id = :org AND e.platform = x.platform AND e.external_id = x.external_id
+            FOR UPDATE
+        ) e
     ), judged AS MATERIALIZED (
         SELECT x.*, b.id AS known, b.case_id, b.sentiment AS was_sentiment, b.lang AS was_lang,
                b.voice AS was_voice, b.account_id AS was_account, b.campaign_id AS was_campaign,
@@ -202,9 +205,9 @@ def record_events(session: Session, org: str, drafts: Sequence[Draft]) -> dict[t
     statement, so those few are sent once more and found.
     """
     recorded: dict[tuple[str, str], Recorded] = {}
-    left: Sequence[Draft] = drafts
+    left: Sequence[Draft] = sorted(drafts, key=lambda draft: draft.key)
     while left:
-        rows = session.execute(_EVENTS, {"org": org, "rows": _json([_row(draft) for draft in left])})
+        rows = session.execute(_EVENTS, {"org": org, "rows": _json([_row(draft) for draft in left])}).all()
         for platform, external_id, event, fate, case, *was in rows:
             if event is not None:
                 before = Before(*was) if fate == "edited" else None
@@ -213,38 +216,70 @@ def record_events(session: Session, org: str, drafts: Sequence[Draft]) -> dict[t
     return recorded
 
 
-def _row(draft: Draft) -> dict[str, Any]:
-    found, post = draft.resolved, draft.resolved.post
-    scored = isinstance(draft.score, Sentiment)
-    return {
-        "id": str(uuid7()),
-        "platform": found.platform,
-        "external_id": post.id,
-        "local_ref": post.local_id,
-        "channel": "review" if post.verb == "review" else CHANNELS.get(found.platform, "social"),
-        "verb": post.verb,
-        "direction": "outbound" if found.ours else "inbound",
-        "text": post.text,
-        "sentiment": draft.sentiment,
-        "unscored": None if scored else draft.score.reason,  # type: ignore[union-attr]
-        "scorer": SCORER if scored else None,
-        "lang": draft.score.lang,
-        "occurred_at": post.posted_at,
-        "edited_at": post.edited_at,
-        "identity_id": found.author.id if found.author else None,
-        "url": post.url,
-        "reply_to": post.reply_to,
-        "thread": post.thread,
-        "voice": _voice(found),
-        "addressed": found.addressed,
-        "about_us": found.about_us,
-        "counts": post.counts or None,
-        "rating": post.rating,
-        "account_id": found.account,
-        "contact_id": found.contact,
-        "campaign_id": found.campaign,
-        "sightings": draft.sources,
-    }
+class _Row(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """An event on its way into the database; what has its default is not sent."""
+
+    id: str
+    platform: str
+    external_id: str
+    channel: str
+    verb: str
+    direction: str
+    text: str
+    occurred_at: datetime
+    sightings: list[UUID]
+    voice: str
+    addressed: bool
+    about_us: bool
+    lang: str | None = None
+    sentiment: float | None = None
+    unscored: str | None = None
+    scorer: str | None = None
+    local_ref: str | None = None
+    edited_at: datetime | None = None
+    identity_id: str | None = None
+    url: str | None = None
+    reply_to: str | None = None
+    thread: str | None = None
+    counts: Any = None
+    rating: float | None = None
+    account_id: UUID | None = None
+    contact_id: UUID | None = None
+    campaign_id: UUID | None = None
+
+
+def _row(draft: Draft) -> _Row:
+    found, post, score = draft.resolved, draft.resolved.post, draft.score
+    scored = score if isinstance(score, Sentiment) else None
+    return _Row(
+        id=str(uuid7()),
+        platform=found.platform,
+        external_id=post.id,
+        local_ref=post.local_id,
+        channel="review" if post.verb == "review" else CHANNELS.get(found.platform, "social"),
+        verb=post.verb,
+        direction="outbound" if found.ours else "inbound",
+        text=post.text,
+        sentiment=draft.sentiment,
+        unscored=None if isinstance(score, Sentiment) else score.reason,
+        scorer=scored and scored.version,
+        lang=score.lang,
+        occurred_at=post.posted_at,
+        edited_at=post.edited_at,
+        identity_id=found.author.id if found.author else None,
+        url=post.url,
+        reply_to=post.reply_to,
+        thread=post.thread,
+        voice=_voice(found),
+        addressed=found.addressed,
+        about_us=found.about_us,
+        counts=post.counts or None,
+        rating=post.rating,
+        account_id=found.account,
+        contact_id=found.contact,
+        campaign_id=found.campaign,
+        sightings=draft.sources,
+    )
 
 
 _REPOSTS = text("""

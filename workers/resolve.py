@@ -106,8 +106,10 @@ class Resolved:
 _IDENTITIES = text("""
     SELECT i.id, i.platform, i.stable_id, i.handle, i.name, i.bot, i.ours, i.contact_id, i.account_id,
            c.account_id AS contact_account, NULL::bigint AS number
-    FROM json_to_recordset(CAST(:ids AS json)) AS x(platform text, id text)
-    JOIN identities i ON i.org_id = :org AND i.platform = x.platform AND i.stable_id = x.id
+    FROM json_to_recordset(CAST(:ids AS json)) AS x(platform text, id text), LATERAL (
+        SELECT * FROM identities i
+        WHERE i.org_id = :org AND i.platform = x.platform AND i.stable_id = x.id OFFSET 0
+    ) i
     LEFT JOIN contacts c ON c.id = i.contact_id
     UNION ALL
     SELECT t.id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, t.number

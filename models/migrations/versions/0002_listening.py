@@ -117,6 +117,7 @@ def _listening() -> None:
     # the body is compressed already
     op.execute("ALTER TABLE pages ALTER COLUMN body SET STORAGE EXTERNAL")
     index("pages", "id", name="ix_pages_waiting", where="state = 'landed'")
+    index("pages", "source_id", name="ix_pages_leased", where="lease_until IS NOT NULL")
     index("pages", "poll_id")
     record(
         "quarantine",
@@ -153,7 +154,6 @@ def _knowing() -> None:
         moment("created_at", default="now()"),
         sa.UniqueConstraint("org_id", "platform", "stable_id"),
     )
-    index("identities", "org_id platform handle", name="ix_identities_org_id_platform")
     where_set("identities", "contact_id")
     where_set("identities", "account_id")
     record(
