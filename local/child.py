@@ -126,10 +126,15 @@ class Running:
         self.end_session()
 
     def end_session(self) -> None:
-        """Kill what is left of it: the process and all that it started. Blocks until it is gone itself."""
+        """Kill what is left of it, the process and all that it started, and wait until they are gone."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
+        deadline = monotonic() + 1  # what it started is not ours to reap: somebody else may be slow
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            while monotonic() < deadline:
+                os.killpg(self.pid, 0)
+                select.select([], [], [], 0.01)
 
 
 def python_module(*argv: str) -> tuple[str, ...]:

@@ -161,8 +161,6 @@ class Instance:
             **os.environ,
             "PYTHONPATH": f"{path}{os.pathsep}{ours}" if path else ours,
             "PYTHONUNBUFFERED": "1",
-            # SIGTERM stops a worker softly: what runs may finish for a while, then it is given back.
-            "REMAP_SIGTERM": "SIGQUIT",
             "EARSHOT_HOME": str(self.home.path),
             "EARSHOT_READY_FILE": str(ready_file),
             MARK: str(self.home.path),

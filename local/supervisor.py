@@ -186,17 +186,23 @@ class Supervisor:
                 self._tell("stopping", post.child.name, f"{post.child.name} stops.")
                 post.running.signal(post.child.stop_signal)
             asked_at = monotonic()
-            while waiting := [post for post in alive if post.running and post.running.ended() is None]:
-                for post in waiting:
-                    if self._asked > 1 or monotonic() - asked_at > post.child.grace:
-                        assert post.running
-                        post.running.end_session()
-                self._wait()
-            for post in alive:
-                assert post.running
-                post.running.end_session()
-                post.running = None
-                self._tell("stopped", post.child.name, f"{post.child.name} stopped.")
+            while alive:
+                for post in alive:
+                    self._see_off(post, monotonic() - asked_at)
+                alive = [post for post in alive if post.running is not None]
+                if alive:
+                    self._wait()
+
+    def _see_off(self, post: _Post, waited: float) -> None:
+        assert post.running
+        name, killed = post.child.name, False
+        if post.running.ended() is None:
+            if self._asked < 2 and waited < post.child.grace:
+                return
+            killed = True
+        post.running.end_session()
+        post.running = None
+        self._tell("stopped", name, f"{name} {'was killed' if killed else 'stopped'} after {waited:.1f} s.")
 
     def _wait(self) -> None:
         with contextlib.suppress(BlockingIOError):
