@@ -69,6 +69,15 @@ class Telling:
         self.answer, self.done, self.pace, self.seconds = answer, done, pace, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        leaving = asyncio.ensure_future(_left(receive))
+        try:
+            if await self._sent(send, leaving) and self.answer.status in (200, 304):
+                self.done(self.answer)
+        finally:
+            leaving.cancel()
+
+    async def _sent(self, send: Send, leaving: asyncio.Future[None]) -> bool:
+        """Send it; False when the reader had left before the last of it was handed over."""
         body = self.answer.body
         if self.pace == "slow":
             await asyncio.sleep(self.seconds)
@@ -78,13 +87,16 @@ class Telling:
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
             raise ConnectionAbortedError("cut off as ordered")
         if self.pace == "drip":
-            for index in range(max(1, int(self.seconds * 10))):
+            steps = max(1, int(self.seconds * 10))
+            for index in range(steps):
                 await send({"type": "http.response.body", "body": body[index : index + 1], "more_body": True})
                 await asyncio.sleep(0.1)
-            body = body[max(1, int(self.seconds * 10)) :]
+            body = body[steps:]
+        # The server goes on swallowing what is sent to a reader that has left: ask before the last of it.
+        await asyncio.sleep(0)
+        left = leaving.done()
         await send({"type": "http.response.body", "body": body})
-        if self.answer.status in (200, 304):
-            self.done(self.answer)
+        return not left
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         headers: Mapping[str, str] = self.answer.headers
@@ -93,3 +105,9 @@ class Telling:
             pairs.append((b"content-type", self.answer.media_type.encode()))
             pairs.append((b"content-length", str(len(self.answer.body)).encode()))
         return pairs
+
+
+async def _left(receive: Receive) -> None:
+    """Returns when the reader has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -6,7 +6,6 @@ own answer, and what that fault does to it on the way out.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 from urllib.parse import parse_qs
@@ -47,6 +46,7 @@ class Simulator:
         }
         self.control = Control(self)
         self.requests = 0
+        self.sending = 0
 
     def now(self) -> float:
         return self.stage.clock().timestamp()
@@ -67,11 +67,14 @@ class Simulator:
                 telling = await self._platform(request, platform, path)
             except ClientDisconnect:
                 return
+            self.sending += 1
             try:
                 await telling(scope, receive, send)
-            except (ConnectionAbortedError, asyncio.CancelledError):
+            except ConnectionAbortedError:
                 if telling.pace != "cut":
                     raise
+            finally:
+                self.sending -= 1
         else:
             await Telling(told({"error": "Not Found"}, status=404), lambda _: None)(scope, receive, send)
 

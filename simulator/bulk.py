@@ -51,7 +51,7 @@ class Bulk:
         self.sessions = Sessions(cast(seed)["us"], lambda: datetime.now(UTC).timestamp())
         self._rates = {name: Window(1_000_000, 300) for name in ("mastodon", "bluesky")}
         self._jsonl = b"".join(
-            json.dumps({"platform": platform, "text": text}).encode() + b"\n"
+            json.dumps({"platform": platform, "text": text + _TAGGED[platform]}).encode() + b"\n"
             for platform, several in self.texts.items()
             for text in several
         )
@@ -269,3 +269,4 @@ class Bulk:
 
 
 _NOTED = (Item("post", ""),)
+_TAGGED = {"mastodon": " #bench", "bluesky": "", "feeds": ""}

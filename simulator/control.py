@@ -1,6 +1,6 @@
 """The other side of the curtain: `/_control/...`, for the demo, the tests and the bench.
 
-GET  status                       act, acts, groups, requests, whether the world has gone quiet
+GET  status                       act, acts, groups, requests, answers on their way, whether all is quiet
 GET  crm, crm/{table}.csv         what the CRM should contain before the run, and what to follow
 GET  truth                        what was returned, and what should have come of it
 GET  texts                        every post of the script, one JSON object a line
@@ -80,6 +80,7 @@ class Control:
             "groups": sim.stage.groups,
             "posts": len(sim.stage.said),
             "requests": sim.requests,
+            "sending": sim.sending,
             "refreshes": sim.sessions.refreshes,
             "quiet": self.quiet,
         }

@@ -18,12 +18,13 @@ LABELS = {"complaint", "praise", "question", "news", "chatter", "own", "spam", "
 
 
 def shown(line: Line, text: str) -> str:
-    """The plain text that a reader of the platform sees."""
+    """The plain text that a reader of the platform sees; in a feed the title stands above it."""
     if line.platform == "bluesky":
         return bluesky_text(text, SCRIPT.cast)[0]
     for key in mentioned(text) if line.platform == "mastodon" else []:
         text = text.replace(f"@{{{key}}}", "@" + SCRIPT.cast[key].mastodon.split("@")[0])
-    return feed_text(text, SCRIPT.cast)
+    above = f"{line.title}\n\n" if line.title else ""
+    return above + feed_text(text, SCRIPT.cast)
 
 
 def versions() -> list[tuple[Line, str, float | None]]:
