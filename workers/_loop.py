@@ -37,8 +37,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # A lease lives as long as the database session that took it: a pool that closes idle sessions early
-# would end leases early, so none overflows and none is recycled.
-_POOL = {"pool_size": 8, "max_overflow": 0, "pool_pre_ping": True, "pool_recycle": -1}
+# would end leases early, so none overflows and none is recycled. Nothing is pinged before use: after a restart
+# of the server one task fails, the whole pool is made anew, and the next bell finds the same work.
+_POOL: dict[str, Any] = {"max_overflow": 0, "pool_recycle": -1, "hide_parameters": True}
 _PR_SET_PDEATHSIG = 1
 
 
@@ -53,7 +54,7 @@ class Process:
     @cached_property
     def engine(self) -> Engine:
         """For everything after the landing. One connection: a digest never needs a second."""
-        return create_engine(settings().database, hide_parameters=True, **{**_POOL, "pool_size": 2})
+        return create_engine(settings().database, pool_size=2, **_POOL)
 
     @cached_property
     def sessions(self) -> sessionmaker[Session]:
@@ -61,7 +62,10 @@ class Process:
 
     @cached_property
     def async_sessions(self) -> async_sessionmaker[AsyncSession]:
-        engine = create_async_engine(settings().database, hide_parameters=True, **_POOL)
+        """For polling, where every transaction is one statement: it commits by itself, in one round trip."""
+        engine = create_async_engine(
+            settings().database, pool_size=8, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **_POOL
+        )
         return async_sessionmaker(engine, expire_on_commit=False)
 
     @cached_property

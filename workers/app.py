@@ -78,7 +78,7 @@ def configuration() -> dict[str, Any]:
         "task_time_limit": ours.hard_limit,
         "task_default_queue": "maintenance",
         "task_create_missing_queues": False,
-        "task_queues": [Queue(name) for name in QUEUES],
+        "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
         "task_routes": {
             "earshot.poll": {"queue": "fetch"},
             "earshot.digest": {"queue": "digest"},

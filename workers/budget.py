@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 _LONGEST = 15 * 60.0
 """Seconds; a platform that asks for more is asked again after this long."""
+
+_TELL_EVERY = 2.0
+"""Seconds between two reports on a window that has plenty left."""
 
 _ASK = """
 local t = redis.call('TIME')
@@ -65,6 +69,7 @@ class Budget:
         self._prefix = prefix
         self._ask = redis.register_script(_ASK)
         self._learn = redis.register_script(_LEARN)
+        self._told: dict[str, float] = {}
 
     def _key(self, host: str, endpoint: str, token: str | None) -> str:
         # a token names its window without being readable in the server
@@ -81,18 +86,37 @@ class Budget:
         if wait > 0:
             raise TryLater(f"the budget of {host} is spent", after=wait, limited=True)
 
+    def _worth_telling(self, key: str, limits: Limits | None) -> bool:
+        """Asking counts down by itself; a window that is far from spent need be told once in a while only."""
+        now = time.monotonic()
+        if len(self._told) > 10_000:
+            self._told.clear()
+        if (
+            limits is not None
+            and limits.remaining is not None
+            and limits.limit
+            and limits.remaining > limits.limit / 4
+            and now - self._told.get(key, float("-inf")) < _TELL_EVERY
+        ):
+            return False
+        self._told[key] = now
+        return True
+
     async def learn(
         self, *, host: str, endpoint: str, token: str | None, limits: Limits | None, status: int
     ) -> None:
         """Note what an answer said of the window: requests left, seconds to its reset, or closed (429)."""
         if limits is None and status != 429:
             return
+        key = self._key(host, endpoint, token)
+        if status != 429 and not self._worth_telling(key, limits):
+            return
         left = limits.remaining if limits and limits.remaining is not None else -1
         reset = min(limits.reset_in, _LONGEST) if limits and limits.reset_in else 0
         closed = (reset or 60.0) if status == 429 else 0
         try:
             await self._learn(
-                keys=[self._key(host, endpoint, token)],
+                keys=[key],
                 args=[int(left), int(reset * 1000), int(closed * 1000)],
             )
         except RedisError as broken:

@@ -250,7 +250,6 @@ class _Row(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 def _row(draft: Draft) -> _Row:
     found, post, score = draft.resolved, draft.resolved.post, draft.score
-    scored = score if isinstance(score, Sentiment) else None
     return _Row(
         id=str(uuid7()),
         platform=found.platform,
@@ -262,7 +261,7 @@ def _row(draft: Draft) -> _Row:
         text=post.text,
         sentiment=draft.sentiment,
         unscored=None if isinstance(score, Sentiment) else score.reason,
-        scorer=scored and scored.version,
+        scorer=score.version if isinstance(score, Sentiment) else None,
         lang=score.lang,
         occurred_at=post.posted_at,
         edited_at=post.edited_at,
