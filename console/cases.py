@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 _CASES = text("""
-    SELECT c.id AS case, c.subject, c.level, t.id AS ticket_id, t.number, c.activity_id AS activity, c.score,
+    SELECT c.id AS case, c.subject, c.level, c.event_id AS event, t.id AS ticket_id, t.number, c.activity_id AS activity, c.score,
            r.name AS rule, c.threshold, coalesce(t.status, a.status) AS status, t.priority,
            c.opened_at, c.risen_at, c.closed_at, e.platform, e.text, e.url,
            coalesce(i.handle, i.name) AS author, k.name AS account,
@@ -34,7 +34,7 @@ def cases(
     """Cases, the newest first (None: all of them).
 
     {case, subject, level, ticket: {id, number} or None, activity, score, rule, threshold, status, priority,
-    opened_at, risen_at, closed_at, platform, text, url, author, account, contact, owner, posts}; score and
+    opened_at, risen_at, closed_at, platform, text, url, author, account, contact, owner, posts, event}; score and
     text are of the post that set the level.
     """
     found = []

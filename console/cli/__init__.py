@@ -14,6 +14,7 @@ import typer
 from console.cli import (
     cases,
     credentials,
+    demo,
     doctor,
     explain,
     imports,
@@ -50,6 +51,7 @@ def _for_all(org: chosen_org = None) -> None: ...
 
 RUN, FOLLOW, READ, KNOW = "Run it", "What is followed", "What was heard", "Whom we know"
 
+app.command(rich_help_panel=RUN)(demo.demo)
 app.command(rich_help_panel=RUN)(up.up)
 app.command(rich_help_panel=RUN)(migrate.migrate)
 app.command(rich_help_panel=RUN)(doctor.doctor)

@@ -9,6 +9,26 @@ def up() -> None:
     Everything lies in one folder (EARSHOT_HOME). Ctrl-C or SIGTERM stops all of it. With EARSHOT_DATABASE_URL
     and EARSHOT_BROKER_URL set, those servers are used and none is started.
     """
-    from console.run import run_up
+    import sys
 
-    run_up()
+    from console.cli import _print
+    from console.cli._demo_lines import event_line
+    from console.run import how_to_call_us, run_up
+    from local.supervisor import Event
+    from workers._settings import Settings, default_home
+
+    def told(event: Event) -> None:
+        if line := event_line(event):
+            _print.line(line)
+            sys.stdout.flush()
+
+    def ready(given: Settings) -> None:
+        import os
+
+        where = "" if given.home == default_home({}, os.geteuid()) else f"EARSHOT_HOME={given.home} "
+        _print.line(f"In another terminal: {where}{how_to_call_us()} status      Ctrl-C ends it.")
+        _print.line(f"Logs: {given.home / 'logs'}")
+        sys.stdout.flush()
+
+    run_up(told, ready)
+    _print.line("Everything is stopped.")

@@ -1,0 +1,193 @@
+"""`earshot up` and `earshot demo`: an instance on a data folder, and what is told while it runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from local.child import MARK, Child, Step, python_module
+from local.home import Home, write_private
+from local.instance import Instance
+from workers._settings import PREFIX, Settings, from_environment
+
+if TYPE_CHECKING:
+    from console.watch import NewTicket, Seen
+    from console.world import World
+    from local.supervisor import Event
+
+DEMO_ORG = "demo"
+LOOK_EVERY = 2.0
+"""Seconds between two looks for due sources: the world tells its story in a minute."""
+
+
+class Telling(Protocol):
+    """Where the demo speaks: a terminal that is drawn anew, or lines."""
+
+    def event(self, event: Event) -> None:
+        """What the supervisor did."""
+
+    def ticket(self, new: NewTicket, after: float) -> None:
+        """A ticket that was opened, and how many seconds after the start it was seen."""
+
+    def state(self, seen: Seen, seconds: float) -> None:
+        """How everything stands, again and again."""
+
+    def close(self) -> None:
+        """Let go of the terminal."""
+
+
+def run_up(on_event: Callable[[Event], None], ready: Callable[[Settings], None]) -> None:
+    """Run the servers, beat and the workers until told to stop. Raises CannotStart."""
+    given = from_environment()
+    home = Home(given.home)
+    with home.locked():
+        instance = Instance(home, given)
+
+        def told(event: Event) -> None:
+            on_event(event)
+            if event.what == "up":
+                ready(given)
+
+        instance.run(told)
+
+
+@dataclass(frozen=True)
+class DemoWish:
+    """How long the demo goes on: for these seconds (None: until Ctrl-C); `once`: until the story is told."""
+
+    seconds: float | None = None
+    once: bool = False
+    pace: float | None = None
+
+
+def demo_settings() -> Settings:
+    """The settings of the environment; without EARSHOT_HOME, on a folder of the demo's own."""
+    given = from_environment()
+    if "home" in given.model_fields_set:
+        return given
+    return from_environment(home=given.home.with_name(given.home.name + "-demo"))
+
+
+def run_demo(wish: DemoWish, given: Settings, telling: Telling) -> Seen:
+    """Run everything, the simulator included, until the wish is fulfilled or somebody stops it; the last state.
+
+    Raises CannotStart and CannotDo.
+    """
+    from console.watch import Watcher
+    from console.world import World
+
+    started = monotonic()
+    org = given.org if "org" in given.model_fields_set else DEMO_ORG
+    home = Home(given.home)
+    with home.locked():
+        port = _port(home)
+        world = World(f"http://127.0.0.1:{port}")
+        extra: list[Child | Step] = [
+            _simulator(home, port, world, wish.pace),
+            Step("telling Earshot whom the world's CRM knows", lambda: _introduce(org, world)),
+        ]
+        trusted = [*given.trusted_hosts, f"127.0.0.1:{port}"]
+        # what this process reads is what its children read
+        for name, value in (("HOME", str(home.path)), ("ORG", org), ("TRUSTED_HOSTS", ",".join(trusted))):
+            os.environ[PREFIX + name] = value
+        share = {"org": org, "trusted_hosts": trusted, "poll_every": LOOK_EVERY}
+        instance = Instance(home, given, share=share, extra=extra)
+        watcher = Watcher(org, world)
+
+        def told(event: Event) -> None:
+            telling.event(event)
+            if event.what == "up":
+                watcher.start()
+
+        def look() -> None:
+            seconds = monotonic() - started
+            for new in watcher.tickets():
+                telling.ticket(new, seconds)
+            telling.state(watcher.seen, seconds)
+            over = wish.seconds is not None and seconds >= wish.seconds
+            if over or (wish.once and watcher.seen.finished):
+                watcher.stop()
+                instance.stop()
+
+        try:
+            instance.run(told, look)
+        finally:
+            watcher.stop()
+            telling.close()
+    return watcher.seen
+
+
+def tell_the_fleet(address: str) -> str:
+    """Have the fleet of the settings follow a simulator that runs at this address; says what was brought in."""
+    from console.cli import _options
+    from console.world import World
+
+    org = _options.org()
+    return _introduce(org, World(address))
+
+
+def _introduce(org: str, world: World) -> str:
+    from console.database import opened_for
+    from console.world import introduce
+
+    crm = world.ask("crm")
+    with opened_for(org) as session:
+        known = introduce(session, org, crm)
+    counts = ", ".join(
+        f"{told.added + told.changed + told.same} {name}" for name, told in known.tables.items()
+    )
+    return f"{org} knows {counts}, and follows {known.sources} sources"
+
+
+def _simulator(home: Home, port: int, world: World, pace: float | None) -> Child:
+    ours = str(Path(__file__).parent.parent)
+    path = os.environ.get("PYTHONPATH")
+    told = ("--port", str(port), *(("--pace", str(pace)) if pace is not None else ()))
+    return Child(
+        name="simulator",
+        argv=python_module("simulator", *told),
+        log=home.logs / "simulator.log",
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{path}{os.pathsep}{ours}" if path else ours,
+            "PYTHONUNBUFFERED": "1",
+            MARK: str(home.path),
+        },
+        cwd=home.path,
+        ready=world.answers,
+    )
+
+
+def _port(home: Home) -> int:
+    """The port of this folder's world: the same as last time if it is free, so that its sources stay its own."""
+    file = home.path / "demo.port"
+    wished = int(file.read_text()) if file.exists() and file.read_text().strip().isdecimal() else 0
+    for port in (wished, 0):
+        with socket.socket() as asking:
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                asking.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found = int(asking.getsockname()[1])
+            break
+    write_private(file, f"{found}\n")
+    return found
+
+
+def how_to_call_us() -> str:
+    """What somebody types in another terminal to run `earshot`."""
+    if shutil.which("earshot"):
+        return "earshot"
+    beside = Path(sys.executable).with_name("earshot")
+    if not beside.exists():
+        return f"{sys.executable} -m console"
+    here = Path.cwd()
+    return str(beside.relative_to(here)) if beside.is_relative_to(here) else str(beside)

@@ -1,0 +1,127 @@
+"""What the demo shows: read from the database and the world in a thread of its own, so that nobody waits for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+from console import fleet
+from console.cases import cases
+from console.database import opened
+from console.explain import explained
+from console.world import Reckoning, World, reckon, settled
+
+LOOK_EVERY = 0.7
+TRUTH_EVERY = 2.5
+"""Seconds between two looks at the database, and at the world's truth, which is large."""
+
+EXPLAINED = 4
+"""How many tickets are told with everything; the others get a line."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The state at one look. Tickets are in the order in which they were opened."""
+
+    ledger: tuple[dict[str, Any], ...] = ()
+    events: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cases: dict[str, int] = field(default_factory=dict)
+    world: dict[str, Any] = field(default_factory=dict)
+    reckoning: Reckoning | None = None
+    trouble: str | None = None
+    finished: bool = False
+
+    @property
+    def total(self) -> dict[str, int]:
+        """The ledger of all platforms."""
+        return fleet.total(list(self.ledger))
+
+
+@dataclass(frozen=True)
+class NewTicket:
+    """A ticket that was not there at the last look; `told` is everything about its post, for the first few."""
+
+    case: dict[str, Any]
+    told: dict[str, Any] | None
+
+
+class Watcher:
+    """Looks until stopped. `seen` is the last look; `tickets()` hands out what is new since the last call."""
+
+    def __init__(self, org: str, world: World) -> None:
+        self._org, self._world = org, world
+        self.seen = Seen()
+        self._known: set[Any] = set()
+        self._new: list[NewTicket] = []
+        self._quiet_since: datetime | None = None
+        self._truth_at = float("-inf")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look_again, name="watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Have it end; returns when it has."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(15)
+
+    def tickets(self) -> list[NewTicket]:
+        """The tickets that are new since the last call."""
+        new, self._new = self._new, []
+        return new
+
+    def _look_again(self) -> None:
+        while not self._stop.is_set():
+            self._safely(self._look)
+            self._stop.wait(LOOK_EVERY)
+
+    def _safely(self, look: Callable[[], None]) -> None:
+        """A look that fails leaves the last state on the screen, and says why it is not newer."""
+        from console.cli._failures import sentence
+
+        try:
+            look()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the demo goes on and says it
+            self.seen = replace(self.seen, trouble=sentence(error) or f"{type(error).__name__}: {error}")
+
+    def _look(self) -> None:
+        status = self._world.ask("status")
+        with opened() as session:
+            ledger = tuple(fleet.ledger(session, self._org))
+            events = {row["platform"]: row for row in fleet.events(session, self._org)}
+            counts = fleet.case_counts(session, self._org)
+            self._find_tickets(session)
+            reckoning = self.seen.reckoning
+            if monotonic() - self._truth_at >= TRUTH_EVERY:
+                reckoning = reckon(session, self._org, self._world.ask("truth"))
+                self._truth_at = monotonic()
+            finished = self._is_finished(session, status)
+            if finished and not self.seen.finished:
+                reckoning = reckon(session, self._org, self._world.ask("truth"))
+        self.seen = Seen(ledger, events, counts, status, reckoning, None, finished)
+
+    def _find_tickets(self, session: Any) -> None:
+        found = [case for case in cases(session, self._org, "all") if case["ticket"]]
+        for case in sorted(found, key=lambda case: case["ticket"]["number"]):
+            if case["ticket"]["id"] in self._known:
+                continue
+            told = None
+            if len(self._known) < EXPLAINED and case["event"]:
+                told = explained(session, self._org, case["event"])
+            self._known.add(case["ticket"]["id"])
+            self._new.append(NewTicket(case, told))
+
+    def _is_finished(self, session: Any, status: dict[str, Any]) -> bool:
+        if not status.get("quiet"):
+            self._quiet_since = None
+            return False
+        if self._quiet_since is None:
+            self._quiet_since = fleet.now(session)
+            return False
+        return settled(session, self._org, self._quiet_since)
