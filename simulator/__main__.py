@@ -1,4 +1,7 @@
-"""`python -m simulator --port 0 --seed 7`: serve the world on 127.0.0.1 and say where, as one line of JSON."""
+"""`python -m simulator --port 0 --seed 7`: serve the world on 127.0.0.1 and say where, as one line of JSON.
+
+Answers name the address that they were asked at, so the line is right for this machine only.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from simulator.stage import Stage
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="another address only inside a container")
     parser.add_argument("--port", type=int, default=0, help="0 asks the system for a free one")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--acts", choices=("auto", "manual"), default="auto")
@@ -60,7 +64,7 @@ async def serve(options: argparse.Namespace) -> None:
     # asyncio turns Nagle's delay (40 ms an answer) off only where the socket says that it is TCP.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", options.port))
+        listening.bind((options.host, options.port))
         listening.listen(512)
         base = f"http://127.0.0.1:{listening.getsockname()[1]}"
         places = {name: f"{base}/{name}" for name in ("mastodon", "bluesky", "feeds")}

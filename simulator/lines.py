@@ -17,11 +17,13 @@ MENTION = re.compile(r"@\{([a-z_-]+)\}")
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """A later version of a post: the act in which it appears, and the new text with its compound."""
+    """A later version of a post: the act in which it appears, the new text with its compound, and how the
+    post then stands to us (None: as before)."""
 
     act: int
     text: str
     compound: float | None
+    rel: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

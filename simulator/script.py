@@ -56,7 +56,7 @@ def _lines(seed: int, people: dict[str, Person], story: dict[str, Any], name: st
             post["text"] = _poisoned(post["poison"], post["text"])
         edit = post.pop("edit", None)
         if edit:
-            post["edits"] = (Edit(act=edit["act"], text=edit["text"], compound=edit.get("compound")),)
+            post["edits"] = (Edit(**{"compound": None, **edit}),)
         yield Line(
             key=key,
             platform=platform,

@@ -66,7 +66,8 @@ class Truth:
     def _post(self, line: Line) -> dict[str, Any]:
         said, entry, by = self.stage.said.get(line.key), self._told(line), line.by
         version = max(entry.versions) if entry else 0
-        current = line.edits[version - 1] if version else line
+        edit = line.edits[version - 1] if version else None
+        current = edit or line
         return {
             "key": line.key,
             "platform": line.platform,
@@ -76,7 +77,7 @@ class Truth:
             "text": current.text,
             "compound": current.compound,
             "label": line.label,
-            "rel": line.rel,
+            "rel": (edit.rel if edit else None) or line.rel,
             "lang": line.lang,
             "tongue": line.tongue,
             "about": list(line.about),
