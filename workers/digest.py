@@ -250,8 +250,8 @@ def think_and_write(
         rules = read_rules(session, org)
     scores = score(directory, [(item.post.text, item.post.lang) for item in unique])
     written = [
-        Draft(found, number, list(item.sources))
-        for item, found, number in zip(unique, resolved, scores, strict=True)
+        Draft(key, found, number, list(item.sources))
+        for (key, item), found, number in zip(drafts.items(), resolved, scores, strict=True)
     ]
     for attempt in range(RETRIES + 1):
         try:
@@ -364,9 +364,11 @@ def _escalate(
     tickets: dict[UUID, UUID] = {}
     for item, draft in zip(items, drafts, strict=True):
         outcome, found = recorded[draft.key], draft.resolved
-        if outcome.fate == "duplicate":
-            continue
         post, author, parent = found.post, found.author, found.parent
+        if outcome.fate == "duplicate" or not (
+            post.reply_to or found.addressed or found.about_us or found.matches or found.ours
+        ):
+            continue  # a second sighting decides nothing, and neither does what concerns nobody here
         answered = post.reply_to
         if answered is not None:
             answered = parent.external_id if parent else local.get((found.platform, answered), answered)

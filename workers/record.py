@@ -7,7 +7,7 @@ the same rows wait for each other instead of deadlocking. Each is a fixed cost p
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID
@@ -59,17 +59,14 @@ class Recorded(NamedTuple):
 class Draft:
     """A post on its way into the table: collapsed by key, scored and resolved."""
 
+    key: tuple[str, str]
     resolved: Resolved
     score: Sentiment | Unscored
     sources: list[UUID]
+    sentiment: float | None = field(init=False)
 
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.resolved.platform, self.resolved.post.id
-
-    @property
-    def sentiment(self) -> float | None:
-        return self.score.compound if isinstance(self.score, Sentiment) else None
+    def __post_init__(self) -> None:
+        self.sentiment = self.score.compound if isinstance(self.score, Sentiment) else None
 
 
 def _json(rows: object) -> str:
@@ -137,21 +134,29 @@ def _as_written(known: Known, row: Any) -> Known:
     return known._replace(id=str(row.id), ours=row.ours, contact_id=row.contact_id, account_id=row.account_id)
 
 
+_COLUMNS = """
+    id uuid, platform text, external_id text, local_ref text, channel text, verb text, direction text,
+    text text, sentiment double precision, unscored text, scorer text, lang text, occurred_at timestamptz,
+    edited_at timestamptz, identity_id uuid, url text, reply_to text, thread text, voice text,
+    addressed boolean, about_us boolean, counts jsonb, rating double precision, account_id uuid,
+    contact_id uuid, campaign_id uuid, sightings uuid[]"""
+_NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(","))
+
+_NEW = text(f"""
+    INSERT INTO social_events (org_id, {_NAMES})
+    SELECT :org, {_NAMES} FROM json_to_recordset(CAST(:rows AS json)) AS x({_COLUMNS})
+    ON CONFLICT (org_id, platform, external_id) DO NOTHING
+    RETURNING platform, external_id
+""")
+
 # Without an edit stamp a changed text is an edit only where the same source said otherwise before: two
 # servers may well render one post differently. LATERAL holds the planner to one look into the unique index
 # a post, whatever it thinks of the table's size; the rows come sorted, so the locks are taken in order.
-_EVENTS = text("""
+_AGAIN = text(f"""
     WITH x AS MATERIALIZED (
-        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
-            id uuid, platform text, external_id text, local_ref text, channel text, verb text,
-            direction text, text text, sentiment double precision, unscored text, scorer text, lang text,
-            occurred_at timestamptz, edited_at timestamptz, identity_id uuid, url text, reply_to text,
-            thread text, voice text, addressed boolean, about_us boolean, counts jsonb,
-            rating double precision, account_id uuid, contact_id uuid, campaign_id uuid, sightings uuid[])
+        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x({_COLUMNS})
     ), before AS MATERIALIZED (
-        SELECT e.id, e.platform, e.external_id, e.text, e.edited_at, e.sightings, e.counts, e.case_id,
-               e.sentiment, e.lang, e.voice, e.account_id, e.campaign_id, e.occurred_at
-        FROM x, LATERAL (
+        SELECT e.* FROM x, LATERAL (
             SELECT * FROM social_events e
             WHERE e.org_id = :org AND e.platform = x.platform AND e.external_id = x.external_id
             FOR UPDATE
@@ -160,24 +165,12 @@ _EVENTS = text("""
         SELECT x.*, b.id AS known, b.case_id, b.sentiment AS was_sentiment, b.lang AS was_lang,
                b.voice AS was_voice, b.account_id AS was_account, b.campaign_id AS was_campaign,
                b.occurred_at AS was_at,
-               CASE WHEN b.id IS NULL THEN 'new'
-                    WHEN x.edited_at > coalesce(b.edited_at, '-infinity') AND x.text <> b.text THEN 'edited'
+               CASE WHEN x.edited_at > coalesce(b.edited_at, '-infinity') AND x.text <> b.text THEN 'edited'
                     WHEN x.edited_at IS NULL AND b.edited_at IS NULL AND x.text <> b.text
                          AND b.sightings @> x.sightings THEN 'edited'
                     ELSE 'duplicate' END AS fate,
                NOT b.sightings @> x.sightings OR x.counts IS DISTINCT FROM b.counts AS touched
-        FROM x LEFT JOIN before b ON b.platform = x.platform AND b.external_id = x.external_id
-    ), written AS (
-        INSERT INTO social_events (
-            id, org_id, platform, external_id, local_ref, channel, verb, direction, text, sentiment, unscored,
-            scorer, lang, occurred_at, edited_at, identity_id, url, reply_to, thread, voice, addressed,
-            about_us, counts, rating, account_id, contact_id, campaign_id, sightings)
-        SELECT id, :org, platform, external_id, local_ref, channel, verb, direction, text, sentiment, unscored,
-            scorer, lang, occurred_at, edited_at, identity_id, url, reply_to, thread, voice, addressed,
-            about_us, counts, rating, account_id, contact_id, campaign_id, sightings
-        FROM judged WHERE fate = 'new' ORDER BY platform, external_id
-        ON CONFLICT (org_id, platform, external_id) DO NOTHING
-        RETURNING id, platform, external_id
+        FROM x JOIN before b ON b.platform = x.platform AND b.external_id = x.external_id
     ), edited AS (
         UPDATE social_events e
         SET text = j.text, sentiment = j.sentiment, unscored = j.unscored, scorer = j.scorer, lang = j.lang,
@@ -192,34 +185,35 @@ _EVENTS = text("""
             sightings = e.sightings || ARRAY(SELECT unnest(j.sightings) EXCEPT SELECT unnest(e.sightings))
         FROM judged j WHERE e.id = j.known AND j.fate = 'duplicate' AND j.touched
     )
-    SELECT j.platform, j.external_id, coalesce(j.known, w.id) AS event, j.fate, j.case_id,
+    SELECT platform, external_id, known, fate, case_id,
            was_sentiment, was_lang, was_voice, was_account, was_campaign, was_at
-    FROM judged j LEFT JOIN written w ON w.platform = j.platform AND w.external_id = j.external_id
+    FROM judged
 """)
 
 
 def record_events(session: Session, org: str, drafts: Sequence[Draft]) -> dict[tuple[str, str], Recorded]:
     """Write each draft's event once, and say by (platform, external id) what became of it.
 
-    A key that another worker writes at this moment is waited for; it is not in the snapshot of our
-    statement, so those few are sent once more and found.
+    One statement for what is new; a second one only for the posts that are known. A key that another
+    worker writes at this moment is waited for and then known.
     """
-    recorded: dict[tuple[str, str], Recorded] = {}
-    left: Sequence[Draft] = sorted(drafts, key=lambda draft: draft.key)
-    while left:
-        rows = session.execute(_EVENTS, {"org": org, "rows": _json([_row(draft) for draft in left])}).all()
-        for platform, external_id, event, fate, case, *was in rows:
-            if event is not None:
-                before = Before(*was) if fate == "edited" else None
-                recorded[platform, external_id] = Recorded(event, fate, case, before)
-        left = [draft for draft in left if draft.key not in recorded]
+    rows = {draft.key: _row(draft) for draft in sorted(drafts, key=lambda draft: draft.key)}
+    written = session.execute(_NEW, {"org": org, "rows": _json(list(rows.values()))}).all()
+    recorded = {(row[0], row[1]): Recorded(rows[row[0], row[1]].id, "new", None) for row in written}
+    if len(recorded) < len(rows):
+        known = [row for key, row in rows.items() if key not in recorded]
+        for platform, external_id, event, fate, case, *was in session.execute(
+            _AGAIN, {"org": org, "rows": _json(known)}
+        ):
+            before = Before(*was) if fate == "edited" else None
+            recorded[platform, external_id] = Recorded(event, fate, case, before)
     return recorded
 
 
 class _Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     """An event on its way into the database; what has its default is not sent."""
 
-    id: str
+    id: UUID
     platform: str
     external_id: str
     channel: str
@@ -251,7 +245,7 @@ class _Row(msgspec.Struct, omit_defaults=True, kw_only=True):
 def _row(draft: Draft) -> _Row:
     found, post, score = draft.resolved, draft.resolved.post, draft.score
     return _Row(
-        id=str(uuid7()),
+        id=UUID(int=uuid7().int),
         platform=found.platform,
         external_id=post.id,
         local_ref=post.local_id,
