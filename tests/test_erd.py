@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 
 ROOT = Path(__file__).parent.parent
 DIAGRAM = (ROOT / "docs" / "ERD.md").read_text()
+RECORD = (ROOT / "docs" / "decisions" / "0002-what-we-add-to-the-diagram.md").read_text()
 GIVEN = ROOT.parent / "shared" / "design" / "ERD.md"
 
 TYPES = {
@@ -159,6 +160,18 @@ def test_every_reference_in_the_diagram_is_kept_by_a_foreign_key_that_may_be_emp
     parents = {"owner_id": "users", "opportunity_id": "opportunities"}
     assert (table, column, parents.get(column, column.removesuffix("_id") + "s")) in foreign_keys
     assert columns[table][column]["is_nullable"] == "YES"
+
+
+def test_what_we_add_to_the_diagram_is_what_the_decision_record_lists(
+    columns: dict[str, dict[str, dict[str, Any]]],
+) -> None:
+    here, listed = "", dict[str, set[str]]()
+    for table, column in re.findall(r"^\| (?:`(\w+)`)? ?\| (?:`(\w+)`)? ?\|", RECORD, re.MULTILINE):
+        here = table or here  # a row without a table goes on with the one above
+        listed.setdefault(here, set()).update({column} - {""})
+    assert listed == {table: set(columns[table]) - set(drawn) for table, drawn in ENTITIES.items()}
+    sentence = RECORD.partition("Tables of our own:")[2].partition("Besides")[0]
+    assert set(re.findall(r"`(\w+)`", sentence)) == set(columns) - set(ENTITIES)
 
 
 def test_every_row_belongs_to_an_organisation(columns: dict[str, dict[str, dict[str, Any]]]) -> None:
