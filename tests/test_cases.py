@@ -201,3 +201,14 @@ def test_a_non_english_post_has_no_score_and_opens_nothing(journey: Journey) -> 
     assert event.sentiment is None
     assert event.unscored == "lang:de"
     assert journey.cases() == []
+
+
+def test_an_answer_to_us_in_the_same_page_is_addressed_to_us(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(
+        source,
+        post("1", FURIOUS, by="ann", reply_to="0", verb="comment", minutes=2),
+        post("0", WARM, by="northwind"),
+    )
+    assert journey.event("1").addressed is True
+    assert [case.level for case in journey.cases()] == ["ticket"]

@@ -138,7 +138,19 @@ def resolve(
     """What each (platform, post) is about, in the order given; reposts need not be sent here."""
     identities, tickets = _look_up_identities(session, org, posts)
     parents = _look_up_parents(session, org, posts)
-    return [_resolve(platform, post, directory, identities, tickets, parents) for platform, post in posts]
+    found = [_resolve(platform, post, directory, identities, tickets, parents) for platform, post in posts]
+    _answer_ours(found)
+    return found
+
+
+def _answer_ours(batch: Sequence[Resolved]) -> None:
+    """What answers a post of ours that is in the same batch is addressed to us as well."""
+    ours = {
+        (one.platform, name) for one in batch if one.ours for name in (one.post.id, one.post.local_id) if name
+    }
+    for one in batch if ours else ():
+        if one.post.reply_to and (one.platform, one.post.reply_to) in ours and not one.ours:
+            one.addressed = True
 
 
 def _look_up_identities(
