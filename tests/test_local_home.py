@@ -82,9 +82,12 @@ def test_a_planted_socket_folder_is_refused(home: Path) -> None:
     deep = home / ("x" * 100)
     planted = Home(deep).sockets
     planted.rmdir()
-    planted.symlink_to("/etc")
+    elsewhere = home / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    planted.symlink_to(elsewhere)
     try:
         with pytest.raises(CannotStart, match="not a folder of the account"):
             Home(deep)
+        assert _mode(elsewhere) == 0o755
     finally:
         planted.unlink()
