@@ -25,6 +25,10 @@ Migrate = Callable[[str, str | None], object]
 """Called with the owner's database URL and the fleet's role (None: the same as the owner)."""
 
 
+FLEET_GRACE = 12.0
+"""Seconds that a worker may take to finish what it works on; what it did not finish is found again by its lease."""
+
+
 class Instance:
     """An instance on a data folder that the caller has locked. Raises CannotStart.
 
@@ -110,6 +114,7 @@ class Instance:
             env=self._environment(ready_file) | dict(env or {}),
             cwd=self.home.path,
             before=lambda: ready_file.unlink(missing_ok=True),
+            grace=FLEET_GRACE,
             ready=ready_file.exists if tells else lambda: True,
         )
 

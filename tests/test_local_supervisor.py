@@ -104,7 +104,8 @@ def test_a_child_that_never_gets_ready_is_named_with_its_log(tmp_path: Path, tol
 
 
 def test_what_a_child_started_ends_with_it(tmp_path: Path, told: _Told) -> None:
-    told.run(_child(tmp_path, "parent", "sleep 60 & sleep 60 & wait"))
+    flag = tmp_path / "flag"
+    told.run(_child(tmp_path, "parent", "sleep 60 & sleep 60 & touch flag; wait", ready=flag.exists))
     assert processes_of(tmp_path) == []
 
 
