@@ -14,7 +14,13 @@ import sys
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import setup_logging, worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_ready,
+    worker_shutting_down,
+)
 from kombu.entity import Queue
 
 from workers._settings import settings
@@ -123,16 +129,28 @@ def _log_to_stderr(**_: object) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
+@worker_init.connect
+def _load_once(**_: object) -> None:
+    """Before the fork: the pool's processes share what is read here, and none starts by reading it."""
+    from connectors import connectors
+    from workers.directory import is_ordinary_word
+    from workers.score import Scorer
+
+    connectors()
+    is_ordinary_word("acme")
+    Scorer().score([("Loads the tables of the scorer and of the language detector.", None)])
+    gc.collect()
+    gc.freeze()
+
+
 @worker_process_init.connect
 def _start_a_process(**_: object) -> None:
     """A pool process whose worker was killed must not go on: nobody would stop it."""
     from workers._loop import die_with_parent
 
     die_with_parent()
-    # What is loaded by now stays; a batch makes tens of thousands of objects that all live until its end, and
-    # the default thresholds would walk them again and again.
-    gc.collect()
-    gc.freeze()
+    # A batch makes tens of thousands of objects that all live until its end; the default thresholds would walk
+    # them again and again.
     gc.set_threshold(50_000, 20, 20)
 
 
