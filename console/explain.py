@@ -89,7 +89,7 @@ def _found(session: Session, org: str, named: str) -> list[UUID]:
     exact = list(session.scalars(_EXACT, {"org": org, "id": whole, "named": named}))
     if exact or whole:
         return exact
-    if is_hex and len(digits) >= 6:
+    if is_hex and len(digits) >= 4:
         ends = {"low": UUID(digits.ljust(32, "0")), "high": UUID(digits.ljust(32, "f"))}
         if begun := list(session.scalars(_RANGE, {"org": org, **ends})):
             return begun

@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -33,8 +33,8 @@ class Telling(Protocol):
     def event(self, event: Event) -> None:
         """What the supervisor did."""
 
-    def ticket(self, new: NewTicket, after: float) -> None:
-        """A ticket that was opened, and how many seconds after the start it was seen."""
+    def tickets(self, new: Sequence[NewTicket], after: float) -> None:
+        """Tickets that were opened, and how many seconds after the start they were seen."""
 
     def state(self, seen: Seen, seconds: float) -> None:
         """How everything stands, again and again."""
@@ -108,8 +108,8 @@ def run_demo(wish: DemoWish, given: Settings, telling: Telling) -> Seen:
 
         def look() -> None:
             seconds = monotonic() - started
-            for new in watcher.tickets():
-                telling.ticket(new, seconds)
+            if new := watcher.tickets():
+                telling.tickets(new, seconds)
             telling.state(watcher.seen, seconds)
             over = wish.seconds is not None and seconds >= wish.seconds
             if over or (wish.once and watcher.seen.finished):

@@ -19,8 +19,8 @@ LOOK_EVERY = 0.7
 TRUTH_EVERY = 2.5
 """Seconds between two looks at the database, and at the world's truth, which is large."""
 
-EXPLAINED = 4
-"""How many tickets are told with everything; the others get a line."""
+EXPLAINED_AT_ONCE, EXPLAINED = 2, 8
+"""How many tickets of one look, and of all, are told with everything; the others get a line."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Watcher:
         self._org, self._world = org, world
         self.seen = Seen()
         self._known: set[Any] = set()
+        self._explained = 0
         self._new: list[NewTicket] = []
         self._quiet_since: datetime | None = None
         self._truth_at = float("-inf")
@@ -72,7 +73,7 @@ class Watcher:
             self._thread.join(15)
 
     def tickets(self) -> list[NewTicket]:
-        """The tickets that are new since the last call."""
+        """The tickets that are new since the last call; those with everything at the end."""
         new, self._new = self._new, []
         return new
 
@@ -108,14 +109,23 @@ class Watcher:
 
     def _find_tickets(self, session: Any) -> None:
         found = [case for case in cases(session, self._org, "all") if case["ticket"]]
-        for case in sorted(found, key=lambda case: case["ticket"]["number"]):
-            if case["ticket"]["id"] in self._known:
-                continue
-            told = None
-            if len(self._known) < EXPLAINED and case["event"]:
-                told = explained(session, self._org, case["event"])
-            self._known.add(case["ticket"]["id"])
-            self._new.append(NewTicket(case, told))
+        new = [case for case in found if case["ticket"]["id"] not in self._known]
+        # those about somebody whom we know have more to tell
+        ranked = sorted(
+            new, key=lambda case: (case["contact"] is None, case["account"] is None, case["score"])
+        )
+        most = min(EXPLAINED_AT_ONCE, EXPLAINED - self._explained)
+        told = {
+            case["case"]: explained(session, self._org, case["event"])
+            for case in ranked[:most]
+            if case["event"]
+        }
+        self._explained += len(told)
+        self._known |= {case["ticket"]["id"] for case in new}
+        self._new += [
+            NewTicket(case, told.get(case["case"]))
+            for case in sorted(new, key=lambda case: (case["case"] in told, case["ticket"]["number"]))
+        ]
 
     def _is_finished(self, session: Any, status: dict[str, Any]) -> bool:
         if not status.get("quiet"):

@@ -23,6 +23,8 @@ from console.refusal import CannotDo
 
 EVERY = 3.0
 """Seconds between two visits to a source of the demo: a world that tells its story in a minute is watched closely."""
+THREAD_SLOWER = 4
+"""A thread is read whole at every visit, so it is visited so many times less often."""
 
 TABLES = ("accounts", "contacts", "campaigns", "aliases")
 
@@ -37,7 +39,7 @@ _KEPT = text("""
 _WAKE = text("UPDATE sources SET state = 'active', due_at = now(), failures = 0 WHERE id = ANY(:kept)")
 _FATES = text("""
     SELECT e.platform, e.external_id, e.id, e.ticket_id IS NOT NULL AS ticketed, e.case_id IS NOT NULL AS cased,
-           e.sentiment, e.unscored, e.held_back, e.addressed, e.about_us
+           e.text, e.sentiment, e.unscored, e.held_back, e.addressed, e.about_us
     FROM json_to_recordset(CAST(:rows AS json)) AS x (platform text, external_id text)
     JOIN social_events e ON e.org_id = :org AND e.platform = x.platform AND e.external_id = x.external_id
 """)
@@ -97,8 +99,9 @@ def introduce(session: Session, org: str, crm: Mapping[str, Any], every: float =
     for row in crm["sources"]:
         platform, host = row["platform"], row["host"]
         account = _sign_in(session, org, row, own) if row.get("login") else None
+        pause = every * THREAD_SLOWER if row["kind"] == "thread" else every
         wanted = check(
-            session, org, platform, row["kind"], row["term"], host=host, credential=account, every=every
+            session, org, platform, row["kind"], row["term"], host=host, credential=account, every=pause
         )
         add_source(session, org, wanted, escalate_from=mark)
         which = {"platform": platform, "kind": wanted.kind, "host": wanted.host, "term": wanted.term}
@@ -154,7 +157,7 @@ def reckon(session: Session, org: str, truth: Mapping[str, Any]) -> Reckoning:
         elif fate is not None and fate.cased:
             activity += 1
         else:
-            missed.append((one["text"], _why_missed(fate)))
+            missed.append((fate.text if fate else one["text"], _why_missed(fate)))
     return Reckoning(len(told), ticketed, activity, tuple(missed), len(truth["complaints"]) - len(told))
 
 

@@ -8,33 +8,52 @@ from console import fleet
 from console.cli import _print
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from console.watch import NewTicket, Seen
     from local.supervisor import Event
 
 STATE_EVERY = 3.0
-"""Seconds between two lines of state at least."""
-MOST_TICKETS = 40
-"""Tickets that get lines; the rest is counted."""
+QUIET_EVERY = 30.0
+"""Seconds between two lines of state: where something was new, and where all visits brought what was known."""
+AT_ONCE = 6
+"""Tickets of one look that get a line; the rest of them is counted."""
 
 
-def about(new: NewTicket, after: float) -> list[tuple[str, str]]:
-    """A ticket as (name, words) lines: one for a later one, everything for the first few."""
-    from console.cli.explain import facts
+def head(new: NewTicket, after: float) -> str:
+    """Number, priority and moment of a ticket."""
+    return f"ticket #{new.case['ticket']['number']}, {new.case['priority']} priority, {after:.0f} s after the start"
+
+
+def one_liner(new: NewTicket, after: float, most: int) -> str:
+    """A ticket in a line of at most so many characters."""
     from console.words import one_line, score
 
-    case, told = new.case, new.told
-    head = f"#{case['ticket']['number']} {case['priority']}, {after:.0f} s after the start"
-    who = f"{one_line(case['author'] or 'somebody', 60)} on {case['platform']}"
-    if told is None:
-        return [("ticket", f"{head}: {score(case['score'])}  {who}: {one_line(case['text'] or '', 120)}")]
+    case = new.case
+    who = f"{one_line(case['author'] or 'somebody', 40)} on {case['platform']}"
+    return one_line(
+        f"ticket #{case['ticket']['number']}  {score(case['score'])}  {who}: {case['text'] or ''}", most
+    )
+
+
+def everything(new: NewTicket) -> list[tuple[str, str]]:
+    """The post, the score, the words that weighed, the matches and how they were made, and the rule."""
+    from console.cli.explain import facts
+
     shown = {"post", "", "score", "words", "match", "rule"}
-    lines = [(name, words) for name, words in facts(told) if name in shown]
-    return [("ticket", head), *lines]
+    return [(name, words) for name, words in facts(new.told or {}) if name in shown]
+
+
+def sorted_out(new: Sequence[NewTicket]) -> tuple[list[NewTicket], int, list[NewTicket]]:
+    """The tickets that get a line, how many get none, and those that are told with everything."""
+    told = [ticket for ticket in new if ticket.told is not None]
+    rest = [ticket for ticket in new if ticket.told is None]
+    return rest[:AT_ONCE], len(rest[AT_ONCE:]), told
 
 
 def event_line(event: Event) -> str | None:
     """What the supervisor did, where a person wants to know it."""
-    if event.what in ("step", "up", "crashed", "restarted", "gave_up", "stopping"):
+    if event.what in ("step", "up", "crashed", "restarted", "gave_up"):
         return event.text
     return None
 
@@ -45,26 +64,27 @@ class Lines:
     def __init__(self) -> None:
         self._last: Any = None
         self._at = float("-inf")
-        self._tickets = 0
 
     def event(self, event: Event) -> None:
         if line := event_line(event):
             _print.line(line)
             _flush()
 
-    def ticket(self, new: NewTicket, after: float) -> None:
-        self._tickets += 1
-        if self._tickets > MOST_TICKETS:
-            return
-        for name, words in about(new, after):
-            _print.fact(name, words)
-        if self._tickets == MOST_TICKETS:
-            _print.line("More tickets are counted below, and listed by `earshot cases`.")
+    def tickets(self, new: Sequence[NewTicket], after: float) -> None:
+        lines, more, told = sorted_out(new)
+        for ticket in lines:
+            _print.line(one_liner(ticket, after, 160))
+        if more:
+            _print.line(f"and {more} more tickets (earshot cases)")
+        for ticket in told:
+            _print.line(head(ticket, after))
+            for name, words in everything(ticket):
+                _print.fact(f"  {name}", words)
         _flush()
 
     def state(self, seen: Seen, seconds: float) -> None:
-        told = (seen.ledger, seen.cases, seen.trouble, seen.finished)
-        if told == self._last or seconds - self._at < STATE_EVERY:
+        told = (seen.total["new"], seen.total["edited"], seen.cases, seen.trouble, seen.finished)
+        if seconds - self._at < (QUIET_EVERY if told == self._last else STATE_EVERY):
             return
         self._last, self._at = told, seconds
         for line in state_lines(seen, seconds):

@@ -127,7 +127,7 @@ def _kind(told: dict[str, Any]) -> str:
 
 
 def _consequences(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    from console.words import one_line, score
+    from console.words import counted, one_line, score
 
     if told["rule"]:
         yield "rule", rule_line(told["rule"], told["sentiment"])
@@ -140,10 +140,8 @@ def _consequences(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
         return
     what = f"ticket #{case['ticket']}" if case["ticket"] else "an activity"
     state = "closed" if case["closed_at"] else f"open ({(case['status'] or 'no status').replace('_', ' ')})"
-    yield (
-        "case",
-        f"{told['case_role'] or 'noted'}: {what}, {state}, {case['posts']} posts, opened {case['opened_at']:%Y-%m-%d %H:%M}",
-    )
+    posts, opened = counted(case["posts"], "post"), f"{case['opened_at']:%Y-%m-%d %H:%M}"
+    yield "case", f"{told['case_role'] or 'noted'}: {what}, {state}, {posts}, opened {opened}"
     if case["event_id"] != told["id"] and case["score"] is not None:
         yield (
             "",
