@@ -20,7 +20,6 @@ import json
 import os
 import secrets
 import shutil
-import stat
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -201,13 +200,20 @@ def _not_somebody_elses(path: Path) -> None:
 def _private_folder(folder: Path, account: Account | None) -> None:
     """Make a folder of mode 0700 for this account (None: ours), or raise CannotStart if it is another's."""
     uid, gid = (account.uid, account.gid) if account else (os.geteuid(), os.getegid())
-    try:
+    made = False
+    with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-        os.chown(folder, uid, gid)
-    except FileExistsError:
-        pass
-    is_now = folder.lstat()
-    if not stat.S_ISDIR(is_now.st_mode) or is_now.st_uid != uid:
-        raise CannotStart(f"{folder} is not a folder of the account that needs it. Remove it.")
-    if stat.S_IMODE(is_now.st_mode) != 0o700:
-        folder.chmod(0o700)
+        made = True
+    try:
+        # By handle, and through no link: a planted one would have us close some other folder.
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        raise CannotStart(f"{folder} is not a folder of the account that needs it. Remove it.") from None
+    try:
+        if made:
+            os.fchown(fd, uid, gid)
+        if os.fstat(fd).st_uid != uid:
+            raise CannotStart(f"{folder} is not a folder of the account that needs it. Remove it.")
+        os.fchmod(fd, 0o700)
+    finally:
+        os.close(fd)
