@@ -5,7 +5,7 @@ that a body unpacks to, the address guard, and redirects that are walked by hand
 are the workers', and meaning, which is the connector's. A message of an error names the host and what
 was asked, never a path, query or token.
 
-Surprising: httpx's timeouts are per read, so a server that drips never meets them; and its own unpacking
+Surprising: httpx's timeouts are per read, so a server that drips would never meet them; and its own unpacking
 of gzip happens before any cap could see it.
 """
 
@@ -58,7 +58,11 @@ class Unlimited:
 
 
 class Clients:
-    """One HTTP client per host, all behind the guard and with one TLS context. Belongs to one event loop."""
+    """One connection pool per host, all behind the guard and with one TLS context. Belongs to one event loop.
+
+    They are httpx's transports rather than its clients: what a client adds for each request (cookies,
+    authentication flows, redirects, proxies) is just what a connector must not have.
+    """
 
     def __init__(
         self,
@@ -66,31 +70,30 @@ class Clients:
         trusted: Collection[str] = frozenset(),
         context: ssl.SSLContext | None = None,
         max_connections: int = 20,
+        user_agent: str = USER_AGENT,
     ) -> None:
         self.trusted = frozenset(trusted)
+        self.headers = {"user-agent": user_agent, "accept": "*/*", "accept-encoding": "gzip, deflate"}
         self._context = context
         self._max_connections = max_connections
-        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._transports: dict[str, GuardedTransport] = {}
 
-    def client(self, netloc: str, *, tls: bool) -> httpx.AsyncClient:
-        """The client for a `host:port`. The TLS context is made when the first host needs one."""
-        found = self._clients.get(netloc)
+    def transport(self, netloc: str, *, tls: bool) -> GuardedTransport:
+        """The transport for a `host:port`. The TLS context is made when the first host needs one."""
+        found = self._transports.get(netloc)
         if found is None:
             if tls and self._context is None:
                 self._context = ssl.create_default_context()
-            found = self._clients[netloc] = httpx.AsyncClient(
-                transport=GuardedTransport(self.trusted, self._context, self._max_connections),
-                headers={"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"},
-                follow_redirects=False,
-                trust_env=False,
+            found = self._transports[netloc] = GuardedTransport(
+                self.trusted, self._context, self._max_connections
             )
         return found
 
     async def aclose(self) -> None:
         """Closes every connection."""
-        clients, self._clients = list(self._clients.values()), {}
-        for client in clients:
-            await client.aclose()
+        transports, self._transports = list(self._transports.values()), {}
+        for transport in transports:
+            await transport.aclose()
 
 
 class GuardedTransport(httpx.AsyncHTTPTransport):
@@ -185,14 +188,15 @@ class Requests:
         if token and scheme != "https" and netloc not in self._clients.trusted:
             raise Denied(f"a token is not sent to {host} without TLS", refreshable=False)
         await self._budget.ask(host=netloc, endpoint=endpoint, token=token)
-        client = self._clients.client(netloc, tls=scheme == "https")
-        sent = dict(headers or {})
+        transport = self._clients.transport(netloc, tls=scheme == "https")
+        sent = {**self._clients.headers, **(headers or {})}
         if token:
             sent["authorization"] = f"Bearer {token}"
         try:
             async with asyncio.timeout_at(until):
-                request = client.build_request(method, url, headers=sent, json=json, timeout=self._deadline)
-                response = await client.send(request, stream=True)
+                # no timeouts of its own: the deadline over everything is the one that holds
+                request = httpx.Request(method, url, headers=sent, json=json)
+                response = await transport.handle_async_request(request)
                 try:
                     body = await self._body(response, host, endpoint)
                 finally:
@@ -216,7 +220,7 @@ class Requests:
     async def _body(self, response: httpx.Response, host: str, endpoint: str) -> bytes:
         coding = response.headers.get("content-encoding", "").strip().lower()
         try:
-            return await _unpacked(response.aiter_raw(), coding, self._max_body)
+            return await _unpacked(_stream(response), coding, self._max_body)
         except _TooLarge:
             raise Garbled(f"{host} answered {endpoint} with more than {self._max_body} bytes") from None
         except zlib.error:
@@ -225,6 +229,12 @@ class Requests:
 
 class _TooLarge(Exception):
     """A body is larger than the caller allows."""
+
+
+def _stream(response: httpx.Response) -> AsyncIterator[bytes]:
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)
+    return aiter(stream)
 
 
 async def _unpacked(chunks: AsyncIterator[bytes], coding: str, cap: int) -> bytes:

@@ -73,7 +73,7 @@ class Process:
         """Made on the loop thread, where its sockets live."""
         ours = settings()
         return Requests(
-            Clients(trusted=ours.trusted_hosts),
+            Clients(trusted=ours.trusted_hosts, user_agent=ours.user_agent),
             budget=Budget(redis.asyncio.from_url(ours.redis, socket_timeout=5)),
             deadline=ours.request_deadline,
         )

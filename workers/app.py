@@ -13,6 +13,7 @@ import logging
 import sys
 from typing import Any
 
+import billiard.pool
 from celery import Celery, Task
 from celery.signals import (
     setup_logging,
@@ -133,12 +134,14 @@ def _log_to_stderr(**_: object) -> None:
 def _load_once(**_: object) -> None:
     """Before the fork: the pool's processes share what is read here, and none starts by reading it."""
     from connectors import connectors
-    from workers.directory import is_ordinary_word
+    from workers.directory import domain_of, is_ordinary_word
     from workers.score import Scorer
 
     connectors()
     is_ordinary_word("acme")
-    Scorer().score([("Loads the tables of the scorer and of the language detector.", None)])
+    domain_of("https://www.example.co.uk/")
+    # the language of this one is not told by its function words: the detector is asked, and loads
+    Scorer().score([("Guten Morgen allerseits, schönes Wetter heute", None)])
     gc.collect()
     gc.freeze()
 
@@ -152,6 +155,9 @@ def _start_a_process(**_: object) -> None:
     # A batch makes tens of thousands of objects that all live until its end; the default thresholds would walk
     # them again and again.
     gc.set_threshold(50_000, 20, 20)
+    # A stop just after a task's end would keep a process waiting up to 30 s for the parent to have read its
+    # results; we keep none.
+    billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 10
 
 
 @worker_ready.connect

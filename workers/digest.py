@@ -26,7 +26,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from workers._ranges import Progress, next_try
-from workers.escalate import Facts, Heard, carry_out, decide, open_levels, read_rules
+from workers.escalate import Facts, Heard, carry_out, decide, open_levels
 from workers.gather import gather
 from workers.land import StaleFence, unpack
 from workers.poll import LEASE_FREE, LEASE_TAKEN
@@ -247,7 +247,6 @@ def think_and_write(
         directory = directories.of(session, org)
         unique = list(drafts.values())
         resolved = resolve(session, org, [(item.platform, item.post) for item in unique], directory)
-        rules = read_rules(session, org)
     scores = score(directory, [(item.post.text, item.post.lang) for item in unique])
     written = [
         Draft(key, found, number, list(item.sources))
@@ -256,7 +255,7 @@ def think_and_write(
     for attempt in range(RETRIES + 1):
         try:
             with sessions() as session, session.begin():
-                replies, attached = _write(session, org, pages, unique, written, reposts, rules)
+                replies, attached = _write(session, org, pages, unique, written, reposts, directory.rules)
             break
         except DBAPIError as conflict:
             if attempt == RETRIES or getattr(conflict.orig, "sqlstate", None) not in ("40001", "40P01"):

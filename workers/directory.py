@@ -1,4 +1,5 @@
 """The names that resolve looks up: handles, domains, hashtags, addresses and phrases of one organisation.
+Its rules and its scorer, which masks its own names, are read along with them.
 
 Held in memory per process, read anew every few seconds. Phrases are found by one automaton over the
 lower-cased text and count only at word boundaries; a name that is one ordinary English word is never
@@ -21,6 +22,7 @@ import ahocorasick_rs
 from sqlalchemy import text
 from tldextract import TLDExtract
 
+from workers.escalate import read_rules
 from workers.score import Scorer
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from sqlalchemy.orm import Session
+
+    from workers.escalate import Rule
 
 FRESH_SECONDS = 15.0
 """How old the names may be; a change is heard within twice this."""
@@ -120,13 +124,17 @@ def addresses_in(words: str) -> list[re.Match[str]]:
 
 def ticket_numbers_in(words: str) -> list[int]:
     """The numbers that a text gives after the word ticket."""
+    if "icket" not in words and "ICKET" not in words:
+        return []
     return [int(m[1]) for m in _TICKET.finditer(words)]
 
 
 class Directory:
     """One organisation's names, frozen at the moment of reading."""
 
-    def __init__(self, rows: Iterable[tuple[str, str, str | None, Entry]]) -> None:
+    def __init__(
+        self, rows: Iterable[tuple[str, str, str | None, Entry]], rules: Iterable[Rule] = ()
+    ) -> None:
         """`rows` are (kind, value, platform, entry); values need not be folded."""
         self._exact: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         self._handles: dict[tuple[str, str], list[Entry]] = defaultdict(list)
@@ -150,6 +158,7 @@ class Directory:
         self._phrase_entries = [phrases[phrase] for phrase in self._phrases]
         self._automaton = ahocorasick_rs.AhoCorasick(self._phrases) if self._phrases else None
         self.scorer = Scorer(own_names=sorted(set(own)))
+        self.rules = tuple(rules)
 
     def handle(self, platform: str, handle: str | None) -> list[Entry]:
         """Whom a handle or stable id on a platform stands for."""
@@ -220,20 +229,23 @@ def read_directory(session: Session, org: str) -> Directory:
     rows = session.execute(_READ, {"org": org}).all()
     return Directory(
         (
-            row.kind,
-            row.value,
-            row.platform,
-            Entry(
-                row.of,
-                row.record,
-                _HOW.get(row.kind, row.kind),
-                row.label,
-                row.valid_from,
-                row.valid_to,
-                row.account,
-            ),
-        )
-        for row in rows
+            (
+                row.kind,
+                row.value,
+                row.platform,
+                Entry(
+                    row.of,
+                    row.record,
+                    _HOW.get(row.kind, row.kind),
+                    row.label,
+                    row.valid_from,
+                    row.valid_to,
+                    row.account,
+                ),
+            )
+            for row in rows
+        ),
+        read_rules(session, org),
     )
 
 

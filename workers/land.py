@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,16 +36,27 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Haul)
 
 
+class _Codec(threading.local):
+    """One compressor a thread: making one costs more than a page takes, and it is not shared safely."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(level=3).compress
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
+_codec = _Codec()
+
+
 def pack(posts: tuple[Post, ...], rejects: tuple[Reject, ...]) -> bytes:
     """The body of a page row: a version byte, then zstd of msgpack."""
-    return _VERSION + zstandard.ZstdCompressor(level=3).compress(_encoder.encode(Haul(posts, rejects)))
+    return _VERSION + _codec.compress(_encoder.encode(Haul(posts, rejects)))
 
 
 def unpack(body: bytes) -> Haul:
     """What `pack` packed. Raises ValueError for a version that this code does not know."""
     if body[:1] != _VERSION:
         raise ValueError(f"page body of version {body[:1].hex()}, this code reads {_VERSION.hex()}")
-    return _decoder.decode(zstandard.ZstdDecompressor().decompress(body[1:]))
+    return _decoder.decode(_codec.decompress(body[1:]))
 
 
 _LAND = text("""
