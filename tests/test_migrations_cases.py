@@ -103,10 +103,9 @@ def test_closing_says_when(db: Db) -> None:
     assert closed == [(True,)]
 
 
-def test_closing_again_does_not_move_the_moment(db: Db) -> None:
+def test_a_ticket_closed_after_its_case_does_not_move_the_moment(db: Db) -> None:
     ticket = _ticket(db)
     case = _case(db, ticket=ticket)
-    _set(db, "tickets", ticket, "resolved")
     db.execute("UPDATE cases SET closed_at = '2026-01-01Z' WHERE id = %s", [case])
     _set(db, "tickets", ticket, "closed")
     moment = db.execute("SELECT closed_at = '2026-01-01Z' FROM cases WHERE id = %s", [case]).fetchall()
