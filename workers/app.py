@@ -17,6 +17,7 @@ import billiard.pool
 from celery import Celery, Task
 from celery.signals import (
     setup_logging,
+    task_postrun,
     worker_init,
     worker_process_init,
     worker_ready,
@@ -142,8 +143,6 @@ def _load_once(**_: object) -> None:
     domain_of("https://www.example.co.uk/")
     # the language of this one is not told by its function words: the detector is asked, and loads
     Scorer().score([("Guten Morgen allerseits, schönes Wetter heute", None)])
-    gc.collect()
-    gc.freeze()
 
 
 @worker_process_init.connect
@@ -152,12 +151,18 @@ def _start_a_process(**_: object) -> None:
     from workers._loop import die_with_parent
 
     die_with_parent()
-    # A batch makes tens of thousands of objects that all live until its end; the default thresholds would walk
-    # them again and again.
-    gc.set_threshold(50_000, 20, 20)
+    # A collection would walk, and so copy, all the memory that is shared with the parent; and within a batch
+    # everything lives until its end. So what is here now is left alone, and cycles are collected between tasks.
+    gc.freeze()
+    gc.disable()
     # A stop just after a task's end would keep a process waiting up to 30 s for the parent to have read its
     # results; we keep none.
     billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 10
+
+
+@task_postrun.connect
+def _collect(**_: object) -> None:
+    gc.collect()
 
 
 @worker_ready.connect

@@ -198,6 +198,14 @@ def open_levels(session: Session, org: str, subjects: Sequence[str]) -> dict[str
     return {row.subject: row.level for row in rows}
 
 
+# A person who finishes an Activity holds its row and then wants the case (by the trigger); a case that rises
+# is held and then wants its Activity. So what may be touched is locked before the cases are.
+_ACTIVITIES = text("""
+    SELECT a.id FROM cases c JOIN activities a ON a.id = c.activity_id
+    WHERE c.org_id = :org AND c.subject = ANY(:subjects) AND c.closed_at IS NULL AND c.ticket_id IS NULL
+    ORDER BY a.id FOR NO KEY UPDATE OF a
+""")
+
 # The proposed ticket and activity ids are kept by a case only if it has none yet; whatever the case ends
 # up with is what is inserted, so two workers that raise one case make one Ticket.
 _CASES = text("""
@@ -293,10 +301,13 @@ def carry_out(
     """Open, raise and join cases, make their Tickets and Activities, and attach the events.
 
     `facts` has every decided post; `tickets` are tickets by event that a text or an answered post names,
-    taken where no case brings one. Three statements at most, whatever the number of decisions.
+    taken where no case brings one. Five statements at most, whatever the number of decisions.
     """
     wanted = _wanted(decisions, facts)
     cases: dict[str, UUID] = {}
+    rising = [subject for subject, proposal in wanted.items() if proposal["level"] == "ticket"]
+    if rising:
+        session.execute(_ACTIVITIES, {"org": org, "subjects": rising})
     if wanted:
         for row in session.execute(_CASES, {"org": org, "rows": _json(list(wanted.values()))}):
             cases[row.subject] = row.case_id
