@@ -40,7 +40,7 @@ def everything(new: NewTicket) -> list[tuple[str, str]]:
     """The post, the score, the words that weighed, the matches and how they were made, and the rule."""
     from console.cli.explain import facts
 
-    shown = {"post", "", "score", "words", "match", "rule"}
+    shown = {"post", "", "score", "words", "match", "tied to", "rule"}
     return [(name, words) for name, words in facts(new.told or {}) if name in shown]
 
 

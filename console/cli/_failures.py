@@ -1,48 +1,47 @@
-"""An exception as a sentence with its remedy; None for a defect of ours, which deserves its traceback."""
+"""An exception as a sentence with its remedy; None for a defect of ours, which deserves its traceback.
+
+Exceptions are known by name: an import of every library that could have failed would take longer than the failure.
+"""
 
 from __future__ import annotations
 
-import psycopg
-import redis
-from sqlalchemy.exc import DBAPIError
-
-from connectors._base import ConnectorError
-from console.refusal import CannotDo
-from local.home import CannotStart
-from models.migrations import Refused
-from workers._settings import BadSetting
-
+_SAID = frozenset({"console.refusal.CannotDo", "local.home.CannotStart", "workers._settings.BadSetting"})
+"""Their message is the sentence."""
 _NOT_MIGRATED = frozenset({"42P01", "42703", "42883"})
 """Undefined table, column, function."""
 _FORBIDDEN = frozenset({"42501"})
 
 
-def sentence(error: Exception) -> str | None:
+def sentence(error: BaseException) -> str | None:
     """What went wrong, for the person at the terminal."""
-    if isinstance(error, CannotDo | CannotStart | BadSetting):
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    if names & _SAID:
         return str(error)
-    if isinstance(error, Refused):
+    if "models.migrations.Refused" in names:
         return f"The database cannot be migrated: {error}"
-    if isinstance(error, ConnectorError):
-        return f"The platform was asked in vain: {error}"
-    if isinstance(error, DBAPIError):
-        return _of_the_database(error.orig)
-    if isinstance(error, psycopg.Error):
-        return _of_the_database(error)
-    if isinstance(error, redis.RedisError):
+    if "connectors._base.ConnectorError" in names:
+        return f"The platform did not give it: {error}."
+    if "sqlalchemy.exc.DBAPIError" in names:
+        orig = getattr(error, "orig", None)
+        return None if orig is None else _of_the_database(orig, "Operational" in type(error).__name__)
+    if "psycopg.Error" in names:
+        return _of_the_database(error, "psycopg.OperationalError" in names)
+    if "sqlalchemy.exc.ArgumentError" in names:
+        return "EARSHOT_DATABASE_URL is no address of a database: postgresql://user:password@host:port/name."
+    if "redis.exceptions.RedisError" in names:
         return (
             f"The broker does not answer ({_first_line(error)}). Is EARSHOT_BROKER_URL right, and is it up?"
         )
     return None
 
 
-def _of_the_database(error: BaseException | None) -> str | None:
+def _of_the_database(error: BaseException, operational: bool) -> str | None:
     state = getattr(error, "sqlstate", None)
     if state in _NOT_MIGRATED:
         return "The database lacks tables of this Earshot: run `earshot migrate`."
     if state in _FORBIDDEN:
         return f"The database role may not do this: {_first_line(error)}. `earshot doctor` says more."
-    if isinstance(error, psycopg.OperationalError) or (state and state[:2] in ("08", "53", "57")):
+    if operational or (state and state[:2] in ("08", "53", "57")):
         return (
             f"The database does not answer ({_first_line(error)})."
             " Is EARSHOT_DATABASE_URL right, and is it up?"

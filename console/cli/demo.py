@@ -18,6 +18,9 @@ def demo(
     once: Annotated[
         bool, typer.Option("--once", help="Stop once the world has told its story and all of it is digested.")
     ] = False,
+    pace: Annotated[
+        float, typer.Option(min=0.1, help="Seconds from one act of the world's story to the next.")
+    ] = 15.0,
     plain: Annotated[bool, typer.Option("--plain", help="Print lines, even on a terminal.")] = False,
     against: Annotated[
         str | None,
@@ -51,11 +54,11 @@ def demo(
         from console.cli._demo_lines import Lines
 
         _print.line(hint)
-        seen = run_demo(DemoWish(seconds, once), given, Lines())
+        seen = run_demo(DemoWish(seconds, once, pace), given, Lines())
     else:
         from console.cli._demo_screen import Screen
 
-        seen = run_demo(DemoWish(seconds, once), given, Screen(hint))
+        seen = run_demo(DemoWish(seconds, once, pace), given, Screen(hint))
     _sum_up(seen, given)
 
 

@@ -68,6 +68,10 @@ def facts(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "match", match_line(match)
     if not told["matches"]:
         yield "match", "none: it names nobody whom we know"
+    if ties := [
+        f"{kind} {one_line(told[kind])}" for kind in ("account", "contact", "campaign") if told[kind]
+    ]:
+        yield "tied to", " · ".join(ties)
     yield from _consequences(told)
     for source in told["sources"]:
         yield "heard by", f"{source['platform']} {source['kind']} {one_line(source['term'])}"

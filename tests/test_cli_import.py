@@ -1,0 +1,163 @@
+"""`earshot import`: a bad row is told by line, the rest comes in, and nothing doubles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import Earshot, earshot, rows
+
+ACCOUNTS = "name,industry,website\nVelmora Hotels,Travel,velmora.example\n,Nobody,\nOrchard,Fruit,nonsense\nNorthlight,,\n"
+
+
+@pytest.fixture
+def cli(database: str, home: Path) -> Earshot:
+    return earshot(home, database_url=database)
+
+
+def test_a_bad_row_is_told_by_its_line_and_the_others_come_in(cli: Earshot, database: str) -> None:
+    said = cli("import", "accounts", "-", stdin=ACCOUNTS)
+    assert said.code == 1
+    assert "line 3: no name" in said.err
+    assert "line 4: the website 'nonsense' has no domain" in said.err
+    assert "2 added" in said.out
+    assert {row.name for row in rows(database, "SELECT name FROM accounts")} == {
+        "Velmora Hotels",
+        "Northlight",
+    }
+
+
+def test_importing_again_adds_nothing_and_an_empty_cell_takes_nothing_away(
+    cli: Earshot, database: str
+) -> None:
+    cli.done("import", "accounts", "-", stdin="name,website\nVelmora Hotels,velmora.example\n")
+    again = cli.done(
+        "import", "accounts", "-", "--json", stdin="name,website,phone\nVELMORA  hotels,,+44 20\n"
+    )
+    assert again.json == {"added": 0, "changed": 1, "same": 0, "bad": []}
+    (row,) = rows(database, "SELECT name, website, phone FROM accounts")
+    assert tuple(row) == ("Velmora Hotels", "velmora.example", "+44 20")
+    assert cli.done("import", "accounts", "-", "--json", stdin="name\nVelmora Hotels\n").json["same"] == 1
+
+
+def test_an_organisation_is_given_the_shipped_rules_when_it_is_first_used(
+    cli: Earshot, database: str
+) -> None:
+    cli.done("import", "accounts", "-", "--org", "fresh", stdin="name\nOrchard\n")
+    assert len(rows(database, "SELECT id FROM rules WHERE org_id = 'fresh'")) == 4
+
+
+def test_a_contact_is_known_again_and_its_handles_become_aliases(cli: Earshot, database: str) -> None:
+    cli.done("import", "accounts", "-", stdin="name\nVelmora Hotels\n")
+    table = (
+        "account,first_name,last_name,email,handles\n"
+        "Velmora Hotels,Alice,Moreno,alice@velmora.example,mastodon:Alice@Town.example bluesky:did:plc:x|alice.example\n"
+        "Velmora Hotels,Bob,Hale,,\n"
+        "Velmora Hotels,Bob,Hale,,\n"
+        "Nowhere Ltd,Carol,Day,carol@nowhere.example,\n"
+        ",Dan,,dan,\n"
+        ",Eve,Eaves,eve@a.example,mastodon:alice@town.example\n"
+        ",Fay,,fay@a.example,myspace:fay\n"
+    )
+    said = cli("import", "contacts", "-", "--json", stdin=table)
+    assert said.code == 1
+    assert (said.json["added"], said.json["same"]) == (2, 1)
+    assert [bad["line"] for bad in said.json["bad"]] == [5, 6, 7, 8]
+    assert "import accounts first" in said.json["bad"][0]["reason"]
+    assert "stands for another contact" in said.json["bad"][2]["reason"]
+    found = rows(database, "SELECT platform, value FROM aliases WHERE of = 'contact'")
+    assert {tuple(row) for row in found} == {
+        ("mastodon", "alice@town.example"),
+        ("bluesky", "alice.example"),
+        ("bluesky", "did:plc:x"),
+    }
+    again = cli("import", "contacts", "-", "--json", stdin=table).json
+    assert (again["added"], again["changed"], again["same"]) == (0, 0, 3)
+    assert len(rows(database, "SELECT id FROM contacts")) == 2
+
+
+def test_a_campaigns_hashtags_and_keywords_become_aliases(cli: Earshot, database: str) -> None:
+    table = (
+        "name,type,status,starts_on,ends_on,hashtags,keywords\n"
+        'Slow Mornings,social,active,2026-11-01,2026-12-01,#SlowMornings #slow,"slow mornings; first cup"\n'
+        "Backwards,social,active,2026-12-01,2026-11-01,,\n"
+        "Odd,flashmob,active,,,,\n"
+    )
+    said = cli("import", "campaigns", "-", stdin=table)
+    assert said.code == 1
+    assert "line 3: it ends on 2026-11-01, before it starts on 2026-12-01" in said.err
+    assert "line 4: type 'flashmob' is none of social, email" in said.err
+    found = rows(database, "SELECT kind, value FROM aliases WHERE of = 'campaign'")
+    assert {tuple(row) for row in found} == {
+        ("hashtag", "slowmornings"),
+        ("hashtag", "slow"),
+        ("keyword", "slow mornings"),
+        ("keyword", "first cup"),
+    }
+    assert cli("import", "campaigns", "-", "--json", stdin=table).json["same"] == 1
+
+
+def test_aliases_name_their_target(cli: Earshot, database: str) -> None:
+    cli.done("import", "accounts", "-", stdin="name\nVelmora Hotels\n")
+    table = (
+        "kind,value,platform,of,target\n"
+        "handle,@velmora@hotels.example,mastodon,account,Velmora Hotels\n"
+        "domain,https://www.velmora.com/rooms,,account,velmora hotels\n"
+        "name,Rival Roasters,,competitor,\n"
+        "handle,velmora,mastodon,account,Velmora Hotels\n"
+        "hashtag,velmora,bluesky,account,Velmora Hotels\n"
+        "name,x,,ourselves,\n"
+        "name,Whatever,,account,\n"
+        "shoe size,44,,account,Velmora Hotels\n"
+    )
+    said = cli("import", "aliases", "-", "--json", stdin=table)
+    assert said.code == 1
+    assert said.json["added"] == 3
+    assert [bad["line"] for bad in said.json["bad"]] == [5, 6, 7, 8, 9]
+    found = rows(database, "SELECT kind, value, platform FROM aliases WHERE of = 'account'")
+    assert {tuple(row) for row in found} == {
+        ("handle", "velmora@hotels.example", "mastodon"),
+        ("domain", "velmora.com", None),
+    }
+
+
+def test_what_excel_writes_is_read(cli: Earshot, database: str) -> None:
+    table = '\ufeffName;Website\r\n"Velmora\r\nHotels";velmora.example\r\nOrchard;\r\n'
+    cli.done("import", "accounts", "-", stdin=table)
+    assert {row.name for row in rows(database, "SELECT name FROM accounts")} == {"Velmora Hotels", "Orchard"}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is empty: its first line names the columns (needed: name"),
+        (b"title,website\nX,y.example\n", "has no column name"),
+        (b"name,webiste\nX,y.example\n", "has a column webiste that means nothing here"),
+        (b"name,name\nX,Y\n", "has the column name twice"),
+        (b"name\nCaf\xe9\n", "is not UTF-8 (line 2)"),
+        ("name\nOrchard\n".encode("utf-16"), "is UTF-16"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_in_a_sentence(
+    cli: Earshot, tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    file = tmp_path / "accounts.csv"
+    file.write_bytes(content)
+    said = cli.refused("import", "accounts", str(file))
+    assert "accounts.csv" in said
+    assert sentence in said
+
+
+def test_a_nul_and_a_missing_quote_cost_their_row_only(cli: Earshot, database: str) -> None:
+    said = cli(
+        "import", "accounts", "-", stdin="name,industry\nA\0B,\nHotels, travel, and more\nOrchard,Fruit\n"
+    )
+    assert said.code == 1
+    assert "line 2: a NUL character" in said.err
+    assert "line 3: 3 cells under 2 columns" in said.err
+    assert [row.name for row in rows(database, "SELECT name FROM accounts")] == ["Orchard"]
+
+
+def test_a_missing_file_is_told(cli: Earshot) -> None:
+    assert "cannot be read: No such file" in cli.refused("import", "contacts", "/nowhere/contacts.csv")
