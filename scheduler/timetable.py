@@ -1,7 +1,7 @@
 """What beat rings, and how often. Pure.
 
 One entry per platform (`earshot.poll`, which claims what is due on that platform) and the sweeps that find
-whatever a lost message left behind. A bell that nobody heard within its interval expires: the next one
+whatever a lost message left behind. A bell that nobody heard for a few intervals expires: the next one
 asks the same question.
 """
 
@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Protocol
+
+
+LIVES = 6
+"""Intervals that a bell lives. With less, a platform whose visits are long would starve those that come after
+it in each tick: theirs would expire behind it every time."""
 
 
 class Intervals(Protocol):
@@ -33,10 +38,10 @@ def timetable(platforms: Mapping[str, float], settings: Intervals) -> dict[str, 
 
 
 def entry(task: str, every: float, queue: str, **kwargs: str) -> dict[str, Any]:
-    """One beat entry, whose message lives as long as its interval."""
+    """One beat entry, whose message lives for LIVES intervals."""
     return {
         "task": task,
         "schedule": every,
         "kwargs": kwargs,
-        "options": {"queue": queue, "expires": every},
+        "options": {"queue": queue, "expires": LIVES * every},
     }

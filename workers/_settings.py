@@ -164,7 +164,7 @@ class Settings(BaseSettings):
     sweep_every: float = Field(60, gt=0, description="Seconds between two rounds of housekeeping.")
     keep_ledger: int = Field(90, ge=1, description="Days that the account of a visit and its pages is kept.")
     fetch_processes: int = Field(
-        1, ge=1, le=64, description="Processes of the fetch worker that `up` starts."
+        2, ge=1, le=64, description="Processes of the fetch worker that `up` starts."
     )
     digest_processes: int = Field(
         2, ge=1, le=64, description="Processes of the digest worker that `up` starts."
