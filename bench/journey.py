@@ -93,6 +93,7 @@ class _Measured:
         self._sources = told["feeds"] if feeds else told["sources"]
         self._posts = sum(count for name, count in told["posts"].items() if (name == "feeds") == feeds)
         self._before: dict[str, float] | None = None
+        self._db: psycopg.Connection[Any]
         self._started = self._settled = 0.0
         self._next_look = 0.0
         self.result: Run | None = None
@@ -106,25 +107,25 @@ class _Measured:
         if now < self._next_look:
             return
         self._next_look = now + 0.1
-        url = self._instance.settings["database_url"]
         if self._before is None:
             if not self._settled:
                 self._settled = now + 3  # start-up is not what is measured
             if now < self._settled:
                 return
+            # one connection for all looks: making one costs the server more than looking
+            self._db = psycopg.connect(self._instance.settings["database_url"], autocommit=True)
             self._before, self._started = self._cpu(), now
-            with psycopg.connect(url, autocommit=True) as db:
-                self._follow(db)
+            self._follow(self._db)
             return
-        with psycopg.connect(url, autocommit=True) as db:
-            row = db.execute(
-                "SELECT coalesce(sum(new), 0), count(*) FILTER (WHERE state = 'landed') FROM pages"
-            ).fetchone()
+        row = self._db.execute(
+            "SELECT coalesce(sum(new), 0), count(*) FILTER (WHERE state = 'landed') FROM pages"
+        ).fetchone()
         assert row is not None
         if row[0] >= self._posts and not row[1]:
             wall, after = time.monotonic() - self._started, self._cpu()
             cpu = {name: after[name] - self._before.get(name, 0.0) for name in after}
             self.result = Run(cpu, wall, int(row[0]))
+            self._db.close()
             self._instance.stop()
         elif now - self._started > 180:
             raise SystemExit(f"after three minutes {row[0]} of {self._posts} posts were stored")
