@@ -19,7 +19,6 @@ from sqlalchemy.orm import Session
 
 from connectors._base import ConnectorError
 from console import fleet
-from console.refusal import CannotDo
 from console.words import counted, since, span
 from models.migrations import FLOOR, Refused, pending
 from workers._settings import BadSetting, Settings, settings
@@ -68,12 +67,17 @@ def examine(org: str) -> Iterator[Finding]:
         yield ok("settings", f"all readable; organisation {org}, data folder {ours.home}")
     database = list(_database(ours))
     yield from database
-    yield from _broker(ours)
+    broker = list(_broker(ours))
+    yield from broker
     if any(finding.state == "wrong" for finding in database if finding.name in ("database", "tables")):
         return
     engine = create_engine(ours.database, poolclass=NullPool, hide_parameters=True)
     with Session(engine) as session:
-        for check in (_role, _keys, _beat, _workers, _sources, _pages, _quarantine, _ledger, _projection):
+        for check in (_role, _keys, _beat):
+            yield from check(session, org)
+        if broker[0].state == "ok":
+            yield from _workers()
+        for check in (_sources, _pages, _quarantine, _ledger, _projection):
             yield from check(session, org)
     engine.dispose()
 
@@ -226,14 +230,10 @@ def _beat(session: Session, org: str) -> Iterator[Finding]:
         yield ok("beat", f"awake (term {beat['term']})")
 
 
-def _workers(session: Session, org: str) -> Iterator[Finding]:
+def _workers() -> Iterator[Finding]:
     from console.workers_alive import queues
 
-    try:
-        found = queues()
-    except (CannotDo, redis.RedisError, BadSetting, OSError) as error:
-        yield wrong("workers", _first_line(error), "The broker comes first.")
-        return
+    found = queues()
     read = {queue for names in found.values() for queue in names}
     missing = [queue for queue in ("fetch", "digest", "maintenance") if queue not in read]
     if missing:

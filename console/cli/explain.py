@@ -139,7 +139,9 @@ def _consequences(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "held back", f"it crossed the threshold and opened nothing: {told['held_back']}"
     case = told["case"]
     if case is None:
-        if not told["held_back"]:
+        if told["voice"] == "own":
+            yield "case", "none: our own posts never open one"
+        elif not told["held_back"]:
             yield "case", "none: no threshold was crossed, and it answers no open case"
         return
     what = f"ticket #{case['ticket']}" if case["ticket"] else "an activity"

@@ -17,11 +17,15 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
 
     Example: earshot status --json | jq .ledger
     """
+    import redis
+
     from console import fleet
     from console.cli import _print
+    from console.cli._failures import sentence
     from console.database import opened
     from console.words import since, span
     from console.workers_alive import queues
+    from workers._settings import BadSetting
 
     chosen = _options.org()
     with opened() as session:
@@ -35,7 +39,11 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
             "quarantined": fleet.held(session, chosen),
             "ledger": fleet.ledger(session, chosen),
         }
-    found["workers"] = dict(queues())
+    away = ""
+    try:
+        found["workers"] = dict(queues())
+    except (redis.RedisError, BadSetting) as error:
+        found["workers"], away = None, sentence(error) or str(error)
     if json:
         _print.as_json(found)
         return
@@ -49,7 +57,8 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
     cases = found["cases"]
     lines = {
         "beat": awake,
-        "workers": "; ".join(f"{name}: {', '.join(names)}" for name, names in found["workers"].items())
+        "workers": away
+        or "; ".join(f"{name}: {', '.join(names)}" for name, names in found["workers"].items())
         or "none answers",
         "waiting": f"{waits['pages']:,} pages, {waits['posts']:,} posts{oldest}",
         "cases": f"{cases['open']:,} open ({cases['tickets']:,} tickets, {cases['activities']:,} activities),"
