@@ -288,7 +288,10 @@ def _error(answer: Answer, said: str, now: float) -> ConnectorError:
     """What a status means on any platform, unless its connector knows better."""
     status = answer.status
     if status == 429 or status >= 500:
-        limits = read_limits(answer.headers, now)
+        headers = answer.headers
+        if status != 429:  # the rate window travels with every answer; only Retry-After is about this failure
+            headers = {name: headers[name] for name in ("date", "retry-after") if name in headers}
+        limits = read_limits(headers, now)
         return TryLater(said, after=limits.reset_in if limits else None, limited=status == 429)
     if status == 408:
         return TryLater(said)

@@ -377,6 +377,15 @@ def test_a_429_waits_as_long_as_it_is_told() -> None:
     assert caught.value.limited
 
 
+@pytest.mark.parametrize(("told", "after"), [({}, None), ({"retry_after": "7"}, 7.0)])
+def test_a_server_error_does_not_wait_for_the_rate_window(told: dict[str, str], after: float | None) -> None:
+    """Mastodon sends its window with every answer, also with a 502: only Retry-After is about that failure."""
+    window = {"x_ratelimit_limit": "300", "x_ratelimit_remaining": "299", "x_ratelimit_reset": "240"}
+    with pytest.raises(TryLater) as caught:
+        get(always(502, **window, **told))
+    assert caught.value.after == after
+
+
 def test_a_host_that_is_not_there_is_tried_later() -> None:
     with Replayer(always()) as server:
         netloc = server.netloc
