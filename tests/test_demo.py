@@ -1,0 +1,183 @@
+"""The two commands that run everything: real servers, a real fleet, the simulated world."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.command_line import KEY, Earshot, earshot, rows
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.fleet
+
+
+class Running:
+    """`earshot ...` that goes on until it is told to stop."""
+
+    def __init__(self, cli: Earshot, folder: Path, *words: str) -> None:
+        self._out = folder / "running.out"
+        with self._out.open("w") as file:
+            self.started = monotonic()
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "console", *words], env=cli.env, stdout=file, stderr=file, cwd="/"
+            )
+
+    @property
+    def said(self) -> str:
+        return self._out.read_text()
+
+    def until(self, words: str, within: float) -> None:
+        eventually(
+            lambda: words in self.said or self.process.poll() is not None,
+            within=within,
+            of=f"{words!r} in\n{self.said}",
+        )
+        assert words in self.said, self.said
+
+    def stop(self, number: int) -> int:
+        os.kill(self.process.pid, number)
+        return self.process.wait(60)
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def children_of(home: Path) -> list[int]:
+    """Processes that an instance on this folder started, by the mark that they carry."""
+    mark = f"EARSHOT_CHILD_OF={home}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+@pytest.fixture
+def demo(home: Path, tmp_path: Path) -> Iterator[Running]:
+    running = Running(earshot(home), tmp_path, "demo", "--plain", "--pace", "2")
+    yield running
+    running.kill()
+
+
+@pytest.mark.timeout(180)
+def test_within_a_minute_the_demo_shows_a_ticket_with_why_and_ctrl_c_leaves_nothing(
+    demo: Running, home: Path
+) -> None:
+    demo.until("priority, ", within=60)
+    demo.until("complaints in this world", within=30)
+    assert monotonic() - demo.started < 75
+    shown = demo.said
+    for part in ("post ", "score ", "words ", "match ", "rule ", "is at most -0.40", f"EARSHOT_HOME={home}"):
+        assert part in shown, part
+
+    elsewhere = earshot(home)
+    found = elsewhere.done("cases", "--json").json
+    ticketed = [case for case in found if case["ticket"]]
+    assert ticketed
+    assert {"case", "subject", "level", "ticket", "activity", "score", "rule"} <= set(ticketed[0])
+    status = elsewhere.done("status", "--json").json
+    assert status["org"] == "demo"
+    assert status["beat"]["awake"]
+    assert {queue for queues in status["workers"].values() for queue in queues} >= {"fetch", "digest"}
+    assert {row["platform"] for row in status["ledger"]} == {"mastodon", "bluesky", "feeds"}
+    wrong = [one for one in elsewhere("doctor", "--json").json if one["state"] == "wrong"]
+    assert [one for one in wrong if one["name"] not in ("source", "sources")] == []
+    assert elsewhere.done("explain", ticketed[0]["event"]).out.startswith("post ")
+    assert "An instance already runs" in elsewhere.refused("demo")
+
+    assert demo.stop(signal.SIGINT) == 0
+    line = re.findall(r"fetched ([\d,]+) = new ([\d,]+) \+ .* waiting ([\d,]+)", demo.said)[-1]
+    assert int(line[0].replace(",", "")) >= int(line[1].replace(",", "")) > 0
+    assert re.search(r"complaints in this world \d+, ticketed \d+, missed \d+", demo.said)
+    assert "Traceback" not in demo.said
+    assert children_of(home) == []
+    assert list((home / "sockets").iterdir()) == []
+    assert "not set, and no instance runs on" in elsewhere.refused("cases")
+
+
+@pytest.mark.timeout(120)
+def test_up_uses_the_servers_that_are_given_and_sigterm_stops_it(
+    database: str, owner_database: str, broker: str, home: Path, tmp_path: Path
+) -> None:
+    settings = {"database_url": database, "migrations_url": owner_database, "broker_url": broker}
+    up = Running(earshot(home, **settings), tmp_path, "up")
+    try:
+        up.until("Ctrl-C ends it", within=60)
+        elsewhere = earshot(home)
+        found = {one["name"]: one["state"] for one in elsewhere("doctor", "--json").json}
+        assert (found["beat"], found["workers"], found["database"], found["broker"]) == ("ok",) * 4
+        assert not (home / "postgres").exists()
+        asked = monotonic()
+        assert up.stop(signal.SIGTERM) == 0
+        assert monotonic() - asked < 15
+        assert children_of(home) == []
+    finally:
+        up.kill()
+
+
+@pytest.fixture
+def world() -> Iterator[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulator", "--acts", "manual"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert process.stdout is not None
+    yield json.loads(process.stdout.readline())["control"].removesuffix("/_control")
+    process.terminate()
+    process.wait(10)
+    process.stdout.close()
+
+
+def test_a_fleet_is_told_to_follow_a_world_that_runs_elsewhere_and_nothing_doubles(
+    database: str, home: Path, world: str
+) -> None:
+    cli = earshot(home, database_url=database, encryption_key=KEY, org="demo")
+    first = cli.done("demo", "--against", world).out
+    assert "demo knows" in first
+    counted = "SELECT (SELECT count(*) FROM {}) AS n"
+    tables = ("accounts", "contacts", "campaigns", "aliases", "credentials", "sources", "rules")
+    before = {table: rows(database, counted.format(table))[0].n for table in tables}
+    assert before["sources"] >= 9
+    assert {row.platform for row in rows(database, "SELECT DISTINCT platform FROM sources")} == {
+        "mastodon",
+        "bluesky",
+        "feeds",
+    }
+    (mark,) = rows(
+        database, "SELECT max(escalate_from) < now() - interval '50 minutes' AS early FROM sources"
+    )
+    assert mark.early
+    cli.done("demo", "--setup-only", "--against", f"{world}/")
+    assert before == {table: rows(database, counted.format(table))[0].n for table in tables}
+
+
+def test_a_world_that_is_not_there_is_a_sentence(database: str, home: Path) -> None:
+    cli = earshot(home, database_url=database, encryption_key=KEY)
+    assert "No simulator answers at http://127.0.0.1:1" in cli.refused(
+        "demo", "--against", "http://127.0.0.1:1"
+    )
+    assert "is no server" in cli.refused("demo", "--against", "not an address")
+    cli.refused("demo", "--setup-only", code=2)
+
+
+def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("private")
+    for command in ("up", "demo"):
+        assert "holds other things than Earshot's data" in earshot(tmp_path).refused(command)
