@@ -1,0 +1,141 @@
+"""The world once more, while processes are killed, PostgreSQL crashes and the broker forgets everything.
+
+What is killed and when is decided by a seed, which a failure names: EARSHOT_CHAOS_SEED plays it again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+import redis
+
+from local.home import Home
+from simulator.faults import demo_schedule
+from tests import simulated, world_truth
+from tests.fleet import Fleet, OwnServers, fleet, heard, introduce, netloc, play
+from tests.simulated import World
+from workers._settings import redis_url
+
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
+
+SEED = int(os.environ.get("EARSHOT_CHAOS_SEED", "7"))
+WORKERS = ("fetch", "digest-1", "digest-2")
+
+
+@pytest.fixture
+def sim() -> Iterator[World]:
+    with simulated.world("--seed", "7", "--acts", "manual") as world:
+        yield world
+
+
+@pytest.fixture
+def own(home: Path) -> Iterator[tuple[Home, OwnServers]]:
+    made = Home(home)
+    servers = OwnServers(made)
+    try:
+        yield made, servers
+    finally:
+        servers.stop()
+
+
+class Chaos:
+    """Kills one process of the fleet every second or two, as the seed decides."""
+
+    def __init__(self, running: Fleet, seed: int) -> None:
+        self._running, self._dice = running, random.Random(seed)
+        self.story: list[str] = [f"seed {seed}"]
+
+    def strike(self) -> None:
+        """A worker with its pool, or one process of its pool."""
+        name = self._dice.choice(WORKERS)
+        whole = self._dice.random() < 0.3
+        pool = self._running.pool(name)
+        if whole or not pool:
+            self.story.append(f"kill {name}")
+            self._running.kill(self._running.pids(name)[0])
+        else:
+            self.story.append(f"kill a process of {name}")
+            self._running.kill(self._dice.choice(pool))
+
+    def rage(self, seconds: float) -> None:
+        """Strike again and again."""
+        until = monotonic() + seconds
+        while monotonic() < until:
+            self.strike()
+            pause = monotonic() + self._dice.uniform(1.0, 2.0)
+            self._running.eventually(lambda p=pause: monotonic() > p, within=5, of="the next strike")
+
+    def cut_off_a_visit(self, sim: World) -> None:
+        """Kill a fetch process while a slow answer is on its way."""
+        slow = {"kind": "slow", "platform": "feeds", "endpoint": "news", "seconds": 4}
+        sim.does("faults", add=[slow])
+        self._running.eventually(
+            lambda: self._running.value(
+                "SELECT count(*) FROM sources WHERE term LIKE '%%news%%' AND lease_until IS NOT NULL "
+                "AND lease_until - make_interval(secs => 39) < clock_timestamp()"
+            ),
+            within=20,
+            of="a visit that takes longer",
+        )
+        self.story.append("kill fetch in mid-visit")
+        for pid in self._running.pool("fetch"):
+            self._running.kill(pid)
+
+
+def test_killed_workers_a_crashed_database_and_a_flushed_broker_cost_nothing(
+    own: tuple[Home, OwnServers], sim: World
+) -> None:
+    home, servers = own
+    where = servers.start()
+    with fleet(home, where, netloc(sim), digesters=2) as running:
+        chaos = Chaos(running, SEED)
+        try:
+            _rampage(chaos, running, servers, sim, where.broker)
+        except AssertionError as failed:
+            failed.add_note("; ".join(chaos.story))
+            raise
+
+
+def _rampage(chaos: Chaos, running: Fleet, servers: OwnServers, sim: World, broker: str) -> None:
+    introduce(running, sim)
+    sim.does("faults", add=demo_schedule())
+    chaos.rage(4)
+    heard(running, sim)
+    # a first visit takes the newest page only, so these come after it
+    sim.does("release", group="storm")
+    chaos.rage(4)
+    chaos.story.append("crash PostgreSQL")
+    servers.crash_postgres()
+    chaos.rage(4)
+    heard(running, sim)
+    for act in (2, 3):
+        play(running, sim, act)
+        chaos.rage(3)
+        if act == 2:
+            chaos.story.append("FLUSHALL")
+            with redis.Redis.from_url(redis_url(broker)) as db:
+                db.flushall()
+            sim.does("tokens", do="expire")
+            chaos.cut_off_a_visit(sim)
+        heard(running, sim)
+    play(running, sim, 4)
+    chaos.rage(3)
+    play(running, sim, sim.asks("status")["acts"])
+    chaos.strike()
+    struck = monotonic()
+    heard(running, sim)
+    took = monotonic() - struck
+
+    truth = sim.asks("truth")
+    world_truth.demand_agreement(running.rows, truth, "after all the killing")
+    assert [case["key"] for case in truth["cases"] if case["level_now"] != case["level"]] == []
+    assert running.ledger_faults() == []
+    assert running.rows("SELECT stage, external_id, reason FROM quarantine") == []
+    assert running.value("SELECT count(*) FROM polls WHERE uncertain") >= 1
+    assert running.killed >= 10
+    assert took < 60, f"it took {took:.0f} s to be quiet again"
