@@ -21,20 +21,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from workers._ranges import Progress, next_try
+from workers._rows import as_json
 from workers.escalate import Facts, Heard, carry_out, decide, open_levels
 from workers.gather import gather
+from workers.hours import record_hours
 from workers.land import StaleFence, unpack
 from workers.poll import LEASE_FREE, LEASE_TAKEN
 from workers.record import (
     Draft,
     Recorded,
     record_events,
-    record_hours,
     record_identities,
     record_matches,
     record_reposts,
@@ -166,7 +166,7 @@ def claim(sessions: sessionmaker[Session], settings: Settings) -> list[Claimed]:
             _CLAIM,
             {
                 "lease": settings.lease,
-                "rows": _json(
+                "rows": as_json(
                     [
                         {"id": page, "todo": attempt.progress.todo, "trying": attempt.progress.trying}
                         for page, attempt in tries.items()
@@ -437,8 +437,4 @@ _RELEASE = text("""
 def _release(sessions: sessionmaker[Session], pages: Sequence[Claimed], error: str) -> None:
     with sessions() as session, session.begin():
         rows = [{"id": page.id, "fence": page.fence} for page in pages]
-        session.execute(_RELEASE, {"rows": _json(rows), "error": error[-4000:].replace("\0", "\ufffd")})
-
-
-def _json(rows: object) -> str:
-    return msgspec.json.encode(rows).decode()
+        session.execute(_RELEASE, {"rows": as_json(rows), "error": error[-4000:].replace("\0", "\ufffd")})

@@ -1,4 +1,4 @@
-"""Posts with their scores and matches become rows: identities, events, matches, hours. In bulk.
+"""Posts with their scores and matches become rows: identities, events, matches. In bulk.
 
 Every statement takes one parameter, a JSON array, and sorts its keys, so that two workers that write
 the same rows wait for each other instead of deadlocking. Each is a fixed cost per batch.
@@ -6,9 +6,8 @@ the same rows wait for each other instead of deadlocking. Each is a fixed cost p
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from workers.score import Unscored
 
 Fate = Literal["new", "edited", "duplicate"]
-
-NEGATIVE = -0.05
-"""VADER's own bound of a negative text; charts count by it, no rule does."""
 
 CHANNELS = {"feeds": "news", "appstore": "review", "googleplay": "review"}
 
@@ -263,7 +259,7 @@ def _row(draft: Draft) -> _Row:
         url=post.url,
         reply_to=post.reply_to,
         thread=post.thread,
-        voice=_voice(found),
+        voice=voice_of(found),
         addressed=found.addressed,
         about_us=found.about_us,
         counts=post.counts or None,
@@ -346,81 +342,6 @@ def record_matches(
         session.execute(_MATCHES, {"org": org, "rows": _json(rows)})
 
 
-_HOURS = text("""
-    WITH x AS (
-        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
-            scope text, hour timestamptz, platform text, language text, voice text, n integer, scored integer,
-            sum double precision, negative integer, unscored integer)
-    )
-    INSERT INTO hours AS h (org_id, scope, hour, platform, language, voice, n, scored, sum, negative, unscored)
-    SELECT :org, scope, hour, platform, language, voice, n, scored, sum, negative, unscored
-    FROM x ORDER BY scope, hour, platform, language, voice
-    ON CONFLICT (org_id, scope, hour, platform, language, voice) DO UPDATE
-    SET n = h.n + excluded.n, scored = h.scored + excluded.scored, sum = h.sum + excluded.sum,
-        negative = h.negative + excluded.negative, unscored = h.unscored + excluded.unscored
-""")
-
-
-def record_hours(
-    session: Session, org: str, drafts: Iterable[Draft], recorded: dict[tuple[str, str], Recorded]
-) -> None:
-    """Count new events into their hours (of the organisation, the account, the campaign); an edited event
-    is taken out as what it was and put in as what it is."""
-    counts: _Counts = defaultdict(lambda: [0, 0, 0.0, 0, 0])
-    for draft in drafts:
-        outcome, found = recorded[draft.key], draft.resolved
-        if outcome.fate == "duplicate":
-            continue
-        is_now = Before(
-            draft.sentiment,
-            draft.score.lang,
-            _voice(found),
-            found.account,
-            found.campaign,
-            found.post.posted_at,
-        )
-        if outcome.before is not None:
-            # an edit moves neither the author nor the time
-            is_now = is_now._replace(voice=outcome.before.voice, occurred_at=outcome.before.occurred_at)
-            _count(counts, found.platform, outcome.before, -1)
-        _count(counts, found.platform, is_now, 1)
-    if counts:
-        names = (
-            "scope",
-            "hour",
-            "platform",
-            "language",
-            "voice",
-            "n",
-            "scored",
-            "sum",
-            "negative",
-            "unscored",
-        )
-        rows = [dict(zip(names, (*key, *count), strict=True)) for key, count in counts.items()]
-        session.execute(_HOURS, {"org": org, "rows": _json(rows)})
-
-
-_Counts = defaultdict[tuple[str, "datetime", str, str, str], list[float]]
-
-
-def _count(counts: _Counts, platform: str, event: Before, sign: int) -> None:
-    hour = event.occurred_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    scopes = ["all"]
-    if event.account:
-        scopes.append(f"account:{event.account}")
-    if event.campaign:
-        scopes.append(f"campaign:{event.campaign}")
-    for scope in scopes:
-        count = counts[scope, hour, platform, event.lang or "und", event.voice]
-        count[0] += sign
-        if event.sentiment is None:
-            count[4] += sign
-        else:
-            count[1] += sign
-            count[2] += sign * event.sentiment
-            count[3] += sign * (event.sentiment <= NEGATIVE)
-
-
-def _voice(found: Resolved) -> str:
+def voice_of(found: Resolved) -> str:
+    """Whose voice it is: our own, a competitor's, or earned."""
     return "own" if found.ours else "competitor" if found.competitor else "earned"

@@ -1,0 +1,124 @@
+"""What is stored, counted by the hour: the only thing that charts, baselines and rolling means read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+
+from workers.record import voice_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.orm import Session
+
+    from workers.record import Draft, Recorded
+
+NEGATIVE = -0.05
+"""VADER's own bound of a negative text; charts count by it, no rule does."""
+
+_HOURS = text("""
+    WITH x AS (
+        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
+            scope text, hour timestamptz, platform text, language text, voice text, n integer, scored integer,
+            sum double precision, negative integer, unscored integer)
+    )
+    INSERT INTO hours AS h (org_id, scope, hour, platform, language, voice, n, scored, sum, negative, unscored)
+    SELECT :org, scope, hour, platform, language, voice, n, scored, sum, negative, unscored
+    FROM x ORDER BY scope, hour, platform, language, voice
+    ON CONFLICT (org_id, scope, hour, platform, language, voice) DO UPDATE
+    SET n = h.n + excluded.n, scored = h.scored + excluded.scored, sum = h.sum + excluded.sum,
+        negative = h.negative + excluded.negative, unscored = h.unscored + excluded.unscored
+""")
+
+
+class _Kind(NamedTuple):
+    """What events have in common that are counted into the same rows. `hour` counts hours since 1970."""
+
+    platform: str
+    hour: int
+    language: str
+    voice: str
+    account: UUID | None
+    campaign: UUID | None
+
+
+class _Count(msgspec.Struct, kw_only=True):
+    """One row's growth; negative where an edited event is taken out."""
+
+    scope: str
+    hour: datetime
+    platform: str
+    language: str
+    voice: str
+    n: int = 0
+    scored: int = 0
+    sum: float = 0.0
+    negative: int = 0
+    unscored: int = 0
+
+
+def record_hours(
+    session: Session, org: str, drafts: Iterable[Draft], recorded: dict[tuple[str, str], Recorded]
+) -> None:
+    """Count new events into their hours (of the organisation, the account, the campaign); an edited event
+    is taken out as what it was and put in as what it is."""
+    kinds: dict[_Kind, list[tuple[float | None, int]]] = defaultdict(list)
+    for draft in drafts:
+        outcome, found = recorded[draft.key], draft.resolved
+        if outcome.fate == "duplicate":
+            continue
+        voice, at, was = voice_of(found), found.post.posted_at, outcome.before
+        if was is not None:
+            # an edit moves neither the author nor the time
+            voice, at = was.voice, was.occurred_at
+            before = _Kind(found.platform, _hour(at), was.lang or "und", voice, was.account, was.campaign)
+            kinds[before].append((was.sentiment, -1))
+        is_now = _Kind(
+            found.platform, _hour(at), draft.score.lang or "und", voice, found.account, found.campaign
+        )
+        kinds[is_now].append((draft.sentiment, 1))
+    if kinds:
+        session.execute(_HOURS, {"org": org, "rows": _json(_counted(kinds))})
+
+
+def _hour(at: datetime) -> int:
+    return int(at.timestamp() // 3600)
+
+
+def _counted(kinds: dict[_Kind, list[tuple[float | None, int]]]) -> list[_Count]:
+    counts: dict[tuple[str, int, str, str, str], _Count] = {}
+    for kind, events in kinds.items():
+        scopes = ["all"]
+        if kind.account:
+            scopes.append(f"account:{kind.account}")
+        if kind.campaign:
+            scopes.append(f"campaign:{kind.campaign}")
+        for scope in scopes:
+            key = (scope, kind.hour, kind.platform, kind.language, kind.voice)
+            if (count := counts.get(key)) is None:
+                count = counts[key] = _Count(
+                    scope=scope,
+                    hour=datetime.fromtimestamp(kind.hour * 3600, UTC),
+                    platform=kind.platform,
+                    language=kind.language,
+                    voice=kind.voice,
+                )
+            for sentiment, sign in events:
+                count.n += sign
+                if sentiment is None:
+                    count.unscored += sign
+                else:
+                    count.scored += sign
+                    count.sum += sign * sentiment
+                    count.negative += sign * (sentiment <= NEGATIVE)
+    return list(counts.values())
+
+
+def _json(rows: object) -> str:
+    return msgspec.json.encode(rows).decode()
