@@ -104,7 +104,7 @@ def run_demo(wish: DemoWish, given: Settings, telling: Telling) -> Seen:
         def told(event: Event) -> None:
             telling.event(event)
             if event.what == "up":
-                watcher.start()
+                watcher.start(monotonic() - started)
 
         def look() -> None:
             seconds = monotonic() - started

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -43,10 +43,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class NewTicket:
-    """A ticket that was not there at the last look; `told` is everything about its post, for the first few."""
+    """A ticket that was not there at the last look; `told` is everything about its post, for the first few.
+
+    `earlier`: an earlier run on the same folder opened it.
+    """
 
     case: dict[str, Any]
     told: dict[str, Any] | None
+    earlier: bool = False
 
 
 class Watcher:
@@ -63,7 +67,9 @@ class Watcher:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look_again, name="watch", daemon=True)
 
-    def start(self) -> None:
+    def start(self, since: float) -> None:
+        """Begin to look, so many seconds after the start; older tickets are those of an earlier run."""
+        self._started = datetime.now(UTC) - timedelta(seconds=since)
         self._thread.start()
 
     def stop(self) -> None:
@@ -123,7 +129,7 @@ class Watcher:
         self._explained += len(told)
         self._known |= {case["ticket"]["id"] for case in new}
         self._new += [
-            NewTicket(case, told.get(case["case"]))
+            NewTicket(case, told.get(case["case"]), earlier=case["opened_at"] < self._started)
             for case in sorted(new, key=lambda case: (case["case"] in told, case["ticket"]["number"]))
         ]
 

@@ -22,7 +22,8 @@ AT_ONCE = 6
 
 def head(new: NewTicket, after: float) -> str:
     """Number, priority and moment of a ticket."""
-    return f"ticket #{new.case['ticket']['number']}, {new.case['priority']} priority, {after:.0f} s after the start"
+    when = "from an earlier run" if new.earlier else f"{after:.0f} s after the start"
+    return f"ticket #{new.case['ticket']['number']}, {new.case['priority']} priority, {when}"
 
 
 def one_liner(new: NewTicket, after: float, most: int) -> str:

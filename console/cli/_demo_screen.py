@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (*fleet.LEDGER, "scored", "unscored", "matched", "cases", "tickets")
 SHORT = {"duplicate": "dupl.", "quarantined": "quarant."}
-SPARED = ("duplicate", "edited", "unscored", "cases")
-"""Columns that a narrow terminal does without; the line of the ledger has them."""
-WIDE = 118
+SPARED = {118: ("duplicate", "edited", "unscored", "cases"), 96: ("filtered", "quarantined")}
+"""Columns that a terminal narrower than so many characters does without; the line of the ledger has them."""
 
 
 class Screen:
@@ -72,7 +71,7 @@ def drawn(seen: Seen, seconds: float, hint: str, width: int) -> RenderableType:
     """The state as it is drawn: a row a platform, the ledger that adds up, the complaints, what to type."""
     from rich.console import Group
 
-    lines: list[RenderableType] = [_table(seen, narrow=width < WIDE)]
+    lines: list[RenderableType] = [_table(seen, width)]
     wrong = "" if all(map(fleet.adds_up, seen.ledger)) else "   DOES NOT ADD UP"
     lines.append(_print.plain(f"ledger: {fleet.sentence(seen.total)}{wrong}", "bold red" if wrong else ""))
     if seen.reckoning:
@@ -88,11 +87,12 @@ def drawn(seen: Seen, seconds: float, hint: str, width: int) -> RenderableType:
     return Group(*lines)
 
 
-def _table(seen: Seen, *, narrow: bool) -> RenderableType:
+def _table(seen: Seen, width: int) -> RenderableType:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    names = [name for name in COLUMNS if not (narrow and name in SPARED)]
+    spared = {name for least, names in SPARED.items() if width < least for name in names}
+    names = [name for name in COLUMNS if name not in spared]
     made = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", expand=False)
     made.add_column("platform", no_wrap=True)
     for name in names:

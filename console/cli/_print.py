@@ -12,10 +12,14 @@ from uuid import UUID
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
     from rich.text import Text
 
 WIDE = 160
 """Columns of a table that goes into a file or a pipe."""
+NARROW, MOST_COLUMNS = 140, 5
+"""A terminal with fewer characters a line gets no table of more columns."""
+NOTHING = "–"
 
 
 @cache
@@ -47,16 +51,23 @@ def plain(words: str, style: str = "") -> Text:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
     """Print a table, or the sentence that says what to do when there is nothing in it.
 
-    A heading with > in front stands right, one with ~ takes what room is left and wraps.
+    A heading with > in front stands right, one with ~ takes what room is left and wraps. A terminal too narrow
+    for all columns gets a block a row: what is short in a line, and below it what wraps.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = list(rows)
+    shown = [[_cell(cell) for cell in row] for row in rows]
     if not shown:
         line(empty)
-        return
+    elif len(columns) > MOST_COLUMNS and console().width < NARROW:
+        for row in shown:
+            _block(columns, row)
+    else:
+        show(_table(columns, shown))
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
     made = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in columns:
         made.add_column(
@@ -65,9 +76,20 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) 
             overflow="fold" if name[0] == "~" else "ellipsis",
             no_wrap=name[0] != "~",
         )
-    for row in shown:
-        made.add_row(*(cell if isinstance(cell, Text) else plain(_cell(cell)) for cell in row))
-    show(made)
+    for row in rows:
+        made.add_row(*map(plain, row))
+    return made
+
+
+def _block(columns: Sequence[str], row: Sequence[str]) -> None:
+    from rich.padding import Padding
+
+    cells = [(name, cell) for name, cell in zip(columns, row, strict=True) if cell != NOTHING]
+    short = [f"{name[1:]} {cell}" if name[0] == ">" else cell for name, cell in cells if name[0] != "~"]
+    show(plain("  ".join(short), "bold"))
+    for name, cell in cells:
+        if name[0] == "~":
+            show(Padding(plain(cell), (0, 0, 0, 4)))
 
 
 def as_json(value: object) -> None:
@@ -106,7 +128,7 @@ def said(words: str) -> None:
 
 def _cell(value: object) -> str:
     if value is None or value == "":
-        return "–"
+        return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

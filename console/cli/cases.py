@@ -39,7 +39,7 @@ def cases(
     _print.table(
         [
             "opened",
-            ">ticket",
+            ">case",
             "status",
             ">score",
             "~author",
