@@ -13,9 +13,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import text
 from uuid_utils import uuid7
+
+from workers._rows import as_json
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -309,7 +310,7 @@ def carry_out(
     if rising:
         session.execute(_ACTIVITIES, {"org": org, "subjects": rising})
     if wanted:
-        for row in session.execute(_CASES, {"org": org, "rows": _json(list(wanted.values()))}):
+        for row in session.execute(_CASES, {"org": org, "rows": as_json(list(wanted.values()))}):
             cases[row.subject] = row.case_id
     attached = [
         {
@@ -322,13 +323,13 @@ def carry_out(
         for decision in decisions
     ]
     if attached:
-        session.execute(_ATTACH, {"rows": _json(attached)})
+        session.execute(_ATTACH, {"rows": as_json(attached)})
     risen = [cases[d.subject] for d in decisions if d.action == "raise" and d.subject]
     if risen:
         session.execute(_RISEN, {"cases": risen})
     if tickets:
         rows = [{"event_id": event, "ticket_id": ticket} for event, ticket in sorted(tickets.items())]
-        session.execute(_TICKET, {"rows": _json(rows)})
+        session.execute(_TICKET, {"rows": as_json(rows)})
 
 
 def _wanted(decisions: Sequence[Decision], facts: Mapping[Ref, Facts]) -> dict[str, dict[str, Any]]:
@@ -370,7 +371,3 @@ def _about(fact: Facts) -> str:
     words = " ".join(fact.text.split())
     line = f"{fact.author} on {fact.platform}: {words}"
     return line if len(line) <= 160 else line[:159].rstrip() + "…"
-
-
-def _json(rows: object) -> str:
-    return msgspec.json.encode(rows).decode()

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import text
 
+from workers._rows import as_json
 from workers.record import voice_of
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def record_hours(
         )
         kinds[is_now].append((draft.sentiment, 1))
     if kinds:
-        session.execute(_HOURS, {"org": org, "rows": _json(_counted(kinds))})
+        session.execute(_HOURS, {"org": org, "rows": as_json(_counted(kinds))})
 
 
 def _hour(at: datetime) -> int:
@@ -118,7 +119,3 @@ def _counted(kinds: dict[_Kind, list[tuple[float | None, int]]]) -> list[_Count]
                     count.sum += sign * sentiment
                     count.negative += sign * (sentiment <= NEGATIVE)
     return list(counts.values())
-
-
-def _json(rows: object) -> str:
-    return msgspec.json.encode(rows).decode()

@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import text
 from uuid_utils import uuid7
 
+from workers._rows import as_json
 from workers.resolve import SURE
 from workers.score import Sentiment
 
@@ -65,10 +66,6 @@ class Draft:
         self.sentiment = self.score.compound if isinstance(self.score, Sentiment) else None
 
 
-def _json(rows: object) -> str:
-    return msgspec.json.encode(rows).decode()
-
-
 _IDENTITIES = text("""
     WITH x AS (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
@@ -117,7 +114,7 @@ def record_identities(session: Session, org: str, drafts: Iterable[Draft]) -> No
         return
     written = {
         (row.platform, row.stable_id): row
-        for row in session.execute(_IDENTITIES, {"org": org, "rows": _json(list(changed.values()))})
+        for row in session.execute(_IDENTITIES, {"org": org, "rows": as_json(list(changed.values()))})
     }
     for draft in drafts:
         known = draft.resolved.author
@@ -194,12 +191,12 @@ def record_events(session: Session, org: str, drafts: Sequence[Draft]) -> dict[t
     worker writes at this moment is waited for and then known.
     """
     rows = {draft.key: _row(draft) for draft in sorted(drafts, key=lambda draft: draft.key)}
-    written = session.execute(_NEW, {"org": org, "rows": _json(list(rows.values()))}).all()
+    written = session.execute(_NEW, {"org": org, "rows": as_json(list(rows.values()))}).all()
     recorded = {(row[0], row[1]): Recorded(rows[row[0], row[1]].id, "new", None) for row in written}
     if len(recorded) < len(rows):
         known = [row for key, row in rows.items() if key not in recorded]
         for platform, external_id, event, fate, case, *was in session.execute(
-            _AGAIN, {"org": org, "rows": _json(known)}
+            _AGAIN, {"org": org, "rows": as_json(known)}
         ):
             before = Before(*was) if fate == "edited" else None
             recorded[platform, external_id] = Recorded(event, fate, case, before)
@@ -262,7 +259,7 @@ def _row(draft: Draft) -> _Row:
         voice=voice_of(found),
         addressed=found.addressed,
         about_us=found.about_us,
-        counts=post.counts or None,
+        counts={what: n for what, n in post.counts.items() if n} or None,
         rating=post.rating,
         account_id=found.account,
         contact_id=found.contact,
@@ -290,7 +287,7 @@ def record_reposts(session: Session, org: str, reposts: Iterable[tuple[str, str,
     """Raise the originals' counts by (platform, repost id, original id), each repost once."""
     rows = [{"platform": platform, "external_id": repost, "of": of} for platform, repost, of in reposts]
     if rows:
-        session.execute(_REPOSTS, {"org": org, "rows": _json(rows)})
+        session.execute(_REPOSTS, {"org": org, "rows": as_json(rows)})
 
 
 # An edit may change what a post is about; what a person undid or suggested stays as they left it.
@@ -339,7 +336,7 @@ def record_matches(
     if edited:
         session.execute(_UNMATCH, {"events": edited})
     if rows:
-        session.execute(_MATCHES, {"org": org, "rows": _json(rows)})
+        session.execute(_MATCHES, {"org": org, "rows": as_json(rows)})
 
 
 def voice_of(found: Resolved) -> str:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import text
 from uuid_utils import uuid7
 
+from workers._rows import as_json
 from workers.directory import Found, addresses_in, domain_of, folded, ticket_numbers_in
 
 if TYPE_CHECKING:
@@ -175,8 +175,8 @@ def _look_up_identities(
         _IDENTITIES,
         {
             "org": org,
-            "ids": _json([{"platform": platform, "id": stable} for platform, stable in sorted(wanted)]),
-            "numbers": _json([str(number) for number in sorted(numbers)]),
+            "ids": as_json([{"platform": platform, "id": stable} for platform, stable in sorted(wanted)]),
+            "numbers": as_json([str(number) for number in sorted(numbers)]),
         },
     )
     identities: dict[tuple[str, str], Known] = {}
@@ -196,13 +196,10 @@ def _look_up_parents(
     if not refs:
         return {}
     rows = session.execute(
-        _PARENTS, {"org": org, "refs": _json([{"platform": platform, "ref": ref} for platform, ref in refs])}
+        _PARENTS,
+        {"org": org, "refs": as_json([{"platform": platform, "ref": ref} for platform, ref in refs])},
     )
     return {(row.platform, row.ref): Parent(*row[2:]) for row in rows}
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _resolve(

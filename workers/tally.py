@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import text
 
+from workers._rows import as_json
 from workers.land import StaleFence
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def settle(
             tally[place.id]["duplicate"] += 1
     aside = [row for page in pages for row in _set_aside(page)]
     if aside:
-        session.execute(_QUARANTINE, {"org": org, "rows": _json(aside)})
+        session.execute(_QUARANTINE, {"org": org, "rows": as_json(aside)})
     rows = []
     for page in pages:
         todo = [part for part in page.todo if part != page.trying]
@@ -89,7 +90,7 @@ def settle(
                 "finished": not todo,
             }
         )
-    done: Any = session.execute(_DONE, {"rows": _json(rows)})
+    done: Any = session.execute(_DONE, {"rows": as_json(rows)})
     if done.rowcount != len(pages):
         raise StaleFence("a page was claimed again by another worker; what we found in it is refused")
 
@@ -126,7 +127,3 @@ def _set_aside(page: Claimed) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _json(rows: object) -> str:
-    return msgspec.json.encode(rows).decode()
