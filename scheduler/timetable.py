@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-
 LIVES = 6
 """Intervals that a bell lives. With less, a platform whose visits are long would starve those that come after
 it in each tick: theirs would expire behind it every time."""
