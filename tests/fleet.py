@@ -87,7 +87,9 @@ class OwnServers:
 class Fleet:
     """Beat and workers on a data folder. `killed` counts the processes that the test ended."""
 
-    def __init__(self, home: Home, where: Addresses, trusted: str, digesters: int, app: str) -> None:
+    def __init__(
+        self, home: Home, where: Addresses, trusted: str, digesters: int, app: str, **more: Any
+    ) -> None:
         self.where = where
         self.killed = 0
         given = Settings(
@@ -101,6 +103,7 @@ class Fleet:
             fetch_processes=1,
             digest_processes=2,
             log_level="INFO",
+            **more,
         )
         self.instance = Instance(home, given)
         self._children = _children(self.instance, digesters, app)
@@ -246,11 +249,14 @@ def pool_of(pid: int) -> list[int]:
 
 @contextlib.contextmanager
 def fleet(
-    home: Home, where: Addresses, trusted: str, *, digesters: int = 1, app: str = "workers.app"
+    home: Home, where: Addresses, trusted: str, *, digesters: int = 1, app: str = "workers.app", **more: Any
 ) -> Iterator[Fleet]:
-    """A running fleet that may fetch from `trusted` (host:port). Its logs are part of what a failure says."""
+    """A running fleet that may fetch from `trusted` (host:port); `more` are settings of its own.
+
+    Its logs are part of what a failure says.
+    """
     with home.locked():
-        made = Fleet(home, where, trusted, digesters, app)
+        made = Fleet(home, where, trusted, digesters, app, **more)
         with home.announced(made.instance.settings):
             try:
                 made.start()
