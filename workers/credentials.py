@@ -57,7 +57,8 @@ _READ = text("""
 """)
 _TAKE = text("""
     UPDATE credentials SET refreshing_until = now() + make_interval(secs => :lease)
-    WHERE id = :id AND fence = :fence AND (refreshing_until IS NULL OR refreshing_until < now())
+    WHERE id = :id AND fence = :fence AND state <> 'needs_reauth'
+      AND (refreshing_until IS NULL OR refreshing_until < now())
     RETURNING id
 """)
 # an account that we can sign in to is ourselves
