@@ -150,6 +150,16 @@ def test_own_posts_open_nothing(journey: Journey) -> None:
     assert (event.voice, event.direction) == ("own", "outbound")
 
 
+def test_an_own_post_that_names_an_account_of_ours_opens_nothing_either(journey: Journey) -> None:
+    """Our own words are neither to us nor about us, but they may well name a customer."""
+    journey.alias("name", "Velmora Hotels", "account", account_id=journey.account("Velmora Hotels"))
+    source = journey.source()
+    journey.hear(source, post("1", f"{FURIOUS} Poor Velmora Hotels.", by="northwind"))
+    assert journey.cases() == []
+    assert journey.event("1").account_id is not None
+    assert journey.event("1").held_back == "own post"
+
+
 def test_what_was_said_before_the_start_mark_is_only_imported(journey: Journey) -> None:
     source = journey.source()
     journey.hear(source, post("1", FURIOUS, to=US, minutes=-1))
