@@ -219,3 +219,14 @@ def test_a_batch_is_one_organisation_in_landing_order_and_failures_go_alone() ->
     failed = [pages[0], replace(pages[1], attempts=1), pages[2]]
     assert [p.id for p in choose(failed, 500)] == [1, 3]
     assert [p.id for p in choose(failed[1:], 500)] == [2]
+
+
+def test_an_item_that_cannot_be_read_at_every_visit_is_held_once(journey: Journey) -> None:
+    source = journey.source()
+    broken, other = Reject(raw='{"id": 7}', reason="no text"), Reject(raw='{"id": 8}', reason="no text")
+    for _ in range(3):
+        journey.land(source, post("1"), rejects=(broken, other, broken))
+        journey.digest()
+    assert journey.value("SELECT count(*) FROM quarantine") == 3
+    ledger = journey.ledger()
+    assert (ledger["fetched"], ledger["quarantined"], ledger["waiting"]) == (12, 9, 0)

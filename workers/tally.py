@@ -28,12 +28,14 @@ _QUARANTINE = text("""
     WITH x AS (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
             platform text, source_id uuid, page_id bigint, item integer, stage text, external_id text,
-            reason text, trace text, payload text)
+            reason text, trace text, payload text, nth integer)
     )
-    INSERT INTO quarantine (org_id, platform, source_id, page_id, item, stage, external_id, reason, trace, payload)
-    SELECT :org, platform, source_id, page_id, item, stage, external_id, reason, trace, decode(payload, 'base64')
+    INSERT INTO quarantine (org_id, platform, source_id, page_id, item, stage, external_id, reason, trace, payload,
+                            nth)
+    SELECT :org, platform, source_id, page_id, item, stage, external_id, reason, trace, decode(payload, 'base64'),
+           coalesce(nth, 0)
     FROM x ORDER BY page_id, item
-    ON CONFLICT (org_id, page_id, item) DO NOTHING
+    ON CONFLICT (org_id, source_id, fingerprint, nth) DO NOTHING
 """)
 
 _DONE = text("""
@@ -99,6 +101,9 @@ def _set_aside(page: Claimed) -> list[dict[str, Any]]:
     """The rows of the quarantine: rejects in this part, and the post that failed each time."""
     rows: list[dict[str, Any]] = []
     common = {"platform": page.platform, "source_id": page.source, "page_id": page.id}
+    alike: Counter[str] = Counter()
+    for reject in page.rejects[: max(0, page.part.start - len(page.posts))]:
+        alike[reject.raw] += 1
     for at in page.part:
         if at >= len(page.posts):
             reject = page.rejects[at - len(page.posts)]
@@ -109,8 +114,10 @@ def _set_aside(page: Claimed) -> list[dict[str, Any]]:
                     "stage": "reject",
                     "reason": reject.reason.replace("\0", "\ufffd"),
                     "payload": reject.raw.encode("utf-8", "replace"),
+                    "nth": alike[reject.raw],
                 }
             )
+            alike[reject.raw] += 1
     if page.condemned is not None:
         post = page.posts[page.condemned]
         rows.append(

@@ -130,10 +130,12 @@ def _listening() -> None:
         text("reason", null=False),
         text("trace"),
         sa.Column("payload", BYTEA, nullable=False),
+        sa.Column("fingerprint", sa.Text, sa.Computed("md5(payload)", persisted=True), nullable=False),
+        count("nth", default="0"),
         *word("state", "held replayed dropped", default="held"),
         moment("held_at", default="now()"),
         moment("settled_at"),
-        sa.UniqueConstraint("org_id", "page_id", "item"),
+        sa.UniqueConstraint("org_id", "source_id", "fingerprint", "nth"),
     )
     index("quarantine", "org_id id", name="ix_quarantine_held", where="state = 'held'")
 
