@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis.asyncio
-from kombu.exceptions import OperationalError as BrokerAway
 from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import sessionmaker
@@ -28,7 +27,6 @@ from workers.directory import Directories
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from celery import Task
     from sqlalchemy import Engine
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import Session
@@ -111,14 +109,6 @@ def process() -> Process:
     if _process is None or _process[0] != os.getpid():
         _process = (os.getpid(), Process())
     return _process[1]
-
-
-def ring(task: Task) -> None:
-    """Send a task without arguments, and let it be lost if the broker is away."""
-    try:
-        task.apply_async(retry=False, expires=60)
-    except (BrokerAway, OSError) as away:
-        log.warning("The bell was not heard (%s); the sweep will find the work", type(away).__name__)
 
 
 def die_with_parent() -> None:

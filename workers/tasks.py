@@ -6,6 +6,9 @@ A tick of beat carries its term; the tick of a beat that lost its lease meanwhil
 from __future__ import annotations
 
 import asyncio
+import logging
+
+from kombu.exceptions import OperationalError as BrokerAway
 
 from workers import _loop
 from workers._settings import settings
@@ -13,6 +16,8 @@ from workers.app import app
 from workers.digest import digest_all
 from workers.poll import poll as poll_platform
 from workers.prune import prune
+
+log = logging.getLogger(__name__)
 
 
 @app.task(name="earshot.poll", max_retries=3)
@@ -50,4 +55,7 @@ def sweep(term: int | None = None) -> None:
 
 def ring_digest() -> None:
     """Ask a digest worker to look now. A bell that is lost costs the seconds until the next sweep."""
-    _loop.ring(digest)
+    try:
+        digest.apply_async(retry=False, expires=60)
+    except (BrokerAway, OSError) as away:
+        log.warning("The bell was not heard (%s); the sweep will find the work", type(away).__name__)
