@@ -21,11 +21,14 @@ from connectors._base import ConnectorError
 from console import fleet
 from console.words import counted, since, span
 from models.migrations import FLOOR, Refused, pending
-from workers._settings import BadSetting, Settings, settings
+from workers._settings import PREFIX, BadSetting, Settings, settings
 
 OLD_PAGE = 300.0
 """Seconds after which a page that is not digested is a sign that nobody digests."""
 OLDEST_REDIS = (6, 2)
+
+_NOT_SETTINGS = tuple(f"{PREFIX}{name}" for name in ("CHILD_OF", "TEST_", "RECORDINGS", "TRUTH", "DB_"))
+"""Variables of ours that are no settings of the program."""
 
 State = Literal["ok", "wrong", "note"]
 
@@ -55,16 +58,7 @@ def examine(org: str) -> Iterator[Finding]:
     except BadSetting as error:
         yield wrong("settings", str(error), "Set it as the README's list of settings says.")
         return
-    unknown = sorted(
-        name
-        for name in os.environ
-        if name.startswith("EARSHOT_") and name[8:].lower() not in Settings.model_fields
-    )
-    known = unknown and not all(name.startswith(("EARSHOT_CHILD", "EARSHOT_TEST")) for name in unknown)
-    if known:
-        yield Finding("settings", "note", f"these mean nothing: {', '.join(unknown)}", "Is one misspelt?")
-    else:
-        yield ok("settings", f"all readable; organisation {org}, data folder {ours.home}")
+    yield _unknown() or ok("settings", f"all readable; organisation {org}, data folder {ours.home}")
     database = list(_database(ours))
     yield from database
     broker = list(_broker(ours))
@@ -80,6 +74,15 @@ def examine(org: str) -> Iterator[Finding]:
         for check in (_sources, _pages, _quarantine, _ledger, _projection):
             yield from check(session, org)
     engine.dispose()
+
+
+def _unknown() -> Finding | None:
+    """Variables that look like settings and are none."""
+    ours = {name for name in os.environ if name.startswith(PREFIX) and not name.startswith(_NOT_SETTINGS)}
+    unknown = sorted(name for name in ours if name.removeprefix(PREFIX).lower() not in Settings.model_fields)
+    if not unknown:
+        return None
+    return Finding("settings", "note", f"these mean nothing: {', '.join(unknown)}", "Is one misspelt?")
 
 
 def _database(ours: Settings) -> Iterator[Finding]:

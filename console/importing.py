@@ -70,7 +70,7 @@ class _Writing:
 
     def change(self, row: UUID, before: dict[str, Any], values: dict[str, Any]) -> bool:
         """Note what differs; False when nothing does."""
-        differs = {key: value for key, value in values.items() if value and before.get(key) != value}
+        differs = {key: value for key, value in values.items() if before.get(key) != value}
         if not differs:
             return False
         before.update(differs)

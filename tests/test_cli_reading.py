@@ -162,11 +162,17 @@ def test_mentions_follow_what_comes_in(cli: Earshot, database: str, tmp_path: Pa
         process = subprocess.Popen(
             [sys.executable, "-m", "console", "mentions", "--follow"], env=cli.env, stdout=file, cwd="/"
         )
-    eventually(lambda: "before" in out.read_text(), within=30, of="the posts that were there")
-    hear(database, [said(2, "@acme meanwhile"), said(1, "@acme before")], source=source)
-    eventually(lambda: "meanwhile" in out.read_text(), within=15, of="the post that came in")
-    os.kill(process.pid, signal.SIGINT)
-    assert process.wait(15) == 130
+    try:
+        eventually(lambda: "before" in out.read_text(), within=30, of="the posts that were there")
+        hear(database, [said(2, "@acme meanwhile"), said(1, "@acme before")], source=source)
+        eventually(lambda: "meanwhile" in out.read_text(), within=15, of="the post that came in")
+        hear(database, [said(3, "@acme at last")], source=source)
+        eventually(lambda: "at last" in out.read_text(), within=15, of="the next post")
+    finally:
+        os.kill(process.pid, signal.SIGINT)
+        code = process.wait(15)
+    assert code == 130
+    assert out.read_text().count("meanwhile") == 1
     assert out.read_text().count("before") == 1
 
 
