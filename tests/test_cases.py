@@ -147,7 +147,7 @@ def test_own_posts_open_nothing(journey: Journey) -> None:
     journey.hear(source, post("1", FURIOUS, by="northwind", to=US))
     assert journey.cases() == []
     event = journey.event("1")
-    assert (event.voice, event.direction) == ("own", "outbound")
+    assert (event.voice, event.direction, event.held_back) == ("own", "outbound", "own post")
 
 
 def test_an_own_post_that_names_an_account_of_ours_opens_nothing_either(journey: Journey) -> None:

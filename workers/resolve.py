@@ -399,8 +399,6 @@ def _project(found: Resolved) -> None:
     The contact is the author's. The account is the one that the post names if it names exactly one, else
     the author's own or its contact's. Campaign and ticket: the one, if there is exactly one.
     """
-    if found.ours:
-        found.addressed = found.about_us = False
     named = [match.record for match in found.matches if match.kind == "account"]
     author = found.author
     if author is not None and author.contact_id:
