@@ -134,7 +134,7 @@ class Reckoning:
 
     def sentence(self) -> str:
         """`complaints in this world N, ticketed K, missed M`, and what lies between."""
-        more = f", not told yet {self.untold:,}" if self.untold else ""
+        more = f", not returned to us {self.untold:,}" if self.untold else ""
         mild = f" ({self.activity:,} of them have an activity)" if self.activity else ""
         missed = self.told - self.ticketed
         return f"complaints in this world {self.told:,}, ticketed {self.ticketed:,}, missed {missed:,}{mild}{more}"

@@ -67,7 +67,7 @@ def facts(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for match in told["matches"]:
         yield "match", match_line(match)
     if not told["matches"]:
-        yield "match", "none: it names nobody whom we know"
+        yield "match", "none: it names no account, contact or campaign of ours"
     if ties := [
         f"{kind} {one_line(told[kind])}" for kind in ("account", "contact", "campaign") if told[kind]
     ]:
