@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import sys
 
-import typer
-
 from console.cli import (
     cases,
     credentials,
@@ -27,9 +25,9 @@ from console.cli import (
     status,
     up,
 )
-from console.cli._options import chosen_org
+from console.cli._options import Commands, chosen_org
 
-app = typer.Typer(
+app = Commands(
     name="earshot",
     no_args_is_help=True,
     add_completion=False,

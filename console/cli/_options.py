@@ -1,9 +1,11 @@
-"""Options that many commands share."""
+"""What commands share: options, and help whose paragraphs flow and whose examples stand a line each."""
 
 from __future__ import annotations
 
+import inspect
 import os
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -32,3 +34,28 @@ def org() -> str:
     from workers._settings import settings
 
     return settings().org
+
+
+class Commands(typer.Typer):
+    """A group of commands; the help of each is its docstring, set anew."""
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[..., Any]:
+        """As typer's."""
+        register = super().command
+
+        def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+            return register(name, help=_flowing(function.__doc__ or ""), **options)(function)
+
+        return decorate
+
+
+def _flowing(docstring: str) -> str:
+    """Paragraphs without the line ends of the source; examples under each other."""
+    told = []
+    for paragraph in inspect.cleandoc(docstring).split("\n\n"):
+        head, colon, examples = paragraph.partition(": ")
+        if colon and head in ("Example", "Examples"):
+            told.append("\n".join([f"{head}:", *(line.strip() for line in examples.splitlines())]))
+        else:
+            told.append(" ".join(paragraph.split()))
+    return "\n\n".join(told)

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from console.cli import _options
-from console.cli._options import as_json, chosen_org
+from console.cli._options import Commands, as_json, chosen_org
 
-app = typer.Typer(no_args_is_help=True, help="Keys to platforms; kept encrypted, never shown.")
+app = Commands(no_args_is_help=True, help="Keys to platforms; kept encrypted, never shown.")
 
 
 @app.command()

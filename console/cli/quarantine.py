@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from console.cli import _options
-from console.cli._options import as_json, chosen_org
+from console.cli._options import Commands, as_json, chosen_org
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from sqlalchemy.orm import Session
 
-app = typer.Typer(no_args_is_help=True, help="Posts that were set aside: look at them, replay or drop them.")
+app = Commands(no_args_is_help=True, help="Posts that were set aside: look at them, replay or drop them.")
 
 Named = Annotated[str, typer.Argument(metavar="ID", help="An id, its end, or the post's external id.")]
 Several = Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from console.cli import _options
-from console.cli._options import as_json, chosen_org
+from console.cli._options import Commands, as_json, chosen_org
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from connectors._base import Page
     from console.following import Wanted
 
-app = typer.Typer(
-    no_args_is_help=True, help="What is followed: hashtags, searches, mentions, threads, feeds."
-)
+app = Commands(no_args_is_help=True, help="What is followed: hashtags, searches, mentions, threads, feeds.")
 
 Platform = Annotated[str, typer.Argument(help="mastodon, bluesky, feeds, ...")]
 Kind = Annotated[str, typer.Argument(help="hashtag, search, mentions, thread, feed")]
