@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
+from celery import Celery
 from psycopg.rows import dict_row
 from psycopg.types.json import Json
 
@@ -106,6 +107,8 @@ class Fleet:
             **more,
         )
         self.instance = Instance(home, given)
+        self._asking = Celery(broker=given.broker, set_as_current=False)
+        self._asking.conf.broker_transport_options = {"global_keyprefix": "earshot:"}
         self._children = _children(self.instance, digesters, app)
         self._running: dict[str, Running] = {}
 
@@ -149,6 +152,12 @@ class Fleet:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
             self.killed += 1
+
+    def done(self, task: str) -> dict[str, int]:
+        """How often each worker that answers has done a task since it started, by the worker's name."""
+        with self._asking.connection_for_write() as connection:
+            told = self._asking.control.inspect(connection=connection, timeout=3.0).stats() or {}
+        return {name.partition("@")[0]: worker["total"].get(task, 0) for name, worker in told.items()}
 
     def logs(self) -> str:
         """The ends of all logs, for a test that failed."""

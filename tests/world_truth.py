@@ -39,7 +39,7 @@ CASES = """
 
 def differences(rows: Rows, truth: Truth) -> list[str]:
     """Everything in which the database is not what the truth says; empty when all is well."""
-    return [*_posts(rows, truth), *_records(rows, truth), *_cases(rows, truth)]
+    return [*_posts(rows, truth), *_records(rows, truth), *_cases(rows, truth), *_hours(rows)]
 
 
 def demand_agreement(rows: Rows, truth: Truth, when: str) -> None:
@@ -158,6 +158,16 @@ def _owned(rows: Rows) -> Iterator[str]:
         "WHERE e.ticket_id IS DISTINCT FROM c.ticket_id"
     ):
         yield f"{row['external_id']} does not name the Ticket of its case"
+
+
+def _hours(rows: Rows) -> Iterator[str]:
+    """The counts per hour count every event once."""
+    [row] = rows(
+        "SELECT (SELECT coalesce(sum(n), 0) FROM hours WHERE scope = 'all') AS counted, "
+        "(SELECT count(*) FROM social_events) AS stored"
+    )
+    if row["counted"] != row["stored"]:
+        yield f"the hours count {row['counted']} posts, and {row['stored']} are stored"
 
 
 SNAPSHOTS = {
