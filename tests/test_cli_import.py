@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import Earshot, earshot, rows
+from tests.conftest import Servers
 
 ACCOUNTS = "name,industry,website\nVelmora Hotels,Travel,velmora.example\n,Nobody,\nOrchard,Fruit,nonsense\nNorthlight,,\n"
 
@@ -14,6 +16,13 @@ ACCOUNTS = "name,industry,website\nVelmora Hotels,Travel,velmora.example\n,Nobod
 @pytest.fixture
 def cli(database: str, home: Path) -> Earshot:
     return earshot(home, database_url=database)
+
+
+@pytest.fixture(scope="module")
+def refusing(servers: Servers, shared_folder: Path) -> Iterator[Earshot]:
+    """For what writes nothing: a database for all of it."""
+    with servers.new_database() as (fleet, _):
+        yield earshot(shared_folder / "nowhere", database_url=fleet)
 
 
 def test_a_bad_row_is_told_by_its_line_and_the_others_come_in(cli: Earshot, database: str) -> None:
@@ -140,11 +149,11 @@ def test_what_excel_writes_is_read(cli: Earshot, database: str) -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_in_a_sentence(
-    cli: Earshot, tmp_path: Path, content: bytes, sentence: str
+    refusing: Earshot, tmp_path: Path, content: bytes, sentence: str
 ) -> None:
     file = tmp_path / "accounts.csv"
     file.write_bytes(content)
-    said = cli.refused("import", "accounts", str(file))
+    said = refusing.refused("import", "accounts", str(file))
     assert "accounts.csv" in said
     assert sentence in said
 
@@ -159,5 +168,5 @@ def test_a_nul_and_a_missing_quote_cost_their_row_only(cli: Earshot, database: s
     assert [row.name for row in rows(database, "SELECT name FROM accounts")] == ["Orchard"]
 
 
-def test_a_missing_file_is_told(cli: Earshot) -> None:
-    assert "cannot be read: No such file" in cli.refused("import", "contacts", "/nowhere/contacts.csv")
+def test_a_missing_file_is_told(refusing: Earshot) -> None:
+    assert "cannot be read: No such file" in refusing.refused("import", "contacts", "/nowhere/contacts.csv")
