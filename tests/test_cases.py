@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from connectors._base import Author
 from tests.journey import CALM, FURIOUS, MILD, WARM, Journey, post
 
 US = "northwind@town.example"
@@ -222,3 +223,23 @@ def test_an_answer_to_us_in_the_same_page_is_addressed_to_us(journey: Journey) -
     )
     assert journey.event("1").addressed is True
     assert [case.level for case in journey.cases()] == ["ticket"]
+
+
+def test_a_bot_opens_nothing_and_the_event_says_why(journey: Journey) -> None:
+    source = journey.source()
+    bot = Author(id="https://town.example/users/bot", handle="bot@town.example", bot=True)
+    journey.hear(source, post("1", FURIOUS, to=US, author=bot))
+    assert journey.cases() == []
+    assert journey.event("1").held_back == "posted by a bot"
+
+
+def test_a_text_without_an_edit_stamp_is_an_edit_only_where_the_same_source_said_otherwise(
+    journey: Journey,
+) -> None:
+    source, other = journey.source(), journey.source(term="other")
+    journey.hear(source, post("1", "first"))
+    journey.hear(other, post("1", "first, as another server shows it"))
+    assert journey.event("1").text == "first"
+    journey.hear(source, post("1", "second"))
+    assert journey.event("1").text == "second"
+    assert (journey.ledger()["duplicate"], journey.ledger()["edited"]) == (1, 1)

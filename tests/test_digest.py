@@ -230,3 +230,19 @@ def test_an_item_that_cannot_be_read_at_every_visit_is_held_once(journey: Journe
     assert journey.value("SELECT count(*) FROM quarantine") == 3
     ledger = journey.ledger()
     assert (ledger["fetched"], ledger["quarantined"], ledger["waiting"]) == (12, 9, 0)
+
+
+def test_a_worker_that_failed_late_does_not_end_the_lease_of_the_next(journey: Journey) -> None:
+    source = journey.source()
+    journey.land(source, *many(3))
+    slept = claim(journey.sessions, journey.settings)
+    journey.execute("UPDATE pages SET lease_until = now() - interval '1 second'")
+    other = Journey(journey.url)
+    assert len(claim(other.sessions, journey.settings)) == 1
+
+    def broken(directory: Directory, texts: Texts) -> list[Sentiment | Unscored]:
+        raise RuntimeError("too late")
+
+    digest(journey.sessions, slept, Directories(), broken)
+    assert claim(journey.sessions, journey.settings) == []
+    other.close()

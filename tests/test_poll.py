@@ -149,6 +149,19 @@ def test_a_source_under_a_living_lease_is_passed_over(journey: Journey) -> None:
         assert visit_due(journey, server) == 0
 
 
+def test_a_visit_that_lost_its_lease_changes_nothing_of_the_source(journey: Journey) -> None:
+    def answer(asked: Asked) -> Reply:
+        journey.execute("UPDATE sources SET fence = fence + 1, cursor = 'theirs'")
+        return Reply(429, b"{}", JSON)
+
+    with Replayer(answer) as server:
+        follow(journey, server)
+        visit_due(journey, server)
+    source = row(journey)
+    assert (source.fence, source.cursor, source.last_error) == (2, "theirs", None)
+    assert source.lease_until is not None
+
+
 def test_a_limit_is_no_failure_and_the_source_is_due_when_the_platform_says(journey: Journey) -> None:
     limited = Reply(429, b'{"error": "Too many requests"}', {**JSON, "retry-after": "120"})
     with Replayer(pages(limited)) as server:
