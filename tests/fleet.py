@@ -191,7 +191,7 @@ class Fleet:
         assert found is not None
         return found
 
-    def settle(self, within: float = 60.0) -> None:
+    def settle(self, within: float = 90.0) -> None:
         """Wait until every source was visited to its end, from now on, and nothing waits."""
         asked = self.eventually(
             lambda: self.rows(
@@ -291,7 +291,7 @@ def heard(running: Fleet, sim: World) -> None:
     """Wait until all that is there was asked for, and what was returned is digested."""
     running.eventually(
         lambda: world_truth.not_told_yet(sim.asks("truth")) == [],
-        within=60,
+        within=90,
         of="all posts being asked for",
         every=1.0,
     )

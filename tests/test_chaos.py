@@ -22,7 +22,7 @@ from tests.fleet import Fleet, OwnServers, fleet, heard, introduce, netloc, play
 from tests.simulated import World
 from workers._settings import redis_url
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(300)]
 
 SEED = int(os.environ.get("EARSHOT_CHAOS_SEED", "7"))
 FAULTS = {"rate_limited", "bad_gateway", "server_error", "expired_token", "truncated", "slow"}

@@ -16,7 +16,7 @@ from tests.fleet import Addresses, fleet
 from tests.poisoned_app import POISON
 from tests.replayer import Asked, Replayer, Reply
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
 
 POSTS = 40
 DEADLY = 17

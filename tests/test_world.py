@@ -14,7 +14,7 @@ from tests.conftest import Servers
 from tests.fleet import Addresses, Fleet, fleet, heard, introduce, netloc, play
 from tests.simulated import World
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
 
 
 @pytest.fixture
