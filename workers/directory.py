@@ -38,7 +38,8 @@ FRESH_SECONDS = 15.0
 
 Of = Literal["ourselves", "account", "contact", "campaign", "competitor"]
 
-_suffixes = TLDExtract(suffix_list_urls=(), cache_dir=None)
+# private suffixes count too: whoever has me.github.io does not own github.io
+_suffixes = TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,11 @@ def domain_of(url: str) -> str | None:
         return None
     if not host:
         return None
-    return _suffixes(host).top_domain_under_public_suffix.lower() or host.lower()
+    found = _suffixes(host)
+    if found.top_domain_under_public_suffix or found.ipv4 or found.ipv6:
+        return found.top_domain_under_public_suffix.lower() or host.lower()
+    # a suffix that the list does not know is one label, which is the list's own last rule
+    return ".".join(host.lower().rsplit(".", 2)[-2:])
 
 
 @cache
