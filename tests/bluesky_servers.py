@@ -38,6 +38,8 @@ TOOLS = ("bash", "python3", "gcc", "g++", "make")
 PORTS = (2581, 2582, 2583, 2584, 2587)
 INSTALL_SECONDS = 1500
 START_SECONDS = 120
+OPERATOR = ("admin", "admin-pass")
+"""Who may do anything on the data server, as its development set-up names them."""
 
 
 class CannotRun(Exception):
@@ -64,7 +66,10 @@ def network(run: Path) -> Iterator[Network]:
     Installs the servers where they are missing. Raises CannotRun.
     """
     folder = _folder()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotRun(f"{folder} (EARSHOT_BLUESKY) cannot be made: {error.strerror}") from None
     with (folder / "in-use").open("w") as turn, contextlib.ExitStack() as leaving:
         fcntl.flock(turn, fcntl.LOCK_EX)
         binaries = _postgresql()
@@ -103,6 +108,16 @@ class World:
 
     def log_in(self, handle: str, password: str) -> httpx.Response:
         return self.call("com.atproto.server.createSession", identifier=handle, password=password)
+
+    def takes_down(self, person: Person, *, applied: bool = True) -> None:
+        """What the data server's operator does to an account; `applied=False` undoes it."""
+        subject = {"$type": "com.atproto.admin.defs#repoRef", "did": person.did}
+        takedown = {"applied": applied} | ({"ref": "test"} if applied else {})
+        self._client.post(
+            f"{self.network.pds}/xrpc/com.atproto.admin.updateSubjectStatus",
+            json={"subject": subject, "takedown": takedown},
+            auth=OPERATOR,
+        ).raise_for_status()
 
     def indexed(self, *written: Written) -> None:
         """Wait until the AppView has these posts: it reads the data server's stream, a moment behind."""

@@ -133,7 +133,7 @@ class Listening(Journey):
     def adds_up(self) -> None:
         sums = self.ledger()
         assert sums.pop("fetched") == sum(sums.values())
-        assert sums["waiting"] == sums["quarantined"] == 0
+        assert (sums["waiting"], sums["quarantined"]) == (0, 0)
 
 
 def expired(token: str) -> str:

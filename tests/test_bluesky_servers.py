@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 
@@ -282,6 +283,33 @@ def test_a_wrong_password_is_tried_once_and_then_a_person_is_awaited(
     assert Counter(listening.answers)["createSession", 200] == 1
 
 
+def test_an_account_that_was_taken_down_waits_for_a_person_and_comes_back(
+    listening: Listening, bluesky: World
+) -> None:
+    us, fan = bluesky.person("tollgate"), bluesky.person("fan")
+    key = listening.key(us)
+    listening.follows("search", "Tollgate", key)
+    listening.visits()
+    bluesky.takes_down(us)
+    stale = listening.session_of(key)
+    listening.puts_session(key, msgspec.structs.replace(stale, access=expired(stale.access)))
+    post = fan.says("Tollgate is closed")
+    bluesky.indexed(post)
+    assert listening.visits() == {
+        ("search", 400): 1,
+        ("refreshSession", 401): 1,
+        ("createSession", 401): 1,
+    }
+    assert listening.states() == {"needs_reauth"}
+    assert "AccountTakedown" in listening.value("SELECT last_error FROM sources")
+    assert listening.visits() == {}
+
+    bluesky.takes_down(us, applied=False)
+    listening.key(us)
+    listening.hears(post)
+    assert listening.states() == {"active"}
+
+
 def test_a_session_goes_on_while_nobody_can_sign_in_any_more(listening: Listening, bluesky: World) -> None:
     us, fan = bluesky.person("umber"), bluesky.person("fan")
     key = listening.key(us)
@@ -335,7 +363,9 @@ def test_a_fleet_waits_out_the_rate_limit_and_then_lives_through_the_end_of_its_
         spent.spend()
     pds = bluesky.network.pds
     often = {"EARSHOT_POLL_EVERY": "1", "EARSHOT_FETCH_PROCESSES": "2"}
-    with up(home, EARSHOT_TRUSTED_HOSTS=",".join(bluesky.network.trusted), **often) as running:
+    trusted = ",".join(bluesky.network.trusted)
+    with ExitStack() as leaving:
+        running = leaving.enter_context(up(home, EARSHOT_TRUSTED_HOSTS=trusted, **often))
         running.says("up ", within=60)
         _earshot(
             *(home, "credentials", "add", "bluesky", us.handle, "--host", pds, "--from-env", "PASSWORD"),
@@ -344,6 +374,7 @@ def test_a_fleet_waits_out_the_rate_limit_and_then_lives_through_the_end_of_its_
         for kind, *term in (("search", "Brandling"), ("search", "brandling"), ("mentions",)):
             _earshot(home, "sources", "add", "bluesky", kind, *term, "--every", "2")
         fleet = Listening(running_instance(home)["database_url"], "", bluesky)
+        leaving.callback(fleet.close)
         credential = fleet.value("SELECT id FROM credentials")
         waiting = "SELECT last_error, state, failures, due_at > now() + interval '8 s' AS later FROM sources"
 
@@ -383,6 +414,8 @@ def test_a_fleet_waits_out_the_rate_limit_and_then_lives_through_the_end_of_its_
         cases = json.loads(_earshot(home, "cases", "--json"))
         assert [(case["level"], case["rule"]) for case in cases] == [("ticket", "A complaint to us")]
         assert fleet.states() == {"active"}
+        fleet.execute("UPDATE sources SET state = 'paused'")
+        under_way = "SELECT count(*) FROM sources WHERE lease_until IS NOT NULL"
+        eventually(lambda: fleet.value(under_way) == fleet.ledger()["waiting"] == 0, 20, of="rest")
         assert fleet.heard() == {one.uri for one in (complaint, talk, again, last)}
         fleet.adds_up()
-        fleet.close()
