@@ -12,9 +12,10 @@ import pytest
 from connectors._base import Post, Reject
 from tests.journey import CALM, FURIOUS, MILD, Journey, post
 from workers._settings import Settings
-from workers.digest import Candidate, choose, claim, digest, score_texts
+from workers.digest import digest, score_texts
 from workers.directory import Directories, Directory
 from workers.land import StaleFence
+from workers.pages import Candidate, choose, claim
 from workers.score import Sentiment, Unscored
 
 US = "northwind@town.example"
@@ -246,3 +247,21 @@ def test_a_worker_that_failed_late_does_not_end_the_lease_of_the_next(journey: J
     digest(journey.sessions, slept, Directories(), broken)
     assert claim(journey.sessions, journey.settings) == []
     other.close()
+
+
+def test_a_page_that_cannot_be_unpacked_holds_nobody_up(journey: Journey) -> None:
+    journey.land(journey.source(), *many(2))
+    journey.execute("UPDATE pages SET body = decode('07aabb', 'hex')")
+    journey.land(journey.source(term="other"), *many(2, start=2))
+    journey.digest()
+    assert journey.ledger()["new"] == 2
+    assert journey.value("SELECT count(*) FROM pages WHERE state = 'landed'") == 1
+
+
+def test_a_page_of_a_refused_batch_does_not_wait_for_its_lease_to_end(journey: Journey) -> None:
+    journey.land(journey.source(), *many(2))
+    journey.land(journey.source(term="other"), *many(2, start=2))
+    slept = claim(journey.sessions, journey.settings)
+    journey.execute("UPDATE pages SET fence = fence + 1 WHERE id = :id", id=slept[0].id)
+    digest(journey.sessions, slept, Directories(), score_texts)
+    assert [page.id for page in claim(journey.sessions, journey.settings)] == [slept[1].id]

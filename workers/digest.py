@@ -15,22 +15,17 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections import Counter
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from workers._ranges import Progress, next_try
-from workers._rows import as_json
 from workers.escalate import Facts, Heard, carry_out, decide, open_levels
 from workers.gather import gather
 from workers.hours import record_hours
-from workers.land import StaleFence, unpack
-from workers.poll import LEASE_FREE, LEASE_TAKEN
+from workers.land import StaleFence
+from workers.pages import Claimed, claim, release
 from workers.record import (
     Draft,
     Recorded,
@@ -47,7 +42,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session, sessionmaker
 
-    from connectors._base import Post, Reject
+    from connectors._base import Post
     from workers._settings import Settings
     from workers.directory import Directories, Directory
     from workers.escalate import Ref, Rule
@@ -57,146 +52,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CANDIDATES = 64
-"""Pages looked at for one batch; a page holds up to a hundred posts or so."""
-
 RETRIES = 3
 """How often a write that met a deadlock or a serialisation failure is tried again at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A page that waits, as the choice of a batch sees it."""
-
-    id: int
-    org_id: str
-    source_id: UUID
-    fetched: int
-    attempts: int
-    todo: list[list[int]] | None
-    trying: list[int] | None
-
-
-@dataclass(slots=True, eq=False)
-class Claimed:
-    """A page under our lease: its items, which of them this attempt is about, and its tallies so far."""
-
-    id: int
-    org: str
-    source: UUID
-    platform: str
-    fence: int
-    posts: tuple[Post, ...]
-    rejects: tuple[Reject, ...]
-    todo: list[list[int]]
-    trying: list[int]
-    condemned: int | None
-    error: str | None
-    exclude: list[str]
-    start_mark: datetime
-    filtered: Counter[str] = field(default_factory=Counter)
-    new: int = 0
-    duplicate: int = 0
-    edited: int = 0
-    quarantined: int = 0
-
-    @property
-    def part(self) -> range:
-        return range(*self.trying) if self.trying else range(0)
-
-
-def choose(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
-    """Pages of one organisation, in landing order, up to `most` posts and at least one page. Pure.
-
-    A page that failed before is taken alone.
-    """
-    chosen: list[Candidate] = []
-    posts = 0
-    for page in candidates:
-        if chosen and (page.org_id != chosen[0].org_id or posts + page.fetched > most or page.attempts):
-            if page.attempts and page.org_id == chosen[0].org_id:
-                continue
-            break
-        chosen.append(page)
-        posts += page.fetched
-        if page.attempts:
-            break
-    return chosen
-
-
-# Claims are short and go one at a time: with SKIP LOCKED alone, two of them could take neighbouring pages of
-# one source without seeing each other's leases.
-_ALONE = text("SELECT pg_advisory_xact_lock(hashtext('earshot.digest.claim'))")
-
-_CANDIDATES = text(f"""
-    SELECT p.id, p.org_id, p.source_id, p.fetched, p.attempts, p.todo, p.trying
-    FROM pages p
-    WHERE p.state = 'landed' AND p.source_id <> ALL (ARRAY(
-        SELECT q.source_id FROM pages q
-        WHERE q.lease_until IS NOT NULL AND q.state = 'landed' AND NOT {LEASE_FREE.format(row="q")}))
-    ORDER BY p.id LIMIT :most
-""")
-
-_CLAIM = text(f"""
-    WITH x AS (
-        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(id bigint, todo jsonb, trying jsonb)
-    )
-    UPDATE pages p
-    SET fence = p.fence + 1, attempts = p.attempts + 1, todo = x.todo, trying = x.trying, {LEASE_TAKEN}
-    FROM x, sources s
-    WHERE p.id = x.id AND s.id = p.source_id
-    RETURNING p.id, p.org_id, p.source_id, p.platform, p.fence, p.body, p.filtered, p.error, s.exclude,
-              s.escalate_from
-""")
-
-
-def claim(sessions: sessionmaker[Session], settings: Settings) -> list[Claimed]:
-    """Lease the next batch of pages; empty when nothing waits that somebody else is not at."""
-    with sessions() as session, session.begin():
-        session.execute(_ALONE)
-        rows = session.execute(_CANDIDATES, {"most": CANDIDATES})
-        chosen = {page.id: page for page in choose([Candidate(*row) for row in rows], settings.digest_posts)}
-        if not chosen:
-            return []
-        tries = {
-            page.id: next_try(Progress(page.todo, page.trying), page.attempts, page.fetched)
-            for page in chosen.values()
-        }
-        claimed = session.execute(
-            _CLAIM,
-            {
-                "lease": settings.lease,
-                "rows": as_json(
-                    [
-                        {"id": page, "todo": attempt.progress.todo, "trying": attempt.progress.trying}
-                        for page, attempt in tries.items()
-                    ]
-                ),
-            },
-        ).all()
-    pages = []
-    for row in sorted(claimed):
-        haul = unpack(row.body)
-        progress = tries[row.id].progress
-        pages.append(
-            Claimed(
-                row.id,
-                row.org_id,
-                row.source_id,
-                row.platform,
-                row.fence,
-                haul.posts,
-                haul.rejects,
-                progress.todo or [],
-                progress.trying or [],
-                tries[row.id].condemned,
-                row.error,
-                row.exclude,
-                row.escalate_from,
-                Counter(row.filtered),
-            )
-        )
-    return pages
 
 
 def digest_all(
@@ -225,11 +82,12 @@ def digest(
         think_and_write(sessions, pages, directories, score)
     except StaleFence as stale:
         log.warning("%s", stale, extra={"action": "fence_refused"})
+        release(sessions, pages, None)  # the others of the batch need not wait for their leases to end
     except OperationalError:
         raise  # the database is away or stops: nothing is wrong with the pages
     except Exception as failure:
         log.exception("A batch of %d pages failed; its pages are tried in smaller parts", len(pages))
-        _release(sessions, pages, "".join(traceback.format_exception(failure, limit=-8)))
+        release(sessions, pages, "".join(traceback.format_exception(failure, limit=-8)))
 
 
 def score_texts(directory: Directory, texts: Sequence[tuple[str, str | None]]) -> list[Sentiment | Unscored]:
@@ -423,18 +281,3 @@ def _called(post: Post) -> str:
     if author is None:
         return "Somebody"
     return f"@{author.handle}" if author.handle else author.name or "Somebody"
-
-
-_RELEASE = text("""
-    WITH x AS (
-        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(id bigint, fence bigint)
-    )
-    UPDATE pages p SET lease_until = NULL, lease_pid = NULL, lease_started = NULL, error = :error
-    FROM x WHERE p.id = x.id AND p.fence = x.fence
-""")
-
-
-def _release(sessions: sessionmaker[Session], pages: Sequence[Claimed], error: str) -> None:
-    with sessions() as session, session.begin():
-        rows = [{"id": page.id, "fence": page.fence} for page in pages]
-        session.execute(_RELEASE, {"rows": as_json(rows), "error": error[-4000:].replace("\0", "\ufffd")})

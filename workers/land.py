@@ -53,10 +53,13 @@ def pack(posts: tuple[Post, ...], rejects: tuple[Reject, ...]) -> bytes:
 
 
 def unpack(body: bytes) -> Haul:
-    """What `pack` packed. Raises ValueError for a version that this code does not know."""
+    """What `pack` packed. Raises ValueError for what this code cannot read, such as another version."""
     if body[:1] != _VERSION:
         raise ValueError(f"page body of version {body[:1].hex()}, this code reads {_VERSION.hex()}")
-    return _decoder.decode(_codec.decompress(body[1:]))
+    try:
+        return _decoder.decode(_codec.decompress(body[1:]))
+    except (zstandard.ZstdError, msgspec.MsgspecError) as damaged:
+        raise ValueError(f"damaged page body: {damaged}") from damaged
 
 
 _LAND = text("""

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.digest import Claimed, Item
+    from workers.digest import Item
     from workers.escalate import Ref
+    from workers.pages import Claimed
     from workers.record import Fate
 
 _QUARANTINE = text("""
