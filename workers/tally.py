@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.digest import Item
     from workers.escalate import Ref
     from workers.pages import Claimed
     from workers.record import Fate
+    from workers.sift import Item
 
 _QUARANTINE = text("""
     WITH x AS (
