@@ -12,7 +12,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from bench import stock
+from bench import stages, stock
 from bench.journey import PARTS, Run, corpus, run
 
 BAR_RATIO = 5.0
@@ -41,6 +41,7 @@ def main() -> None:
                 f"{runs[-1].cpu_per_post:.0f} µs, {runs[-1].posts_per_second:.0f} posts/s"
             )
         vader.append(stock.measure(world["control"]))
+        by_stage = stages.measure(world["control"])
         if not options.no_feeds:
             feeds = run(world, feeds=True)
     # each run against the mean of the stock runs before and after it: the machine's speed drifts
@@ -55,12 +56,14 @@ def main() -> None:
                     "ratios": ratios,
                     "posts_per_second": [one.posts_per_second for one in runs],
                     "parts_us": {part: median(_part(one, part) for one in runs) for part in PARTS},
+                    "stages_us": by_stage,
                     "feeds_us": feeds.cpu_per_post if feeds else None,
                 }
             )
         )
     else:
         _print(vader, runs, ratios, feeds)
+        _print_stages(by_stage, median(vader))
     met = ratio <= BAR_RATIO and rate >= BAR_RATE
     raise SystemExit(0 if met else 1)
 
@@ -93,6 +96,17 @@ def _print(vader: list[float], runs: list[Run], ratios: list[float], feeds: Run 
         f"{', '.join(f'{r:.2f}' for r in ratios)})"
     )
     console.print(f"Wall: {rate:.0f} posts/s (bar {BAR_RATE:.0f})")
+
+
+def _print_stages(by_stage: dict[str, float], yardstick: float) -> None:
+    table = Table(title="Inside our processes, one process after the other, sampled over CPU time")
+    table.add_column("stage")
+    table.add_column("µs a post", justify="right")
+    table.add_column("x stock VADER", justify="right")
+    for stage, cost in by_stage.items():
+        table.add_row(stage, f"{cost:.1f}", f"{cost / yardstick:.2f}")
+    table.add_row("all", f"{sum(by_stage.values()):.1f}", f"{sum(by_stage.values()) / yardstick:.2f}")
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
-from uuid import UUID
 
 import psycopg
-from uuid_utils import uuid7
 
+from bench.following import follow
 from bench.processes import cpu_seconds
 from local.home import Home
 from local.instance import Instance
@@ -115,7 +114,8 @@ class _Measured:
             # one connection for all looks: making one costs the server more than looking
             self._db = psycopg.connect(self._instance.settings["database_url"], autocommit=True)
             self._before, self._started = self._cpu(), now
-            self._follow(self._db)
+            key = self._instance.read_settings().keys()[0]
+            follow(self._db, self._told, self._sources, key)
             return
         row = self._db.execute(
             "SELECT coalesce(sum(new), 0), count(*) FILTER (WHERE state = 'landed') FROM pages"
@@ -129,50 +129,3 @@ class _Measured:
             self._instance.stop()
         elif now - self._started > 180:
             raise SystemExit(f"after three minutes {row[0]} of {self._posts} posts were stored")
-
-    def _follow(self, db: psycopg.Connection[Any]) -> None:
-        db.execute("SELECT shipped_rules('main')")
-        db.execute(
-            "INSERT INTO aliases (kind, value, of) VALUES ('name', 'Northwind', 'ourselves'),"
-            " ('hashtag', 'northwind', 'ourselves'), ('domain', 'northwind.example', 'ourselves')"
-        )
-        for source in self._sources:
-            # a first visit takes the newest page only; the bench wants all there is
-            before_all = {
-                "mastodon": {"id": self._told["before_first_id"]},
-                "bluesky": {"newest": self._told["mark"]},
-            }
-            cursor = before_all.get(source["platform"])
-            db.execute(
-                "INSERT INTO sources (platform, kind, term, host, every, cursor, escalate_from, credential_id)"
-                " VALUES (%s, %s, %s, %s, 3600, %s, %s, %s)",
-                (
-                    source["platform"],
-                    source["kind"],
-                    source["term"],
-                    source["host"],
-                    json.dumps(cursor) if cursor else None,
-                    self._told["mark"],
-                    self._credential(db, source),
-                ),
-            )
-
-    def _credential(self, db: psycopg.Connection[Any], source: dict[str, Any]) -> UUID | None:
-        login = source.get("login")
-        if not login:
-            return None
-        from cryptography.fernet import Fernet
-
-        row = UUID(str(uuid7()))
-        key = self._instance.read_settings().keys()[0]
-        db.execute(
-            "INSERT INTO credentials (id, platform, host, identifier, secret) VALUES (%s, %s, %s, %s, %s)",
-            (
-                row,
-                source["platform"],
-                source["host"],
-                login["identifier"],
-                Fernet(key).encrypt(row.bytes + login["password"].encode()),
-            ),
-        )
-        return row
