@@ -134,7 +134,9 @@ def _simple(html: str) -> list[tuple[str, str]] | None:
     found = [("", _words(first))]
     for chunk in rest:
         source, end, text = chunk.partition(">")
-        if source not in _KNOWN and (not end or "'" in source or source.count('"') % 2 or not _NAMED(source)):
+        if not end or (
+            source not in _KNOWN and ("'" in source or source.count('"') % 2 or not _NAMED(source))
+        ):
             return None
         found.append((source, _words(text) if text else ""))
     return found

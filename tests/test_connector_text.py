@@ -22,6 +22,11 @@ from tests import recordings_table as rt
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
+def test_a_tag_that_was_met_before_does_not_make_one_of_an_unended_sign() -> None:
+    assert plain("<b>bold</b>")[0] == "bold"
+    assert plain("a <b")[0] == "a <b"
+
+
 @pytest.mark.parametrize(
     ("html", "text"),
     [
