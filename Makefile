@@ -36,7 +36,7 @@ test: $(READY) ## the daily tests, real servers included
 	@$(PYTEST) -m "not slow" $(ARGS)
 
 test-slow: $(READY) ## the tests that are too long for every day
-	@$(PYTEST) -m slow $(ARGS)
+	@$(PYTEST) -m slow --ignore=tests/test_bluesky_servers.py $(ARGS)
 
 test-bluesky: $(READY) ## the journey against real Bluesky servers; says so and skips where there are none
 	@$(BIN)/python -m pytest -m slow -rs tests/test_bluesky_servers.py $(ARGS)
