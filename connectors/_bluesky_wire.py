@@ -291,4 +291,4 @@ def _counts(view: View) -> dict[str, int]:
         ("likes", view.like_count),
         ("quotes", view.quote_count),
     )
-    return {name: n for name, n in named if n}
+    return {name: _text.count(n) for name, n in named if n}

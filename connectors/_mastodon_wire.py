@@ -194,7 +194,7 @@ def _post(status: Status, page: _Page) -> Post | None:
         reply_to = page.uris.get(parent)
         reply_to = _text.ident(reply_to) if reply_to else f"{page.netloc}/{parent}"
     edited = _times.believable(_times.utc(status.edited_at), page.now) if status.edited_at else None
-    counts = {name: n for name, field in _COUNTS if (n := getattr(status, field))}
+    counts = {name: _text.count(n) for name, field in _COUNTS if (n := getattr(status, field))}
     return Post(
         id=_text.ident(status.uri),
         posted_at=posted_at,

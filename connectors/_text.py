@@ -84,3 +84,8 @@ def language(value: str | None) -> str | None:
 def distinct(values: list[str]) -> tuple[str, ...]:
     """The values in their order, each once, empty ones left out."""
     return tuple(dict.fromkeys(v for v in values if v))
+
+
+def count(value: int) -> int:
+    """A number of likes and the like, within what a database's bigint holds."""
+    return max(0, min(value, 2**63 - 1))

@@ -28,6 +28,7 @@ class Page(Base):
         one_of("state", PAGE_STATES),
         Index("ix_pages_waiting", "id", postgresql_where=text("state = 'landed'")),
         Index("ix_pages_leased", "source_id", postgresql_where=text("lease_until IS NOT NULL")),
+        Index("ix_pages_digested", "digested_at", postgresql_where=text("state = 'digested'")),
         Index("ix_pages_poll_id", "poll_id"),
     )
 

@@ -38,6 +38,12 @@ class SocialEvent(Record):
         CheckConstraint("sentiment BETWEEN -1 AND 1", name="sentiment"),
         Index("ix_social_events_org_id_occurred_at", "org_id", "occurred_at"),
         where_set("ix_social_events_reply_to", "reply_to", "org_id"),
+        Index(
+            "ix_social_events_unattached",
+            "org_id",
+            "recorded_at",
+            postgresql_where=sql("reply_to IS NOT NULL AND case_id IS NULL"),
+        ),
         where_set("ix_social_events_local_ref", "local_ref", "org_id"),
         where_set("ix_social_events_case_id", "case_id"),
         where_set("ix_social_events_account_id", "account_id", "occurred_at"),

@@ -243,3 +243,12 @@ def test_a_text_without_an_edit_stamp_is_an_edit_only_where_the_same_source_said
     journey.hear(source, post("1", "second"))
     assert journey.event("1").text == "second"
     assert (journey.ledger()["duplicate"], journey.ledger()["edited"]) == (1, 1)
+
+
+def test_a_repost_heard_before_its_original_counts_on_it_all_the_same(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("r1", "", by="fan", verb="repost", repost_of="1", minutes=2))
+    journey.hear(source, post("1", CALM))
+    journey.hear(source, post("r2", "", by="fan2", verb="repost", repost_of="1", minutes=3))
+    assert journey.event("1").reposts == 2
+    assert journey.value("SELECT sum(reposts) FROM hours WHERE scope = 'all'") == 2

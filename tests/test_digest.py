@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import event
 
 from connectors._base import Post, Reject
 from tests.journey import CALM, FURIOUS, MILD, Journey, post
 from workers._settings import Settings
 from workers.digest import digest, score_texts
-from workers.directory import Directories, Directory
+from workers.directory import Directories, Directory, addresses_in, ticket_numbers_in
 from workers.land import StaleFence
 from workers.pages import Candidate, choose, claim
 from workers.score import Sentiment, Unscored
@@ -170,6 +174,73 @@ def test_a_post_that_raises_each_time_ends_alone_in_quarantine(journey: Journey)
     assert (ledger["new"], ledger["quarantined"], ledger["waiting"]) == (18, 1, 0)
 
 
+def test_several_posts_that_raise_are_all_in_quarantine_and_none_is_lost(journey: Journey) -> None:
+    source = journey.source()
+    bad = {"p0", "p1", "p4"}
+    journey.land(source, *many(8))
+
+    def picky(directory: Directory, texts: Texts) -> list[Sentiment | Unscored]:
+        if any(words.split()[-1] in {"0", "1", "4"} for words, _ in texts):
+            raise RuntimeError("this text cannot be scored")
+        return score_texts(directory, texts)
+
+    while journey.digest(score=picky):
+        pass
+    assert {row.external_id for row in journey.execute("SELECT external_id FROM quarantine")} == bad
+    ledger = journey.ledger()
+    assert (ledger["new"], ledger["quarantined"], ledger["waiting"]) == (5, 3, 0)
+
+
+def test_a_batch_takes_the_same_number_of_statements_whatever_its_size(journey: Journey) -> None:
+    def statements(count: int, start: int) -> int:
+        journey.land(
+            journey.source(term=f"t{start}"),
+            *many(count, start=start),
+            *(post(f"angry{start + n}", FURIOUS, by=f"a{start + n}", to=US) for n in range(count // 10)),
+            *(
+                post(f"reply{start + n}", CALM, by="r", reply_to=f"p{start + n}", verb="comment")
+                for n in range(count // 10)
+            ),
+        )
+        said: list[str] = []
+        with counting(journey, said):
+            pages = claim(journey.sessions, journey.settings)
+            digest(journey.sessions, pages, Directories(), score_texts)
+        return len(said)
+
+    assert statements(20, 0) == statements(300, 1000) <= 24
+
+
+@contextmanager
+def counting(journey: Journey, said: list[str]) -> Iterator[None]:
+    """Collects the statements that reach the database."""
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    event.listen(journey.engine, "before_cursor_execute", note)
+    try:
+        yield
+    finally:
+        event.remove(journey.engine, "before_cursor_execute", note)
+
+
+def test_the_later_of_two_texts_without_a_stamp_wins_within_a_batch(journey: Journey) -> None:
+    source = journey.source()
+    journey.land(source, post("1", "first"))
+    journey.land(source, post("1", "second"))
+    journey.digest()
+    assert journey.event("1").text == "second"
+
+
+def test_no_text_makes_the_search_for_names_slow() -> None:
+    for words in ("ticket" + " " * 60_000 + "x", "@" + "a" * 65_000, "ticket no" * 7000, "a.b@" * 16_000):
+        before = time.process_time()
+        ticket_numbers_in(words)
+        addresses_in(words)
+        assert time.process_time() - before < 0.25
+
+
 def test_rejects_are_quarantined_and_the_page_goes_on(journey: Journey) -> None:
     source = journey.source()
     journey.land(source, *many(2), rejects=(Reject(raw='{"id": 7}', reason="no text"),))
@@ -217,9 +288,12 @@ def test_a_batch_is_one_organisation_in_landing_order_and_failures_go_alone() ->
     assert [p.id for p in choose([replace(page, fetched=900), *pages], 500)] == [1]
     mixed = [pages[0], replace(pages[1], org_id="b"), pages[2]]
     assert [p.id for p in choose(mixed, 500)] == [1]
-    failed = [pages[0], replace(pages[1], attempts=1), pages[2]]
+    there = uuid4()
+    failed = [pages[0], replace(pages[1], attempts=1, source_id=there), pages[2]]
     assert [p.id for p in choose(failed, 500)] == [1, 3]
     assert [p.id for p in choose(failed[1:], 500)] == [2]
+    behind = [*failed, replace(pages[3], source_id=there)]
+    assert [p.id for p in choose(behind, 500)] == [1, 3]
 
 
 def test_an_item_that_cannot_be_read_at_every_visit_is_held_once(journey: Journey) -> None:

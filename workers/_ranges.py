@@ -4,48 +4,49 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-PATIENCE = 5
-"""A single post is given up only from this attempt on: a worker may die of something else, too."""
+Range = list[int]
+"""[start, end, failures]: half-open over a page's items, and how often it failed since it was cut out."""
+
+WHOLE_TRIES = 2
+"""A page fails so often as a whole before it is cut: the first time it may have been its batch's fault."""
+
+LAST_TRIES = 4
+"""A single post fails so often before it is given up: a worker may die of something else, too."""
 
 
 class Progress(NamedTuple):
-    """Half-open ranges [start, end) over a page's items: what is left to do, and what is being tried.
+    """What is left to do, and what is being tried, one of those. Both None: never tried."""
 
-    Both None: never tried.
-    """
-
-    todo: list[list[int]] | None
-    trying: list[int] | None
+    todo: list[Range] | None
+    trying: Range | None
 
 
 class Try(NamedTuple):
-    """What to try now, and the one item that is given up, if any."""
+    """What to try now. `condemned` is the one item that is given up: then nothing else is tried with it, and
+    it stays in `todo` until that is written down."""
 
     progress: Progress
     condemned: int | None = None
 
 
-def next_try(before: Progress, attempts: int, items: int) -> Try:
-    """What the attempt after `attempts` earlier ones takes of a page with so many items.
+def next_try(before: Progress, items: int) -> Try:
+    """What the next attempt takes of a page with so many items.
 
-    `before.trying` still being set means that the attempt which tried it failed or died. The first two
-    attempts take all there is; from the third on a part that failed is halved, and a part of one item
-    that goes on failing is given up.
+    `before.trying` still being set means that the attempt which tried it failed or died.
     """
-    whole = [0, items]
     if before.todo is None:
+        whole = [0, items, 0]
         return Try(Progress([whole], whole))
     todo, failed = before.todo, before.trying
     if failed is None:
         return Try(Progress(todo, todo[0] if todo else None))
-    if attempts < 2:
-        return Try(Progress(todo, failed))
-    start, end = failed
+    start, end, failures = failed[0], failed[1], failed[2] + 1
     rest = [part for part in todo if part != failed]
-    if end - start > 1:
+    again = [start, end, failures]
+    once_more = end - start == items and failures < WHOLE_TRIES
+    if end - start > 1 and not once_more:
         middle = (start + end) // 2
-        halves = [[start, middle], [middle, end]]
+        halves = [[start, middle, 0], [middle, end, 0]]
         return Try(Progress([*halves, *rest], halves[0]))
-    if attempts < PATIENCE:
-        return Try(Progress(todo, failed))
-    return Try(Progress(rest, rest[0] if rest else None), condemned=start)
+    gives_up = end - start <= 1 and failures >= LAST_TRIES
+    return Try(Progress([again, *rest], again), condemned=start if gives_up else None)

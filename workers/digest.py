@@ -18,7 +18,7 @@ import traceback
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from workers.escalate import Facts, Heard, carry_out, decide, open_levels
 from workers.gather import gather
@@ -28,6 +28,7 @@ from workers.pages import Claimed, claim, release
 from workers.record import (
     Draft,
     Recorded,
+    count_reposts,
     record_events,
     record_identities,
     record_matches,
@@ -83,9 +84,9 @@ def digest(
     except StaleFence as stale:
         log.warning("%s", stale, extra={"action": "fence_refused"})
         release(sessions, pages, None)  # the others of the batch need not wait for their leases to end
-    except OperationalError:
-        raise  # the database is away or stops: nothing is wrong with the pages
     except Exception as failure:
+        if isinstance(failure, DBAPIError) and failure.connection_invalidated:
+            raise  # the database is away: nothing is wrong with the pages, and their leases end with the session
         log.exception("A batch of %d pages failed; its pages are tried in smaller parts", len(pages))
         release(sessions, pages, "".join(traceback.format_exception(failure, limit=-8)))
 
@@ -113,13 +114,17 @@ def think_and_write(
     for attempt in range(RETRIES + 1):
         try:
             with sessions() as session, session.begin():
-                replies, attached = _write(session, org, pages, unique, written, reposts, directory.rules)
+                replies, attached, risen = _write(
+                    session, org, pages, unique, written, reposts, directory.rules
+                )
             break
         except DBAPIError as conflict:
             if attempt == RETRIES or getattr(conflict.orig, "sqlstate", None) not in ("40001", "40P01"):
                 raise
     with sessions() as session, session.begin():
-        gather(session, org, replies=replies, attached=attached)
+        gather(session, org, replies=replies, attached=attached, risen=risen)
+        originals = [*(draft.key[1] for draft in written), *(of for _, _, of in reposts)]
+        record_hours(session, org, (), {}, count_reposts(session, org, originals))
 
 
 def _write(
@@ -130,16 +135,17 @@ def _write(
     drafts: Sequence[Draft],
     reposts: Sequence[tuple[str, str, str]],
     rules: Sequence[Rule],
-) -> tuple[list[UUID], list[UUID]]:
+) -> tuple[list[UUID], list[UUID], list[UUID]]:
     """The one transaction: identities, events, matches, cases, tickets, activities, pages, hours.
 
-    Returns the events that answer something and are attached to nothing, and those that were attached.
+    Returns the events that answer something and are attached to nothing, those that were attached, and the
+    cases that rose.
     """
     record_identities(session, org, drafts)
     recorded = record_events(session, org, drafts)
     record_reposts(session, org, reposts)
     record_matches(session, org, drafts, recorded)
-    attached = _escalate(session, org, items, drafts, recorded, rules)
+    attached, risen = _escalate(session, org, items, drafts, recorded, rules)
     settle(session, org, pages, items, {draft.key: recorded[draft.key].fate for draft in drafts})
     record_hours(session, org, drafts, recorded)
     replies = [
@@ -147,7 +153,7 @@ def _write(
         for draft in drafts
         if draft.resolved.post.reply_to and recorded[draft.key].event not in attached
     ]
-    return replies, sorted(attached)
+    return replies, sorted(attached), risen
 
 
 def _escalate(
@@ -157,8 +163,9 @@ def _escalate(
     drafts: Sequence[Draft],
     recorded: dict[Ref, Recorded],
     rules: Sequence[Rule],
-) -> set[UUID]:
-    """Decide over the new and the edited, and do it. Returns the events that belong to a case now."""
+) -> tuple[set[UUID], list[UUID]]:
+    """Decide over the new and the edited, and do it. Returns the events that belong to a case now, and the
+    cases that rose."""
     local = {
         (draft.resolved.platform, draft.resolved.post.local_id): draft.resolved.post.id
         for draft in drafts
@@ -211,8 +218,9 @@ def _escalate(
             tickets[outcome.event] = found.ticket
     subjects = [post.subject for post in heard if post.sentiment is not None and post.sentiment < 0]
     decisions = decide(heard, rules, open_levels(session, org, subjects))
-    carry_out(session, org, decisions, facts, tickets)
-    return {facts[decision.ref].event for decision in decisions if decision.action != "hold"}
+    risen = carry_out(session, org, decisions, facts, tickets)
+    attached = {facts[decision.ref].event for decision in decisions if decision.action != "hold"}
+    return attached, risen
 
 
 def _subject(platform: str, post: Post, identity: str | None) -> str:

@@ -116,8 +116,9 @@ def _lowered(words: str) -> str:
     return low if len(low) == len(words) else "".join(c.lower() if len(c.lower()) == 1 else c for c in words)
 
 
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_TICKET = re.compile(r"(?i)\bticket\s*(?:no\.?|nr\.?|number)?\s*#?\s*(\d{4,12})\b")
+# bounded, so that no text makes them try for long
+_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_TICKET = re.compile(r"(?i)\bticket\s{0,3}(?:(?:no\.?|nr\.?|number)\s{0,3})?#?\s{0,3}(\d{4,12})\b")
 
 
 def addresses_in(words: str) -> list[re.Match[str]]:

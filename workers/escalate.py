@@ -238,9 +238,9 @@ _CASES = text("""
                          THEN excluded.score ELSE c.score END,
             threshold = CASE WHEN c.ticket_id IS NULL AND excluded.ticket_id IS NOT NULL
                              THEN excluded.threshold ELSE c.threshold END
-        RETURNING id, subject, ticket_id, activity_id
+        RETURNING id, subject, ticket_id, activity_id, risen_at = now() AS risen
     ), owned AS MATERIALIZED (
-        SELECT x.*, o.id AS case_id, o.ticket_id AS real_ticket, o.activity_id AS real_activity,
+        SELECT x.*, o.id AS case_id, o.ticket_id AS real_ticket, o.activity_id AS real_activity, o.risen,
                coalesce(a.owner_id, p.owner_id, s.owner_id) AS owner_id
         FROM x JOIN opened o ON o.subject = x.subject
         LEFT JOIN accounts a ON a.id = x.account_id
@@ -260,7 +260,7 @@ _CASES = text("""
         UPDATE activities SET ticket_id = o.real_ticket FROM owned o
         WHERE activities.id = o.real_activity AND o.real_ticket IS NOT NULL AND activities.ticket_id IS NULL
     )
-    SELECT subject, case_id, real_ticket FROM owned
+    SELECT subject, case_id, risen FROM owned
 """)
 
 _ATTACH = text("""
@@ -283,12 +283,6 @@ _TICKET = text("""
     UPDATE social_events e SET ticket_id = x.ticket_id FROM x WHERE e.id = x.event_id AND e.ticket_id IS NULL
 """)
 
-# A case that has risen: the events that belong to it so far hear of its Ticket too.
-_RISEN = text("""
-    UPDATE social_events e SET ticket_id = c.ticket_id FROM cases c
-    WHERE c.id = ANY(:cases) AND e.case_id = c.id AND e.ticket_id IS NULL AND c.ticket_id IS NOT NULL
-""")
-
 _ROLES: dict[str, Role] = {"open": "opened", "raise": "raised", "join": "joined"}
 
 
@@ -298,20 +292,24 @@ def carry_out(
     decisions: Sequence[Decision],
     facts: Mapping[Ref, Facts],
     tickets: Mapping[UUID, UUID],
-) -> None:
+) -> list[UUID]:
     """Open, raise and join cases, make their Tickets and Activities, and attach the events.
 
     `facts` has every decided post; `tickets` are tickets by event that a text or an answered post names,
-    taken where no case brings one. Five statements at most, whatever the number of decisions.
+    taken where no case brings one. Four statements at most, whatever the number of decisions. Returns the
+    cases that rose: what belonged to them before has to hear of their Tickets.
     """
     wanted = _wanted(decisions, facts)
     cases: dict[str, UUID] = {}
+    risen: list[UUID] = []
     rising = [subject for subject, proposal in wanted.items() if proposal["level"] == "ticket"]
     if rising:
         session.execute(_ACTIVITIES, {"org": org, "subjects": rising})
     if wanted:
         for row in session.execute(_CASES, {"org": org, "rows": as_json(list(wanted.values()))}):
             cases[row.subject] = row.case_id
+            if row.risen:
+                risen.append(row.case_id)
     attached = [
         {
             "event_id": facts[decision.ref].event,
@@ -324,12 +322,10 @@ def carry_out(
     ]
     if attached:
         session.execute(_ATTACH, {"rows": as_json(attached)})
-    risen = [cases[d.subject] for d in decisions if d.action == "raise" and d.subject]
-    if risen:
-        session.execute(_RISEN, {"cases": risen})
     if tickets:
         rows = [{"event_id": event, "ticket_id": ticket} for event, ticket in sorted(tickets.items())]
         session.execute(_TICKET, {"rows": as_json(rows)})
+    return risen
 
 
 def _wanted(decisions: Sequence[Decision], facts: Mapping[Ref, Facts]) -> dict[str, dict[str, Any]]:

@@ -23,11 +23,7 @@ _CLIMB = """
         {seeds}
         UNION
         SELECT r.id, l.case_id
-        FROM late l
-        JOIN social_events p ON p.id = l.id
-        JOIN social_events r ON r.org_id = p.org_id AND r.platform = p.platform
-             AND r.reply_to IN (p.external_id, p.local_ref)
-        WHERE r.case_id IS NULL
+        FROM late l JOIN social_events p ON p.id = l.id, {answers}
     ), held AS (
         SELECT e.id, l.case_id FROM social_events e JOIN late l ON l.id = e.id
         WHERE e.case_id IS NULL ORDER BY e.id FOR UPDATE OF e SKIP LOCKED
@@ -37,6 +33,17 @@ _CLIMB = """
     FROM held h JOIN cases c ON c.id = h.case_id
     WHERE e.id = h.id
 """
+
+# one look into the index for each of a post's two names; an IN over both would walk the whole of another
+_ANSWERS = """LATERAL (
+        SELECT r.id FROM social_events r
+        WHERE r.org_id = p.org_id AND r.platform = p.platform AND r.reply_to = p.external_id
+          AND r.case_id IS NULL
+        UNION ALL
+        SELECT r.id FROM social_events r
+        WHERE r.org_id = p.org_id AND r.platform = p.platform AND r.reply_to = p.local_ref
+          AND r.case_id IS NULL
+    ) r"""
 
 _REPLIES = """
     SELECT r.id, p.case_id
@@ -53,26 +60,53 @@ _REPLIES = """
     WHERE r.org_id = :org AND r.case_id IS NULL AND r.reply_to IS NOT NULL AND {which}
 """
 
-_ANSWERED = """
+_ANSWERED = f"""
     SELECT r.id, p.case_id
-    FROM social_events p
-    JOIN cases c ON c.id = p.case_id AND c.closed_at IS NULL
-    JOIN social_events r ON r.org_id = p.org_id AND r.platform = p.platform
-         AND r.reply_to IN (p.external_id, p.local_ref)
-    WHERE p.org_id = :org AND p.id = ANY(:attached) AND r.case_id IS NULL
+    FROM social_events p JOIN cases c ON c.id = p.case_id AND c.closed_at IS NULL, {_ANSWERS}
+    WHERE p.org_id = :org AND p.id = ANY(:attached)
 """
 
-_BOTH_SIDES = text(_CLIMB.format(seeds=_REPLIES.format(which="r.id = ANY(:replies)") + " UNION " + _ANSWERED))
-_LATE = text(_CLIMB.format(seeds=_REPLIES.format(which="r.recorded_at > now() - interval '1 hour'")))
+_BOTH_SIDES = text(
+    _CLIMB.format(
+        answers=_ANSWERS, seeds=_REPLIES.format(which="r.id = ANY(:replies)") + " UNION " + _ANSWERED
+    )
+)
+_LATE = text(
+    _CLIMB.format(answers=_ANSWERS, seeds=_REPLIES.format(which="r.recorded_at > now() - interval '1 hour'"))
+)
 
 
-def gather(session: Session, org: str, *, replies: Sequence[UUID], attached: Sequence[UUID]) -> None:
-    """Join what this batch wrote with what was written beside it: its unattached replies, and the posts
-    that it attached to a case."""
+# A case that has risen: what belongs to it so far hears of its Ticket. Not in the transaction that raises it:
+# that one holds the case, and whoever hears a post again holds the event and may want the case.
+_RISEN = """
+    WITH held AS (
+        SELECT e.id, c.ticket_id FROM cases c JOIN social_events e ON e.case_id = c.id
+        WHERE c.org_id = :org AND c.ticket_id IS NOT NULL AND e.ticket_id IS NULL AND {which}
+        ORDER BY e.platform, e.external_id FOR UPDATE OF e
+    )
+    UPDATE social_events e SET ticket_id = held.ticket_id FROM held WHERE e.id = held.id
+"""
+_RISEN_NOW = text(_RISEN.format(which="c.id = ANY(:cases)"))
+_RISEN_LATELY = text(_RISEN.format(which="c.risen_at > now() - interval '1 hour'"))
+
+
+def gather(
+    session: Session,
+    org: str,
+    *,
+    replies: Sequence[UUID],
+    attached: Sequence[UUID],
+    risen: Sequence[UUID] = (),
+) -> None:
+    """Join what this batch wrote with what was written beside it: its unattached replies, the posts that it
+    attached to a case, the cases that rose."""
     if replies or attached:
         session.execute(_BOTH_SIDES, {"org": org, "replies": list(replies), "attached": list(attached)})
+    if risen:
+        session.execute(_RISEN_NOW, {"org": org, "cases": list(risen)})
 
 
 def gather_late(session: Session, org: str) -> None:
-    """The same over the replies of the last hour, for the batch whose worker was killed in between."""
+    """The same over the last hour, for the batch whose worker was killed in between."""
     session.execute(_LATE, {"org": org})
+    session.execute(_RISEN_LATELY, {"org": org})

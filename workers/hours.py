@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.record import Draft, Recorded
+    from workers.record import Draft, Recorded, Reposted
 
 NEGATIVE = -0.05
 """VADER's own bound of a negative text; charts count by it, no rule does."""
@@ -27,14 +27,15 @@ _HOURS = text("""
     WITH x AS (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
             scope text, hour timestamptz, platform text, language text, voice text, n integer, scored integer,
-            sum double precision, negative integer, unscored integer)
+            sum double precision, negative integer, unscored integer, reposts integer)
     )
-    INSERT INTO hours AS h (org_id, scope, hour, platform, language, voice, n, scored, sum, negative, unscored)
-    SELECT :org, scope, hour, platform, language, voice, n, scored, sum, negative, unscored
+    INSERT INTO hours AS h (org_id, scope, hour, platform, language, voice, n, scored, sum, negative, unscored, reposts)
+    SELECT :org, scope, hour, platform, language, voice, n, scored, sum, negative, unscored, reposts
     FROM x ORDER BY scope, hour, platform, language, voice
     ON CONFLICT (org_id, scope, hour, platform, language, voice) DO UPDATE
     SET n = h.n + excluded.n, scored = h.scored + excluded.scored, sum = h.sum + excluded.sum,
-        negative = h.negative + excluded.negative, unscored = h.unscored + excluded.unscored
+        negative = h.negative + excluded.negative, unscored = h.unscored + excluded.unscored,
+        reposts = h.reposts + excluded.reposts
 """)
 
 
@@ -62,14 +63,26 @@ class _Count(msgspec.Struct, kw_only=True):
     sum: float = 0.0
     negative: int = 0
     unscored: int = 0
+    reposts: int = 0
 
 
 def record_hours(
-    session: Session, org: str, drafts: Iterable[Draft], recorded: dict[tuple[str, str], Recorded]
+    session: Session,
+    org: str,
+    drafts: Iterable[Draft],
+    recorded: dict[tuple[str, str], Recorded],
+    reposted: Iterable[Reposted] = (),
 ) -> None:
     """Count new events into their hours (of the organisation, the account, the campaign); an edited event
-    is taken out as what it was and put in as what it is."""
+    is taken out as what it was and put in as what it is. A repost counts in its original's hour."""
     kinds: dict[_Kind, list[tuple[float | None, int]]] = defaultdict(list)
+    reposts: Counter[_Kind] = Counter()
+    for one in reposted:
+        kind = _Kind(
+            one.platform, _hour(one.occurred_at), one.lang or "und", one.voice, one.account, one.campaign
+        )
+        reposts[kind] += one.n
+        kinds[kind]  # a kind of its own row, though no event is new in it
     for draft in drafts:
         outcome, found = recorded[draft.key], draft.resolved
         if outcome.fate == "duplicate":
@@ -85,14 +98,14 @@ def record_hours(
         )
         kinds[is_now].append((draft.sentiment, 1))
     if kinds:
-        session.execute(_HOURS, {"org": org, "rows": as_json(_counted(kinds))})
+        session.execute(_HOURS, {"org": org, "rows": as_json(_counted(kinds, reposts))})
 
 
 def _hour(at: datetime) -> int:
     return int(at.timestamp() // 3600)
 
 
-def _counted(kinds: dict[_Kind, list[tuple[float | None, int]]]) -> list[_Count]:
+def _counted(kinds: dict[_Kind, list[tuple[float | None, int]]], reposts: Counter[_Kind]) -> list[_Count]:
     counts: dict[tuple[str, int, str, str, str], _Count] = {}
     for kind, events in kinds.items():
         scopes = ["all"]
@@ -110,6 +123,7 @@ def _counted(kinds: dict[_Kind, list[tuple[float | None, int]]]) -> list[_Count]
                     language=kind.language,
                     voice=kind.voice,
                 )
+            count.reposts += reposts[kind]
             for sentiment, sign in events:
                 count.n += sign
                 if sentiment is None:

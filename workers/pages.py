@@ -73,19 +73,27 @@ class Claimed:
 
     @property
     def part(self) -> range:
-        return range(*self.trying) if self.trying else range(0)
+        """The items that this attempt is about: none where one is given up, which is then all it does."""
+        if self.condemned is not None or not self.trying:
+            return range(0)
+        return range(self.trying[0], self.trying[1])
 
 
 def choose(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
     """Pages of one organisation, in landing order, up to `most` posts and at least one page. Pure.
 
-    A page that failed before is taken alone.
+    A page that failed before is taken alone, and no later page of its source before it: what a source said
+    is recorded in the order in which it said it.
     """
     chosen: list[Candidate] = []
     posts = 0
+    behind: set[UUID] = set()
     for page in candidates:
+        if page.source_id in behind:
+            continue
         if chosen and (page.org_id != chosen[0].org_id or posts + page.fetched > most or page.attempts):
             if page.attempts and page.org_id == chosen[0].org_id:
+                behind.add(page.source_id)
                 continue
             break
         chosen.append(page)
@@ -130,8 +138,7 @@ def claim(sessions: sessionmaker[Session], settings: Settings) -> list[Claimed]:
         if not chosen:
             return []
         tries = {
-            page.id: next_try(Progress(page.todo, page.trying), page.attempts, page.fetched)
-            for page in chosen.values()
+            page.id: next_try(Progress(page.todo, page.trying), page.fetched) for page in chosen.values()
         }
         claimed = session.execute(
             _CLAIM,

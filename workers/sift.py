@@ -49,7 +49,8 @@ def sift(pages: Sequence[Claimed]) -> tuple[list[tuple[str, str, str]], dict[Ref
                 continue
             held.places.append(page)
             held.sources[page.source] = None
-            if (post.edited_at or post.posted_at) > (held.post.edited_at or held.post.posted_at):
+            # without a stamp the later page tells the later text
+            if (post.edited_at or post.posted_at) >= (held.post.edited_at or held.post.posted_at):
                 held.post, held.page = post, page
     return reposts, items
 

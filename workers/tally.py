@@ -119,7 +119,7 @@ def _set_aside(page: Claimed) -> list[dict[str, Any]]:
                 }
             )
             alike[reject.raw] += 1
-    if page.condemned is not None:
+    if page.condemned is not None and page.condemned < len(page.posts):
         post = page.posts[page.condemned]
         rows.append(
             {

@@ -118,6 +118,7 @@ def _listening() -> None:
     op.execute("ALTER TABLE pages ALTER COLUMN body SET STORAGE EXTERNAL")
     index("pages", "id", name="ix_pages_waiting", where="state = 'landed'")
     index("pages", "source_id", name="ix_pages_leased", where="lease_until IS NOT NULL")
+    index("pages", "digested_at", name="ix_pages_digested", where="state = 'digested'")
     index("pages", "poll_id")
     record(
         "quarantine",
@@ -262,6 +263,12 @@ def _events() -> None:
     )
     index("social_events", "org_id occurred_at")
     where_set("social_events", "reply_to", "org_id")
+    index(
+        "social_events",
+        "org_id recorded_at",
+        name="ix_social_events_unattached",
+        where="reply_to IS NOT NULL AND case_id IS NULL",
+    )
     where_set("social_events", "local_ref", "org_id")
     where_set("social_events", "case_id")
     where_set("social_events", "account_id", "occurred_at")
@@ -293,8 +300,10 @@ def _counting() -> None:
         text("org_id", null=False),
         *word("platform", PLATFORMS),
         *texts("external_id of", null=False),
+        flag("counted"),
         sa.PrimaryKeyConstraint("org_id", "platform", "external_id"),
     )
+    index("reposts", "org_id of", name="ix_reposts_owed", where="NOT counted")
     op.create_table(
         "hours",
         *texts("org_id scope", null=False),
