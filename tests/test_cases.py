@@ -252,3 +252,24 @@ def test_a_repost_heard_before_its_original_counts_on_it_all_the_same(journey: J
     journey.hear(source, post("r2", "", by="fan2", verb="repost", repost_of="1", minutes=3))
     assert journey.event("1").reposts == 2
     assert journey.value("SELECT sum(reposts) FROM hours WHERE scope = 'all'") == 2
+
+
+def test_a_contact_whose_handle_is_entered_later_is_known_from_the_next_post_on(journey: Journey) -> None:
+    source = journey.source()
+    journey.alias("name", "Northwind", "ourselves")
+    journey.hear(source, post("1", CALM, by="ann"))
+    contact = journey.contact("ann@town.example")
+    journey.hear(source, post("2", "Northwind: " + FURIOUS, by="ann", minutes=3))
+    assert journey.event("2").contact_id == contact
+    assert journey.value("SELECT contact_id FROM identities") == contact
+    assert [case.level for case in journey.cases()] == ["ticket"]
+
+
+def test_an_identity_that_is_somebody_s_is_not_given_away_by_a_handle(journey: Journey) -> None:
+    source = journey.source()
+    first = journey.contact("ann@town.example")
+    journey.hear(source, post("1", CALM, by="ann"))
+    journey.execute("DELETE FROM aliases WHERE contact_id IS NOT NULL")
+    journey.contact("ann@town.example")
+    journey.hear(source, post("2", CALM, by="ann", minutes=3))
+    assert journey.event("2").contact_id == first

@@ -339,3 +339,23 @@ def test_a_page_of_a_refused_batch_does_not_wait_for_its_lease_to_end(journey: J
     journey.execute("UPDATE pages SET fence = fence + 1 WHERE id = :id", id=slept[0].id)
     digest(journey.sessions, slept, Directories(), score_texts)
     assert [page.id for page in claim(journey.sessions, journey.settings)] == [slept[1].id]
+
+
+def test_names_are_read_anew_only_when_they_have_changed(journey: Journey) -> None:
+    directories = Directories()
+
+    def now() -> Directory:
+        directories._held = {org: held._replace(looked=0.0) for org, held in directories._held.items()}
+        with journey.sessions() as session:
+            return directories.of(session, "main")
+
+    first = now()
+    assert now() is first
+    account = journey.account("Brightwell")
+    second = now()
+    assert second is not first
+    journey.execute("UPDATE accounts SET name = 'Osterly' WHERE id = :id", id=account)
+    third = now()
+    assert [hit.evidence for hit in third.phrases_in("Osterly")] == ["Osterly"]
+    journey.execute("DELETE FROM accounts")
+    assert now() is not third

@@ -15,7 +15,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import ahocorasick_rs
@@ -255,16 +255,37 @@ def read_directory(session: Session, org: str) -> Directory:
     )
 
 
+# Every row carries the number of the transaction that wrote it (xmin): where neither the newest of them nor
+# the count of rows has moved, nothing was added, changed or deleted.
+_STATE = text(
+    " UNION ALL ".join(
+        f"SELECT count(*), max(xmin::text::bigint) FROM {table} WHERE org_id = :org"
+        for table in ("aliases", "accounts", "contacts", "campaigns", "rules")
+    )
+)
+
+
+class _Held(NamedTuple):
+    looked: float
+    state: list[tuple[int, int | None]]
+    directory: Directory
+
+
 class Directories:
     """The directories of a process, one an organisation, each read anew when it is no longer fresh."""
 
     def __init__(self) -> None:
-        self._held: dict[str, tuple[float, Directory]] = {}
+        self._held: dict[str, _Held] = {}
 
     def of(self, session: Session, org: str) -> Directory:
-        """A directory at most FRESH_SECONDS old."""
+        """A directory at most FRESH_SECONDS old; read anew only if what it holds has changed."""
         now = time.monotonic()
         held = self._held.get(org)
-        if held is None or now - held[0] > FRESH_SECONDS:
-            held = self._held[org] = (now, read_directory(session, org))
-        return held[1]
+        if held is None or now - held.looked > FRESH_SECONDS:
+            state = [tuple(row) for row in session.execute(_STATE, {"org": org})]
+            if held is None or held.state != state:
+                held = _Held(now, state, read_directory(session, org))
+            else:
+                held = held._replace(looked=now)
+            self._held[org] = held
+        return held.directory

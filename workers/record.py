@@ -80,7 +80,9 @@ _IDENTITIES = text("""
     SET former_handles = CASE WHEN i.handle IS DISTINCT FROM excluded.handle AND i.handle IS NOT NULL
                                    AND NOT i.handle = ANY (i.former_handles)
                               THEN array_append(i.former_handles, i.handle) ELSE i.former_handles END,
-        handle = coalesce(excluded.handle, i.handle), name = excluded.name, bot = excluded.bot
+        handle = coalesce(excluded.handle, i.handle), name = excluded.name, bot = excluded.bot,
+        ours = i.ours OR excluded.ours, contact_id = coalesce(i.contact_id, excluded.contact_id),
+        account_id = coalesce(i.account_id, excluded.account_id)
     RETURNING id, platform, stable_id, ours, contact_id, account_id
 """)
 

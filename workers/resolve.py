@@ -49,11 +49,12 @@ class Known(NamedTuple):
     handle: str | None
     name: str | None
     bot: bool
-    ours: bool
-    contact_id: UUID | None
-    account_id: UUID | None
-    contact_account: UUID | None
+    ours: bool = False
+    contact_id: UUID | None = None
+    account_id: UUID | None = None
+    contact_account: UUID | None = None
     stored: bool = True
+    """Is it in the database as it stands here?"""
 
 
 class Parent(NamedTuple):
@@ -244,41 +245,27 @@ def _author(
     identities: dict[tuple[str, str], Known],
     day: date,
 ) -> Known | None:
-    """The author's identity: the stored one, else a new one, linked by a handle that we know.
+    """The author's identity: the stored one, else a new one; linked by a handle that we know.
 
-    A stable id goes before a handle, so a handle that was given up and taken by another brings nothing
-    to the newcomer: a stored identity is never linked anew by its handle.
+    What is linked stays as it is: a stable id goes before a handle. An identity that belongs to nobody yet
+    is linked when its handle turns up among the names, be it years after its first post.
     """
     if not author.id:
         return None
-    known = identities.get((platform, author.id))
-    if known is not None:
-        return known
-    contact = account = contact_account = None
-    ours = False
-    for entry in _entries(directory, platform, author, day):
-        if entry.of == "contact":
-            contact, contact_account = entry.record, entry.account
-        elif entry.of == "account":
-            account = entry.record
-        elif entry.of == "ourselves":
-            ours = True
-    new = Known(
-        str(uuid7()),
-        platform,
-        author.id,
-        author.handle,
-        author.name,
-        author.bot,
-        ours,
-        contact,
-        account,
-        contact_account,
-        stored=False,
+    known = identities.get((platform, author.id)) or Known(
+        str(uuid7()), platform, author.id, author.handle, author.name, author.bot, stored=False
     )
+    if not (known.ours or known.contact_id or known.account_id):
+        for entry in _entries(directory, platform, author, day):
+            if entry.of == "contact":
+                known = known._replace(contact_id=entry.record, contact_account=entry.account, stored=False)
+            elif entry.of == "account":
+                known = known._replace(account_id=entry.record, stored=False)
+            elif entry.of == "ourselves":
+                known = known._replace(ours=True, stored=False)
     # the next post of the same author in this batch must meet the same identity
-    identities[platform, author.id] = new
-    return new
+    identities[platform, author.id] = known
+    return known
 
 
 def _note(found: Resolved, hit: Found, how: str | None = None) -> None:
