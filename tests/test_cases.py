@@ -273,3 +273,17 @@ def test_an_identity_that_is_somebody_s_is_not_given_away_by_a_handle(journey: J
     journey.contact("ann@town.example")
     journey.hear(source, post("2", CALM, by="ann", minutes=3))
     assert journey.event("2").contact_id == first
+
+
+def test_a_furious_answer_that_landed_before_our_post_opens_its_case_when_that_comes(
+    journey: Journey,
+) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS, by="ann", reply_to="a/0", verb="comment", minutes=2))
+    assert journey.cases() == []
+    journey.hear(source, post("0", WARM, by="northwind", local_id="a/0"))
+    [case] = journey.cases()
+    assert (case.level, case.posts) == ("ticket", 1)
+    assert journey.event("1").addressed is True
+    journey.hear(source, post("9", WARM, by="northwind", minutes=9))
+    assert len(journey.cases()) == 1

@@ -20,7 +20,8 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
-from workers.escalate import Facts, Heard, carry_out, decide, open_levels
+from workers.answers import late_answers
+from workers.escalate import Facts, Heard, carry_out, decide, open_levels, subject_of
 from workers.gather import gather
 from workers.hours import record_hours
 from workers.land import StaleFence
@@ -187,7 +188,7 @@ def _escalate(
         heard.append(
             Heard(
                 ref=draft.key,
-                subject=_subject(found.platform, post, author.id if author else None),
+                subject=subject_of(found.platform, author.id if author else None, post.thread, post.id),
                 sentiment=draft.sentiment,
                 occurred_at=post.posted_at,
                 addressed=found.addressed,
@@ -216,20 +217,20 @@ def _escalate(
         )
         if found.ticket is not None:
             tickets[outcome.event] = found.ticket
+    ours = [
+        recorded[draft.key].event
+        for draft in drafts
+        if draft.resolved.ours and recorded[draft.key].fate == "new"
+    ]
+    for late, fact in late_answers(session, org, ours):
+        if late.ref not in facts:
+            heard.append(late)
+            facts[late.ref] = fact
     subjects = [post.subject for post in heard if post.sentiment is not None and post.sentiment < 0]
     decisions = decide(heard, rules, open_levels(session, org, subjects))
     risen = carry_out(session, org, decisions, facts, tickets)
     attached = {facts[decision.ref].event for decision in decisions if decision.action != "hold"}
     return attached, risen
-
-
-def _subject(platform: str, post: Post, identity: str | None) -> str:
-    """Whose complaint it is: the author's identity; without a stable author the thread, else the post."""
-    if identity is not None:
-        return f"identity:{identity}"
-    if post.thread:
-        return f"thread:{platform}:{post.thread}"
-    return f"post:{platform}:{post.id}"
 
 
 def _called(post: Post) -> str:

@@ -156,6 +156,15 @@ def _attach_answers(posts: Sequence[Heard], taken: dict[Ref, Decision]) -> None:
         waiting = left
 
 
+def subject_of(platform: str, identity: str | None, thread: str | None, external_id: str) -> str:
+    """Whose complaint it is: the author's identity; without a stable author the thread, else the post."""
+    if identity is not None:
+        return f"identity:{identity}"
+    if thread:
+        return f"thread:{platform}:{thread}"
+    return f"post:{platform}:{external_id}"
+
+
 # --- doing ---------------------------------------------------------------------------------------------
 
 
