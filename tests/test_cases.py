@@ -287,3 +287,16 @@ def test_a_furious_answer_that_landed_before_our_post_opens_its_case_when_that_c
     assert journey.event("1").addressed is True
     journey.hear(source, post("9", WARM, by="northwind", minutes=9))
     assert len(journey.cases()) == 1
+
+
+def test_a_ticket_opened_again_is_a_case_again_once_the_newer_one_is_closed(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS, to=US))
+    journey.execute("UPDATE tickets SET status = 'closed'")
+    journey.hear(source, post("2", FURIOUS, to=US, minutes=3))
+    first, second = (row.id for row in journey.execute("SELECT id FROM tickets ORDER BY number"))
+    journey.execute("UPDATE tickets SET status = 'open' WHERE id = :id", id=first)
+    journey.execute("UPDATE tickets SET status = 'closed' WHERE id = :id", id=second)
+    journey.hear(source, post("3", FURIOUS, to=US, minutes=9))
+    assert journey.value("SELECT count(*) FROM tickets") == 2
+    assert journey.event("3").ticket_id == first

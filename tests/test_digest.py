@@ -6,20 +6,23 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from connectors._base import Post, Reject
 from tests.journey import CALM, FURIOUS, MILD, Journey, post
+from tests.waiting import eventually
 from workers._settings import Settings
 from workers.digest import digest, score_texts
 from workers.directory import Directories, Directory, addresses_in, ticket_numbers_in
 from workers.land import StaleFence
 from workers.pages import Candidate, choose, claim
+from workers.prune import prune
 from workers.score import Sentiment, Unscored
 
 US = "northwind@town.example"
@@ -359,3 +362,30 @@ def test_names_are_read_anew_only_when_they_have_changed(journey: Journey) -> No
     assert [hit.evidence for hit in third.phrases_in("Osterly")] == ["Osterly"]
     journey.execute("DELETE FROM accounts")
     assert now() is not third
+
+
+def test_a_deadlock_is_tried_again_and_costs_the_page_nothing(journey: Journey) -> None:
+    journey.hear(journey.source(), post("a"), post("b"))
+    journey.land(journey.source(term="other"), post("a"), post("b", edited_at=post("x", minutes=9).posted_at))
+    pages = claim(journey.sessions, journey.settings)
+    with journey.engine.connect() as rival, ThreadPoolExecutor(1) as pool:
+        # the rival holds b and will want a; the digest takes a and waits for b: one of the two is turned away
+        rival.exec_driver_sql("SELECT 1 FROM social_events WHERE external_id = 'b' FOR UPDATE")
+        working = pool.submit(digest, journey.sessions, pages, Directories(), score_texts)
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+        eventually(lambda: journey.value(waits), within=10)
+        with suppress(OperationalError):
+            rival.exec_driver_sql("SELECT 1 FROM social_events WHERE external_id = 'a' FOR UPDATE")
+        rival.rollback()
+        working.result(20)
+    assert journey.ledger()["waiting"] == 0
+    assert journey.value("SELECT max(attempts) FROM pages") == 1
+
+
+def test_the_sweep_finds_what_a_killed_worker_left_unjoined(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS, to=US), post("2", CALM, by="passer", reply_to="1", minutes=2))
+    journey.execute("UPDATE social_events SET case_id = NULL, ticket_id = NULL WHERE external_id = '2'")
+    prune(journey.sessions, journey.settings)
+    assert journey.event("2").case_id == journey.event("1").case_id
+    assert journey.event("2").ticket_id == journey.event("1").ticket_id

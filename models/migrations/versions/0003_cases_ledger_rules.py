@@ -27,7 +27,7 @@ BEGIN
     PERFORM FROM cases WHERE id = ANY (which) ORDER BY org_id, subject, id FOR NO KEY UPDATE;
     FOR matter IN
         -- a Ticket decides alone; without one the Activity; a case that has lost both is over
-        SELECT cases.id, cases.closed_at,
+        SELECT cases.id, cases.org_id, cases.subject, cases.closed_at,
                coalesce(tickets.status IN {TICKET_CLOSED}, activities.status IN {ACTIVITY_CLOSED}, true)
                    AS settled
         FROM cases
@@ -37,6 +37,16 @@ BEGIN
     LOOP
         IF matter.settled AND matter.closed_at IS NULL THEN
             UPDATE cases SET closed_at = now() WHERE id = matter.id;
+            -- an earlier case whose Ticket was opened again meanwhile had to wait for this one
+            UPDATE cases SET closed_at = NULL WHERE id = (
+                SELECT earlier.id FROM cases AS earlier
+                LEFT JOIN tickets ON tickets.id = earlier.ticket_id
+                LEFT JOIN activities ON activities.id = earlier.activity_id
+                WHERE earlier.org_id = matter.org_id AND earlier.subject = matter.subject
+                  AND earlier.id <> matter.id AND earlier.closed_at IS NOT NULL
+                  AND NOT coalesce(tickets.status IN {TICKET_CLOSED},
+                                   activities.status IN {ACTIVITY_CLOSED}, true)
+                ORDER BY earlier.opened_at DESC LIMIT 1);
         ELSIF NOT matter.settled AND matter.closed_at IS NOT NULL THEN
             BEGIN
                 UPDATE cases SET closed_at = NULL WHERE id = matter.id;
