@@ -28,6 +28,9 @@ _LONGEST = 15 * 60.0
 _TELL_EVERY = 2.0
 """Seconds between two reports on a window that has plenty left."""
 
+_AHEAD = 4
+"""Requests that a process takes from such a window at once, to ask again only after them."""
+
 _ASK = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -35,6 +38,10 @@ local w = redis.call('HMGET', KEYS[1], 'left', 'reset', 'closed')
 if w[3] and tonumber(w[3]) > now then return tonumber(w[3]) - now end
 if w[1] and w[2] and tonumber(w[2]) > now then
   if tonumber(w[1]) <= 0 then return tonumber(w[2]) - now end
+  if tonumber(w[1]) > tonumber(ARGV[1]) * 8 then
+    redis.call('HINCRBY', KEYS[1], 'left', -tonumber(ARGV[1]))
+    return -tonumber(ARGV[1])
+  end
   redis.call('HINCRBY', KEYS[1], 'left', -1)
 end
 return 0
@@ -70,6 +77,7 @@ class Budget:
         self._ask = redis.register_script(_ASK)
         self._learn = redis.register_script(_LEARN)
         self._told: dict[str, float] = {}
+        self._ahead: dict[str, tuple[int, float]] = {}
 
     def _key(self, host: str, endpoint: str, token: str | None) -> str:
         # a token names its window without being readable in the server
@@ -77,12 +85,23 @@ class Budget:
         return f"{self._prefix}{host}:{endpoint}:{whose}"
 
     async def ask(self, *, host: str, endpoint: str, token: str | None) -> None:
-        """Take one request from the window. Raises TryLater with the wait when nothing is left in it."""
+        """Take one request from the window. Raises TryLater with the wait when nothing is left in it.
+
+        From a window with plenty left a few are taken at once; what is taken ahead is good for as long as
+        that one report.
+        """
+        key, now = self._key(host, endpoint, token), time.monotonic()
+        ahead, until = self._ahead.get(key, (0, 0.0))
+        if ahead > 0 and now < until:
+            self._ahead[key] = (ahead - 1, until)
+            return
         try:
-            wait = float(await self._ask(keys=[self._key(host, endpoint, token)])) / 1000
+            wait = float(await self._ask(keys=[key], args=[_AHEAD])) / 1000
         except RedisError as broken:
             log.warning("The budget cannot be asked (%s); the request is made", type(broken).__name__)
             return
+        if wait < 0:
+            self._ahead[key] = (_AHEAD - 1, now + _TELL_EVERY)
         if wait > 0:
             raise TryLater(f"the budget of {host} is spent", after=wait, limited=True)
 
@@ -91,6 +110,7 @@ class Budget:
         now = time.monotonic()
         if len(self._told) > 10_000:
             self._told.clear()
+            self._ahead.clear()
         if (
             limits is not None
             and limits.remaining is not None
@@ -109,7 +129,9 @@ class Budget:
         if limits is None and status != 429:
             return
         key = self._key(host, endpoint, token)
-        if status != 429 and not self._worth_telling(key, limits):
+        if status == 429:
+            self._ahead.pop(key, None)
+        elif not self._worth_telling(key, limits):
             return
         left = limits.remaining if limits and limits.remaining is not None else -1
         reset = min(limits.reset_in, _LONGEST) if limits and limits.reset_in else 0

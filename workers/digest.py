@@ -25,7 +25,7 @@ from workers.escalate import Facts, Heard, carry_out, decide, open_levels, subje
 from workers.gather import gather
 from workers.hours import record_hours
 from workers.land import StaleFence
-from workers.pages import Claimed, claim, release
+from workers.pages import Claimed, claim, fresh, release
 from workers.record import (
     Draft,
     Recorded,
@@ -64,7 +64,7 @@ def digest_all(
     directories: Directories,
     score: Score | None = None,
 ) -> int:
-    """Digest batch after batch until nothing waits or the task's time is nearly up. Returns the batches."""
+    """Digest batch after batch until little waits or the task's time is nearly up. Returns the batches."""
     until = time.monotonic() + settings.soft_limit * 0.6
     batches = 0
     while time.monotonic() < until:
@@ -73,6 +73,9 @@ def digest_all(
             break
         digest(sessions, pages, directories, score or score_texts)
         batches += 1
+        if sum(len(page.part) for page in pages) < settings.digest_posts / 2 and all(map(fresh, pages)):
+            # what lands next brings a bell of its own; to nibble at it now would make many small batches
+            break
     return batches
 
 

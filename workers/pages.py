@@ -79,6 +79,11 @@ class Claimed:
         return range(self.trying[0], self.trying[1])
 
 
+def fresh(page: Claimed) -> bool:
+    """Is this the page's first attempt?"""
+    return page.todo == [page.trying] and page.trying[2] == 0
+
+
 def choose(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
     """Pages of one organisation, in landing order, up to `most` posts and at least one page. Pure.
 

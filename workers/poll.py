@@ -131,8 +131,8 @@ class Outcome:
 def settle(error: ConnectorError, visit: Visit, jitter: float) -> Outcome:
     """What an error means for a source. Pure; `jitter` is in [0.9, 1.1].
 
-    TryLater is not a failure. Denied needs a person. Gone is off, or walks anew when only the cursor was
-    lost. Garbled is counted and backs off to at most an hour.
+    TryLater is not a failure. Denied needs a person: a fresh credential where one was used, else the source is
+    off. Gone is off, or walks anew when only the cursor was lost. Garbled is counted and backs off to at most an hour.
     """
     said = str(error)
     match error:
@@ -140,7 +140,7 @@ def settle(error: ConnectorError, visit: Visit, jitter: float) -> Outcome:
             wait = error.after if error.after is not None else max(1.0, min(visit.every, 30.0))
             return Outcome(wait=max(0.5, wait) * max(1.0, jitter), error=said, page_size=error.page_size)
         case Denied():
-            return Outcome(state="needs_reauth", error=said)
+            return Outcome(state="off" if visit.credential is None else "needs_reauth", error=said)
         case Gone(cursor=True):
             return Outcome(wait=0.0, error=said, fresh_start=True)
         case Gone():
@@ -199,7 +199,8 @@ async def _visit(
 ) -> None:
     jitter = 0.9 + 0.2 * random.random()
     try:
-        outcome = await _walk(visit, connector, sessions, http, bell, seconds, jitter)
+        async with sessions() as landing:
+            outcome = await _walk(visit, connector, sessions, landing, http, bell, seconds, jitter)
     except (TryLater, Denied, Gone, Garbled) as error:
         outcome = settle(error, visit, jitter)
         log.info("Source %s of %s: %s", visit.source, visit.platform, error, extra={"action": "visit_ended"})
@@ -240,12 +241,14 @@ async def _walk(
     visit: Visit,
     connector: Connector,
     sessions: async_sessionmaker[AsyncSession],
+    landing: AsyncSession,
     http: Http,
     bell: _Bell,
     seconds: float,
     jitter: float,
 ) -> Outcome:
-    """Fetch and land page after page until the platform has no more or the time of a source is up."""
+    """Fetch and land page after page, a transaction each, until the platform has no more or the time of a
+    source is up."""
     clock = asyncio.get_running_loop().time
     until = clock() + seconds
     key = await session_of(visit.credential, connector, sessions, http) if visit.credential else None
@@ -265,9 +268,9 @@ async def _walk(
         fetched = len(page.posts) + len(page.rejects)
         if fetched or page.cursor != cursor or page.gap or not page.more:
             pause = max(visit.every, page.pause or 0.0) * jitter
-            async with sessions() as session, session.begin():
+            async with landing.begin():
                 await land(
-                    session, source=visit.source, poll=visit.poll, fence=visit.fence, page=page, pause=pause
+                    landing, source=visit.source, poll=visit.poll, fence=visit.fence, page=page, pause=pause
                 )
         cursor = page.cursor
         last = not page.more or clock() >= until - 1.0
