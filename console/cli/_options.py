@@ -28,6 +28,9 @@ chosen_org = Annotated[
 ]
 as_json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
+MOST = 10_000
+"""Rows that a list may be asked for; more is a question for SQL."""
+
 
 def org() -> str:
     """The organisation that this command works for."""

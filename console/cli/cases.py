@@ -14,7 +14,9 @@ def cases(
     open_: Annotated[bool, typer.Option("--open", help="The open ones only (this is the default).")] = False,
     closed: Annotated[bool, typer.Option("--closed", help="The closed ones only.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Open and closed.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="How many at most; the newest first.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=_options.MOST, help="How many at most; the newest first.")
+    ] = None,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:

@@ -19,7 +19,9 @@ def mentions(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on as posts come in, until Ctrl-C.")
     ] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at most.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, max=_options.MOST, help="How many at most.")
+    ] = 20,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:

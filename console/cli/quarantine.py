@@ -26,7 +26,7 @@ Several = Annotated[
 @app.command("list")
 def list_(
     everything: Annotated[bool, typer.Option("--all", help="Replayed and dropped ones too.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=_options.MOST, help="How many at most.")] = 100,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
