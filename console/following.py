@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -12,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from connectors._base import Need
+from connectors._base import ConnectorError, Need
+from connectors._guard import check_url, is_public
 from console.keys import base_url, known_platform, the_credential
 from console.refusal import CannotDo
 
@@ -168,6 +170,34 @@ def check(
         credential=key["id"] if key else None,
         every=every or connector.interval,
     )
+
+
+def refuse_inside(wanted: Wanted, trusted: Collection[str]) -> None:
+    """Raise CannotDo for an address that the fleet would refuse, where that shows without resolving a name.
+
+    `trusted` are host:port, as in EARSHOT_TRUSTED_HOSTS.
+    """
+    address = wanted.term if wanted.platform == "feeds" else wanted.host
+    if not address:
+        return
+    try:
+        _, netloc = check_url(address, trusted)
+    except ConnectorError as refused:
+        raise CannotDo(f"{str(refused)[0].upper()}{str(refused)[1:]}.") from None
+    host = netloc.rpartition(":")[0]
+    inside = host == "localhost" or host.endswith(".localhost") or (_is_address(host) and not is_public(host))
+    if inside and netloc not in trusted:
+        raise CannotDo(
+            f"{host} is not public; if that is meant, name {netloc} in EARSHOT_TRUSTED_HOSTS, here and for the fleet."
+        )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def checked_term(platform: str, kind: str, term: str | None, need: Need) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import psycopg
@@ -261,11 +262,16 @@ def _sources(session: Session, org: str) -> Iterator[Finding]:
             remedy = "Renew its credential: earshot credentials add."
             yield wrong("source", f"{name} was refused ({row['last_error']})", remedy)
         elif row["state"] == "off":
-            remedy = "What it followed is no more; earshot sources resume tries again."
-            yield wrong("source", f"{name} is off ({row['last_error']})", remedy)
+            again = f"earshot sources resume {str(row['id'])[-8:]}"
+            trust = "EARSHOT_TRUSTED_HOSTS" in (row["last_error"] or "")
+            before = "If it is meant, name it there for the fleet, then" if trust else "When that is mended:"
+            yield wrong("source", f"{name} is off ({row['last_error']})", f"{before} {again}")
         elif row["failures"] >= 3:
             found = f"{name} failed {row['failures']} times in a row: {row['last_error']}"
-            yield wrong("source", found, "earshot sources preview shows what the platform answers.")
+            yield wrong("source", found, _PREVIEW)
+        elif row["state"] == "active" and _without_success(row, now):
+            last = since(row["last_success_at"], now)
+            yield wrong("source", f"{name}: {row['last_error']} (last success: {last})", _PREVIEW)
         elif row["lag"] > max(300.0, 3 * row["every"]):
             found = f"{name} should have been visited {span(row['lag'])} ago"
             last = f" (last success {since(row['last_success_at'], now)})"
@@ -276,6 +282,19 @@ def _sources(session: Session, org: str) -> Iterator[Finding]:
     if not bad:
         paused = sum(row["state"] == "paused" for row in rows)
         yield ok("sources", f"{len(rows)} in order" + (f", {paused} of them paused" if paused else ""))
+
+
+_PREVIEW = "earshot sources preview shows what the platform answers."
+SILENT, SILENT_VISITS = 600.0, 10
+"""Seconds, and visits, without a success until an error is no passing one."""
+
+
+def _without_success(row: dict[str, Any], now: datetime) -> bool:
+    """Has its last visit failed, and the last good one was long ago, or never?"""
+    if not row["last_error"] or row["last_success_at"] is None:
+        return bool(row["last_error"])
+    age = (now - row["last_success_at"]).total_seconds()
+    return bool(age > max(SILENT, SILENT_VISITS * row["every"]))
 
 
 def _pages(session: Session, org: str) -> Iterator[Finding]:

@@ -103,6 +103,9 @@ def test_usage_errors_exit_with_2(refusing: Earshot) -> None:
     refusing.refused("casess", code=2)
     refusing.refused("mentions", "--limit", "many", code=2)
     refusing.refused("cases", "--open", "--all", code=2)
+    refusing.refused("mentions", "-n", "99999999999999999999", code=2)
+    refusing.refused("cases", "--limit", "99999999999999999999", code=2)
+    refusing.refused("quarantine", "list", "--limit", "99999999999999999999", code=2)
     refusing.refused("quarantine", "replay", code=2)
     refusing.refused("own", "add", code=2)
     refusing.refused("sources", "add", "mastodon", "hashtag", "acme", "--escalate-from", "yesterday", code=2)
@@ -214,6 +217,11 @@ def test_a_source_starts_now_and_is_added_once(cli: Earshot, database: str) -> N
         ),
         (("bluesky", "search", "acme"), "takes a credential"),
         (("feeds", "feed", "blog.example.com"), "is no address of a feed"),
+        (("feeds", "feed", "http://10.0.0.1/f"), "name 10.0.0.1:80 in EARSHOT_TRUSTED_HOSTS"),
+        (("feeds", "feed", "http://[::1]/f"), "::1 is not public"),
+        (("feeds", "feed", "https://b.example:8443/f"), "Port 8443 of b.example is refused"),
+        (("feeds", "feed", "https://me:pass@b.example/f"), "must not carry a user name"),
+        (("mastodon", "hashtag", "acme", "--host", "http://127.0.0.1"), "127.0.0.1 is not public"),
         (("feeds", "feed", "https://b.example/f", "--every", "0.2"), "every 1 s at most"),
         (("feeds", "feed", "https://b.example/f", "--owner", "sam@x.example"), "No user of main"),
         (("feeds", "feed", "https://b.example/f", "--exclude", "a"), "two characters"),
@@ -224,6 +232,12 @@ def test_a_source_that_cannot_work_is_refused(
 ) -> None:
     assert sentence in refusing.refused("sources", "add", *words)
     assert rows(shared[0], "SELECT id FROM sources") == []
+
+
+def test_a_private_server_can_be_followed_once_it_is_trusted(cli: Earshot) -> None:
+    words = ("sources", "add", "mastodon", "hashtag", "acme", "--host", "http://10.0.0.1:3000")
+    assert "EARSHOT_TRUSTED_HOSTS" in cli.refused(*words)
+    cli.done(*words, EARSHOT_TRUSTED_HOSTS="10.0.0.1:3000")
 
 
 def test_a_search_for_words_that_everybody_uses_is_refused(cli: Earshot) -> None:
@@ -314,6 +328,14 @@ def test_the_doctor_sees_a_broken_ledger_a_broken_projection_and_a_stuck_source(
     assert finding(cli, "source")["state"] == "wrong"
     rows(database, "UPDATE sources SET state = 'needs_reauth', last_error = 'refused'")
     assert "refused" in finding(cli, "source")["found"]
+    rows(database, "UPDATE sources SET state = 'off', last_error = 'name x:1 in EARSHOT_TRUSTED_HOSTS'")
+    assert "name it there for the fleet, then earshot sources resume" in finding(cli, "source")["remedy"]
+    rows(database, "UPDATE sources SET state = 'active', due_at = now(), last_error = 'no such server'")
+    assert "no such server (last success: never)" in finding(cli, "source")["found"]
+    rows(database, "UPDATE sources SET last_success_at = now() - interval '9 minutes'")
+    assert finding(cli, "sources")["state"] == "ok"
+    rows(database, "UPDATE sources SET last_success_at = now() - interval '11 minutes'")
+    assert "no such server (last success: 11 min ago)" in finding(cli, "source")["found"]
     rows(
         database,
         "INSERT INTO pages (platform, source_id, fetched, state, landed_at) VALUES ('mastodon', :source, 3, 'landed',"

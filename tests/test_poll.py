@@ -213,7 +213,7 @@ VISIT = Visit(uuid4(), "main", "mastodon", "hashtag", "acme", "https://town.exam
         (TryLater("wait", after=90), Outcome(wait=90, error="wait")),
         (TryLater("broken"), Outcome(wait=30, error="broken")),
         (TryLater("less", after=1, page_size=10), Outcome(wait=1, error="less", page_size=10)),
-        (Denied("no", refreshable=False), Outcome(state="needs_reauth", error="no")),
+        (Denied("no", refreshable=False), Outcome(state="off", error="no")),
         (Gone("away"), Outcome(state="off", error="away")),
         (Gone("lost", cursor=True), Outcome(wait=0, error="lost", fresh_start=True)),
         (Garbled("what"), Outcome(wait=60, failed=True, error="what")),
@@ -221,6 +221,13 @@ VISIT = Visit(uuid4(), "main", "mastodon", "hashtag", "acme", "https://town.exam
 )
 def test_each_error_has_its_own_recovery(error: ConnectorError, outcome: Outcome) -> None:
     assert settle(error, VISIT, 1.0) == outcome
+
+
+def test_what_is_refused_waits_for_a_credential_only_where_one_was_used() -> None:
+    from dataclasses import replace
+
+    with_one = settle(Denied("no", refreshable=False), replace(VISIT, credential=uuid4()), 1.0)
+    assert with_one == Outcome(state="needs_reauth", error="no")
 
 
 def test_what_stays_unreadable_is_asked_ever_less_often_but_each_hour() -> None:

@@ -50,12 +50,14 @@ def add(
     """
     from console.cli import _print
     from console.database import opened_for
-    from console.following import add_source, check
+    from console.following import add_source, check, refuse_inside
     from console.people import user
+    from workers._settings import settings
 
     chosen, moment = _options.org(), _moment(escalate_from)
     with opened_for(chosen) as session:
         wanted = check(session, chosen, platform, kind, term, host=host, credential=credential, every=every)
+        refuse_inside(wanted, settings().trusted_hosts)
         owned = user(session, chosen, owner) if owner else None
         made = add_source(session, chosen, wanted, exclude=exclude or (), owner=owned, escalate_from=moment)
     what = f"{platform} {kind} {wanted.term}" + (f" on {wanted.host}" if wanted.host else "")
