@@ -34,6 +34,8 @@ class Target:
 
 OURSELVES = Target("ourselves")
 
+_ALREADY = {"ourselves": "ourselves", "competitor": "a competitor"}
+
 _COLUMN = {"account": "account_id", "contact": "contact_id", "campaign": "campaign_id"}
 
 
@@ -61,7 +63,7 @@ class Aliases:
         value = self.demand_fit(kind, word, platform)
         for held_kind, held_value, held_platform, of, whose in self._held:
             if (held_kind, held_value, held_platform) == (kind, value, platform) and whose != record:
-                raise Unfit(f"the {kind} {word!r} stands for another {of} already")
+                raise Unfit(f"the {kind} {word!r} stands for {_ALREADY.get(of, f'another {of}')} already")
 
     def add(
         self,

@@ -58,21 +58,24 @@ def rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> I
     Raises CannotDo when the heading will not do; a row that will not do has its reason in `wrong`.
     """
     first = text.split("\n", 1)[0]
+    # without strict a quote that is never closed makes one cell of the rest of the file
     reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=";" if ";" in first and "," not in first else ","
+        io.StringIO(text, newline=""),
+        delimiter=";" if ";" in first and "," not in first else ",",
+        strict=True,
     )
     csv.field_size_limit(LONGEST)
     try:
         heading = [cell.strip().lower() for cell in next(reader, [])]
     except csv.Error as error:
-        raise CannotDo(f"{name}, line 1: {error}.") from None
+        raise CannotDo(f"{name}, line 1: {_said(error, 1, reader.line_num)}.") from None
     _demand(heading, name, needed, known)
     begins = reader.line_num + 1
     while True:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            yield Row(begins, {}, str(error))
+            yield Row(begins, {}, _said(error, begins, reader.line_num))
             begins = reader.line_num + 1
             continue
         if cells is None:
@@ -82,16 +85,35 @@ def rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> I
         begins = reader.line_num + 1
 
 
+def _said(error: csv.Error, begins: int, ends: int) -> str:
+    """What csv could not read, for whoever has to mend the file."""
+    lines = f"; lines {begins} to {ends} were not taken" if ends > begins else ""
+    if "unexpected end of data" in str(error):
+        return f"a quote is opened and never closed{lines}"
+    if "expected after" in str(error):
+        return f'words follow a closing quote; a quote inside a quoted cell is written twice (""){lines}'
+    if "field larger" in str(error):
+        return f"a cell of more than {LONGEST:,} characters; is a quote not closed{lines}?"
+    return f"{error}{lines}"
+
+
 def _demand(heading: list[str], name: str, needed: Sequence[str], known: Sequence[str]) -> None:
-    columns = f"needed: {', '.join(needed)}; also known: {', '.join(set_aside(known, needed))}"
+    columns = f"known: {', '.join(set_aside(known, needed))}"
+    if needed:
+        columns = f"needed: {', '.join(needed)}; also {columns}"
     if not any(heading):
         raise CannotDo(f"{name} is empty: its first line names the columns ({columns}).")
     if missing := [column for column in needed if column not in heading]:
-        raise CannotDo(f"{name} has no column {', '.join(missing)} ({columns}).")
+        raise CannotDo(f"{name} has no column {_quoted(missing)} ({columns}).")
     if unknown := [column for column in heading if column and column not in known]:
-        raise CannotDo(f"{name} has a column {', '.join(unknown)} that means nothing here ({columns}).")
+        which = "a column {} that means" if len(unknown) == 1 else "columns {} that mean"
+        raise CannotDo(f"{name} has {which.format(_quoted(unknown))} nothing here ({columns}).")
     if twice := [column for column in known if heading.count(column) > 1]:
-        raise CannotDo(f"{name} has the column {twice[0]} twice.")
+        raise CannotDo(f"{name} has the column {twice[0]!r} twice.")
+
+
+def _quoted(columns: Sequence[str]) -> str:
+    return ", ".join(f"'{column}'" for column in columns)
 
 
 def set_aside(known: Sequence[str], needed: Sequence[str]) -> list[str]:

@@ -88,6 +88,10 @@ class _Writing:
             self._session.execute(update(self._table), list(self._changed.values()))
 
 
+_ONE_LINE = ("name", "first_name", "last_name", "account", "email", "value", "target")
+"""Columns in which a line end is a mistake."""
+
+
 def _each(found: Iterable[Row], take: Callable[[Row], str]) -> Imported:
     """Let `take` have each row; it answers `added`, `changed` or `same`, or raises Unfit."""
     told = Imported()
@@ -95,6 +99,8 @@ def _each(found: Iterable[Row], take: Callable[[Row], str]) -> Imported:
         try:
             if row.wrong:
                 raise Unfit(row.wrong)
+            if broken := [column for column in _ONE_LINE if "\n" in row[column] or "\r" in row[column]]:
+                raise Unfit(f"its {broken[0]} goes over several lines; is a quote not closed?")
             answer = take(row)
         except Unfit as unfit:
             told.bad.append((row.line, str(unfit)))
@@ -153,6 +159,7 @@ def _contacts(session: Session, org: str, found: Iterable[Row]) -> Imported:
     for one in _known(session, Contact, org, columns):
         keep(one)
     writing, aliases = _Writing(session, Contact), Aliases(session, org)
+    met: dict[UUID, int] = {}
 
     def take(row: Row) -> str:
         values = {**_filled(row, "first_name", "last_name", "email", "phone"), **_owner(row, owners)}
@@ -169,6 +176,9 @@ def _contacts(session: Session, org: str, found: Iterable[Row]) -> Imported:
             before = by_name.get((_full_name(values), account))
             if before and row["email"] and before.get("email"):
                 before = None  # the same name with another address is another person
+        if before is not None and before["id"] in met:
+            key = "e-mail address" if row["email"] else "name and account, without an e-mail address"
+            raise Unfit(f"line {met[before['id']]} has the same {key} already")
         for platform, handle in handles:
             aliases.demand_free("handle", handle, platform, before["id"] if before else None)
         if before is not None:
@@ -179,6 +189,7 @@ def _contacts(session: Session, org: str, found: Iterable[Row]) -> Imported:
             changed = False
             keep(before)
             answer = "added"
+        met[before["id"]] = row.line
         target = Target("contact", before["id"], _called(before))
         more = [aliases.add("handle", handle, platform, target) for platform, handle in handles]
         if "org_id" in values:

@@ -71,10 +71,11 @@ def test_a_contact_is_known_again_and_its_handles_become_aliases(cli: Earshot, d
     )
     said = cli("import", "contacts", "-", "--json", stdin=table)
     assert said.code == 1
-    assert (said.json["added"], said.json["same"]) == (2, 1)
-    assert [bad["line"] for bad in said.json["bad"]] == [5, 6, 7, 8]
-    assert "import accounts first" in said.json["bad"][0]["reason"]
-    assert "stands for another contact" in said.json["bad"][2]["reason"]
+    assert (said.json["added"], said.json["same"]) == (2, 0)
+    assert [bad["line"] for bad in said.json["bad"]] == [4, 5, 6, 7, 8]
+    assert "line 3 has the same name and account" in said.json["bad"][0]["reason"]
+    assert "import accounts first" in said.json["bad"][1]["reason"]
+    assert "stands for another contact" in said.json["bad"][3]["reason"]
     found = rows(database, "SELECT platform, value FROM aliases WHERE of = 'contact'")
     assert {tuple(row) for row in found} == {
         ("mastodon", "alice@town.example"),
@@ -82,7 +83,7 @@ def test_a_contact_is_known_again_and_its_handles_become_aliases(cli: Earshot, d
         ("bluesky", "did:plc:x"),
     }
     again = cli("import", "contacts", "-", "--json", stdin=table).json
-    assert (again["added"], again["changed"], again["same"]) == (0, 0, 3)
+    assert (again["added"], again["changed"], again["same"]) == (0, 0, 2)
     assert len(rows(database, "SELECT id FROM contacts")) == 2
 
 
@@ -132,18 +133,22 @@ def test_aliases_name_their_target(cli: Earshot, database: str) -> None:
 
 
 def test_what_excel_writes_is_read(cli: Earshot, database: str) -> None:
-    table = '\ufeffName;Website\r\n"Velmora\r\nHotels";velmora.example\r\nOrchard;\r\n'
+    table = '\ufeffName;Website\r\n"Velmora; Hotels";velmora.example\r\nOrchard;\r\n'
     cli.done("import", "accounts", "-", stdin=table)
-    assert {row.name for row in rows(database, "SELECT name FROM accounts")} == {"Velmora Hotels", "Orchard"}
+    assert {row.name for row in rows(database, "SELECT name FROM accounts")} == {"Velmora; Hotels", "Orchard"}
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         (b"", "is empty: its first line names the columns (needed: name"),
-        (b"title,website\nX,y.example\n", "has no column name"),
-        (b"name,webiste\nX,y.example\n", "has a column webiste that means nothing here"),
-        (b"name,name\nX,Y\n", "has the column name twice"),
+        (b"title,website\nX,y.example\n", "has no column 'name'"),
+        (
+            b"name,webiste\nX,y.example\n",
+            "has a column 'webiste' that means nothing here (needed: name; also known: industry",
+        ),
+        (b"name,name\nX,Y\n", "has the column 'name' twice"),
+        (b"name,town,street\nX,y,z\n", "has columns 'town', 'street' that mean nothing here"),
         (b"name\nCaf\xe9\n", "is not UTF-8 (line 2)"),
         ("name\nOrchard\n".encode("utf-16"), "is UTF-16"),
     ],
@@ -166,6 +171,27 @@ def test_a_nul_and_a_missing_quote_cost_their_row_only(cli: Earshot, database: s
     assert "line 2: a NUL character" in said.err
     assert "line 3: 3 cells under 2 columns" in said.err
     assert [row.name for row in rows(database, "SELECT name FROM accounts")] == ["Orchard"]
+
+
+def test_a_quote_that_is_not_closed_is_told_by_its_line(cli: Earshot, database: str) -> None:
+    said = cli("import", "accounts", "-", stdin='name,industry\nOrchard,Fruit\n"Velmora,Travel\nNorth,Ice\n')
+    assert said.code == 1
+    assert "line 3: a quote is opened and never closed; lines 3 to 4 were not taken" in said.err
+    closed = 'name,industry\n"Velmora,Travel\nNorth",Ice\nSouth,"Sun "and" sea"\n'
+    said = cli("import", "accounts", "-", stdin=closed)
+    assert "line 2: its name goes over several lines" in said.err
+    assert "line 4: words follow a closing quote" in said.err
+    assert [row.name for row in rows(database, "SELECT name FROM accounts")] == ["Orchard"]
+
+
+def test_a_contacts_file_needs_no_column_and_says_which_it_knows(refusing: Earshot) -> None:
+    assert "(known: account, first_name" in refusing.refused("import", "contacts", "-", stdin="town\nX\n")
+
+
+def test_what_is_ours_is_not_given_away(cli: Earshot) -> None:
+    cli.done("own", "add", "mastodon", "acme@town.example")
+    said = cli("import", "contacts", "-", stdin="email,handles\na@b.example,mastodon:acme@town.example\n")
+    assert "stands for ourselves already" in said.err
 
 
 def test_a_missing_file_is_told(refusing: Earshot) -> None:
