@@ -226,7 +226,12 @@ def test_a_post_in_quarantine_is_shown_replayed_and_dropped(cli: Earshot, databa
         == post.text
     )
     assert "not held any more" in cli.refused("quarantine", "replay", held["digest"])
+    assert (
+        "Nothing to replay: what is held (1) could not be read"
+        in cli.done("quarantine", "replay", "--all").out
+    )
     cli.done("quarantine", "drop", held["reject"])
+    assert cli.done("quarantine", "drop", "--all").out == "Nothing to drop.\n"
     assert cli.done("quarantine", "list", "--json").json == []
     assert {row["state"] for row in cli.done("quarantine", "list", "--all", "--json").json} == {
         "replayed",

@@ -100,7 +100,7 @@ def replay(
     """
     from console.quarantine import replay as land_again
 
-    _settle(named, everything, ["digest"], land_again, "is on its way again")
+    _settle(named, everything, ["digest"], land_again, "replay", "is on its way again")
 
 
 @app.command()
@@ -112,7 +112,7 @@ def drop(
     """Give up on them. They stay in the table, marked as dropped, and are not counted as held any more."""
     from console.quarantine import drop as give_up
 
-    _settle(named, everything, ["digest", "reject"], give_up, "is dropped")
+    _settle(named, everything, ["digest", "reject"], give_up, "drop", "is dropped")
 
 
 def _settle(
@@ -120,6 +120,7 @@ def _settle(
     everything: bool,
     stages: list[str],
     do: Callable[[Session, UUID], None],
+    verb: str,
     done: str,
 ) -> None:
     from console.cli import _print
@@ -136,6 +137,11 @@ def _settle(
             rows = [find(session, chosen, name)["id"] for name in named or []]
         for row in rows:
             do(session, row)
+        left = held(session, chosen, ["reject"]) if everything and "reject" not in stages else []
+    if not rows:
+        rest = f": what is held ({len(left):,}) could not be read, and is no post" if left else ""
+        _print.line(f"Nothing to {verb}{rest}.")
+        return
     for row in rows[:20]:
         _print.line(f"{str(row)[-8:]} {done}.")
     if len(rows) != 1:
