@@ -12,10 +12,12 @@ of gzip happens before any cap could see it.
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
@@ -146,7 +148,7 @@ class Requests:
         origin = _origin(target)
         until = asyncio.get_running_loop().time() + self._deadline
         for _ in range(MAX_HOPS + 1):
-            answer = await self._exchange("GET", str(target), None, headers, token, endpoint, until)
+            answer = await self._exchange("GET", target, None, headers, token, endpoint, until)
             if answer.status not in _REDIRECTS or "location" not in answer.headers:
                 return _settle(answer, endpoint, judge, self._clock())
             try:
@@ -175,7 +177,7 @@ class Requests:
     async def _exchange(
         self,
         method: str,
-        url: str,
+        target: httpx.URL | str,
         json: Any,
         headers: Mapping[str, str] | None,
         token: str | None,
@@ -183,6 +185,7 @@ class Requests:
         until: float,
     ) -> Answer:
         """One request and its whole answer, whatever its status, before the loop's time `until`."""
+        url = str(target)
         scheme, netloc = check_url(url, self._clients.trusted)
         host = netloc.rpartition(":")[0]
         if token and scheme != "https" and netloc not in self._clients.trusted:
@@ -195,7 +198,7 @@ class Requests:
         try:
             async with asyncio.timeout_at(until):
                 # no timeouts of its own: the deadline over everything is the one that holds
-                request = httpx.Request(method, url, headers=sent, json=json)
+                request = httpx.Request(method, target, headers=sent, json=json)
                 response = await transport.handle_async_request(request)
                 try:
                     body = await self._body(response, host, endpoint)
@@ -206,7 +209,7 @@ class Requests:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise Gone("this is not a web address that can be read") from None
         except httpx.HTTPError as error:
-            raise TryLater(f"{host} could not be asked for {endpoint}: {type(error).__name__}") from None
+            raise TryLater(f"{host} could not be asked for {endpoint}: {_happened(error)}") from None
         answer = Answer(status=response.status_code, url=url, headers=_headers(response), body=body)
         await self._budget.learn(
             host=netloc,
@@ -225,6 +228,37 @@ class Requests:
             raise Garbled(f"{host} answered {endpoint} with more than {self._max_body} bytes") from None
         except zlib.error:
             raise TryLater(f"{host} answered {endpoint} with a damaged {coding or 'gzip'} body") from None
+
+
+def _happened(error: httpx.HTTPError) -> str:
+    """A failed exchange in words; its own message may hold addresses, so what it grew out of is named."""
+    for cause in _causes(error):
+        match cause:
+            case socket.gaierror() | UnicodeError():
+                return "its name was not found"
+            case ssl.SSLCertVerificationError():
+                return f"its certificate is not valid ({cause.verify_message})"
+            case ssl.SSLError():
+                return "no TLS connection could be agreed on"
+            case ConnectionRefusedError():
+                return "the connection was refused"
+            case ConnectionError():
+                return "the connection was lost"
+            case OSError(errno=errno.ENETUNREACH | errno.EHOSTUNREACH):
+                return "there is no way to it in the network"
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "the answer broke off, or was no HTTP"
+    return "no connection was made" if isinstance(error, httpx.ConnectError) else "the connection was lost"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it grew out of, where several grew together the first of them."""
+    step: BaseException | None = error
+    while step is not None:
+        yield step
+        step = (
+            step.exceptions[0] if isinstance(step, BaseExceptionGroup) else step.__cause__ or step.__context__
+        )
 
 
 class _TooLarge(Exception):
