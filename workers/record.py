@@ -216,7 +216,8 @@ class _Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     direction: str
     text: str
     occurred_at: datetime
-    sightings: list[UUID]
+    sightings: str
+    """As PostgreSQL writes an array, which costs it less to read than a JSON array."""
     voice: str
     addressed: bool
     about_us: bool
@@ -266,7 +267,7 @@ def _row(draft: Draft) -> _Row:
         account_id=found.account,
         contact_id=found.contact,
         campaign_id=found.campaign,
-        sightings=draft.sources,
+        sightings="{" + ",".join(map(str, draft.sources)) + "}",
     )
 
 

@@ -105,7 +105,7 @@ class Resolved:
 
 
 _IDENTITIES = text("""
-    SELECT i.id, i.platform, i.stable_id, i.handle, i.name, i.bot, i.ours, i.contact_id, i.account_id,
+    SELECT i.id::text AS id, i.platform, i.stable_id, i.handle, i.name, i.bot, i.ours, i.contact_id, i.account_id,
            c.account_id AS contact_account, NULL::bigint AS number
     FROM json_to_recordset(CAST(:ids AS json)) AS x(platform text, id text), LATERAL (
         SELECT * FROM identities i
@@ -113,7 +113,7 @@ _IDENTITIES = text("""
     ) i
     LEFT JOIN contacts c ON c.id = i.contact_id
     UNION ALL
-    SELECT t.id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, t.number
+    SELECT t.id::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, t.number
     FROM json_array_elements_text(CAST(:numbers AS json)) AS n(number)
     JOIN tickets t ON t.org_id = :org AND t.number = n.number::bigint
 """)
@@ -184,9 +184,9 @@ def _look_up_identities(
     tickets: dict[int, UUID] = {}
     for row in rows:
         if row.number is not None:
-            tickets[row.number] = row.id
+            tickets[row.number] = UUID(row.id)
         else:
-            identities[row.platform, row.stable_id] = Known(str(row[0]), *row[1:10])
+            identities[row.platform, row.stable_id] = Known(*row[:10])
     return identities, tickets
 
 
