@@ -9,6 +9,7 @@ expired token is 400, not 401; logins are few a day, so a session is refreshed, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
@@ -120,6 +121,12 @@ def cost(watch: Watch) -> int:
     return 1
 
 
+def check_term(kind: str, term: str) -> None:
+    """Raises Gone for a term that can never be followed, before it is asked for."""
+    if kind == "thread":
+        _uri(term)
+
+
 async def fetch(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
     """One call, one page. See `_backwards` for how the walk closes its gap."""
     match watch.kind:
@@ -228,12 +235,14 @@ def _is_null(raw: msgspec.Raw) -> bool:
 def _uri(term: str) -> str:
     term = term.strip()
     if term.startswith("at://"):
-        return term
-    _, _, path = term.partition("bsky.app/profile/")
-    who, _, key = path.partition("/post/")
-    if not who or not key:
-        raise Gone("a thread is named by its at:// uri or by its address on bsky.app")
-    return f"at://{who}{wire.POST}{key.split('?')[0].strip('/')}"
+        who, _, key = term.removeprefix("at://").partition(wire.POST)
+    else:
+        _, _, path = term.partition("bsky.app/profile/")
+        who, _, key = path.partition("/post/")
+        key = re.split("[/?#]", key)[0]
+    if not who or not key or "/" in who + key:
+        raise Gone("a thread is named by its post's at:// uri or by its address on bsky.app")
+    return f"at://{who}{wire.POST}{key}"
 
 
 async def sign_in(http: Http, login: Login) -> Session:

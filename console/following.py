@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from connectors._base import ConnectorError, Need
+from connectors._base import Connector, ConnectorError, Need
 from connectors._guard import check_url, is_public
 from console.keys import base_url, known_platform, the_credential
 from console.refusal import CannotDo
@@ -165,11 +165,22 @@ def check(
     return Wanted(
         platform=platform,
         kind=kind,
-        term=checked_term(platform, kind, term, need),
+        term=_followable(connector, kind, checked_term(platform, kind, term, need)),
         host="" if platform == "feeds" or server is None else server,
         credential=key["id"] if key else None,
         every=every or connector.interval,
     )
+
+
+def _followable(connector: Connector, kind: str, term: str) -> str:
+    """The term, unless its connector knows (`check_term`, where it has one) that it can never be followed."""
+    known = getattr(connector, "check_term", None)
+    if known is not None:
+        try:
+            known(kind, term)
+        except ConnectorError as refused:
+            raise CannotDo(f"{term!r} cannot be followed: {refused}.") from None
+    return term
 
 
 def refuse_inside(wanted: Wanted, trusted: Collection[str]) -> None:
@@ -203,6 +214,8 @@ def _is_address(host: str) -> bool:
 def checked_term(platform: str, kind: str, term: str | None, need: Need) -> str:
     """The term as it is stored. Raises CannotDo for one that means nothing or almost everything."""
     if kind == "mentions":
+        if term is not None and term.strip() != need.example:
+            raise CannotDo(f"The mentions are those of the account; leave {term!r} out.")
         return need.example
     words = " ".join((term or "").split())
     if not words or "\0" in words:

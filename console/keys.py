@@ -65,6 +65,20 @@ def base_url(host: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}"
 
 
+def account_on(platform: str, account: str, host: str | None = None) -> tuple[str, str]:
+    """An account as its credential names it, and the base address of its server. Raises CannotDo."""
+    connector = known_platform(platform)
+    if all(need.credential == "none" for need in connector.watches.values()):
+        raise CannotDo(f"{platform} needs no credential.")
+    identifier = account.strip().removeprefix("@")
+    if not identifier:
+        raise CannotDo("A credential needs the account's name on the platform.")
+    if "/" in identifier or any(c.isspace() or c == "\0" for c in identifier):
+        like = "acme@mastodon.social" if platform == "mastodon" else f"acme.{platform}.example"
+        raise CannotDo(f"{account!r} is no account; write it like {like}.")
+    return identifier, base_url(host or connector.default_host or _server_of(identifier, platform))
+
+
 def add_credential(
     session: Session,
     org: str,
@@ -80,16 +94,10 @@ def add_credential(
     platform's, or the one that the identifier names); `me` the account's stable id where it is known.
     Raises CannotDo, and BadSetting without an encryption key.
     """
-    connector = known_platform(platform)
-    if all(need.credential == "none" for need in connector.watches.values()):
-        raise CannotDo(f"{platform} needs no credential.")
+    identifier, server = account_on(platform, identifier, host)
     secret = secret.strip()
     if not secret or any(c in secret for c in "\0\n"):
         raise CannotDo("The secret is empty, or more than one line.")
-    identifier = identifier.strip().removeprefix("@")
-    if not identifier:
-        raise CannotDo("A credential needs the account's name on the platform.")
-    server = base_url(host or connector.default_host or _server_of(identifier, platform))
     key = {"org": org, "platform": platform, "host": server, "identifier": identifier}
     row = session.scalar(_ID, key) or UUID(str(uuid7()))
     session.execute(_KEEP, {**key, "id": row, "secret": seal(row, secret), "me": me})

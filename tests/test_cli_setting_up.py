@@ -158,7 +158,10 @@ def test_a_secret_comes_from_a_variable_too_and_never_from_an_argument(cli: Ears
     assert "The secret is empty" in cli.refused("credentials", "add", "bluesky", "a.example")
     cli.refused("credentials", "add", "bluesky", "a.example", "pass-word", code=2)
     assert "needs no credential" in cli.refused("credentials", "add", "feeds", "a.example", stdin="x")
-    assert "On which server" in cli.refused("credentials", "add", "mastodon", "acme", stdin="x")
+    assert "On which server" in cli.refused("credentials", "add", "mastodon", "acme")
+    assert "is no account; write it like acme@mastodon.social" in cli.refused(
+        "credentials", "add", "mastodon", "https://mastodon.social"
+    )
 
 
 def test_without_an_encryption_key_no_credential_is_kept(cli: Earshot, database: str) -> None:
@@ -217,6 +220,12 @@ def test_a_source_starts_now_and_is_added_once(cli: Earshot, database: str) -> N
         ),
         (("bluesky", "search", "acme"), "takes a credential"),
         (("feeds", "feed", "blog.example.com"), "is no address of a feed"),
+        (
+            ("bluesky", "thread", "acme"),
+            "'acme' cannot be followed: a thread is named by its post's at:// uri",
+        ),
+        (("bluesky", "thread", "at://did:plc:x"), "cannot be followed"),
+        (("bluesky", "thread", "https://bsky.app/profile/acme.example"), "cannot be followed"),
         (("feeds", "feed", "http://10.0.0.1/f"), "name 10.0.0.1:80 in EARSHOT_TRUSTED_HOSTS"),
         (("feeds", "feed", "http://[::1]/f"), "::1 is not public"),
         (("feeds", "feed", "https://b.example:8443/f"), "Port 8443 of b.example is refused"),
@@ -238,6 +247,20 @@ def test_a_private_server_can_be_followed_once_it_is_trusted(cli: Earshot) -> No
     words = ("sources", "add", "mastodon", "hashtag", "acme", "--host", "http://10.0.0.1:3000")
     assert "EARSHOT_TRUSTED_HOSTS" in cli.refused(*words)
     cli.done(*words, EARSHOT_TRUSTED_HOSTS="10.0.0.1:3000")
+
+
+def test_mentions_take_no_term(cli: Earshot) -> None:
+    cli.done("credentials", "add", "mastodon", "acme@town.example", stdin="x")
+    assert "leave 'foo' out" in cli.refused("sources", "add", "mastodon", "mentions", "foo")
+    cli.done("sources", "add", "mastodon", "mentions")
+
+
+def test_a_thread_on_bluesky_is_named_by_uri_or_address(cli: Earshot) -> None:
+    for term in (
+        "at://did:plc:x/app.bsky.feed.post/3k",
+        "https://bsky.app/profile/acme.example/post/3k?ref=x",
+    ):
+        cli.done("sources", "add", "bluesky", "thread", term)
 
 
 def test_a_search_for_words_that_everybody_uses_is_refused(cli: Earshot) -> None:

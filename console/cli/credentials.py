@@ -32,9 +32,10 @@ def add(
     """
     from console.cli import _print
     from console.database import opened_for
-    from console.keys import add_credential
+    from console.keys import account_on, add_credential
 
     chosen = _options.org()
+    account_on(platform, account, host)  # nobody is asked for a secret that cannot be kept
     secret = _secret(from_env, f"Secret of {account} on {platform}")
     with opened_for(chosen) as session:
         _, woken = add_credential(session, chosen, platform, account, secret, host)
