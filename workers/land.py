@@ -66,7 +66,8 @@ _LAND = text("""
     WITH moved AS (
         UPDATE sources
         SET cursor = :cursor,
-            due_at = CASE WHEN :more THEN now() ELSE now() + make_interval(secs => :pause) END,
+            -- while there is more it stays due, and the row's index entry stays where it is
+            due_at = CASE WHEN :more THEN due_at ELSE now() + make_interval(secs => :pause) END,
             last_success_at = now(), failures = 0, last_error = NULL
         WHERE id = :source AND fence = :fence
         RETURNING id, org_id, platform

@@ -136,12 +136,28 @@ _COLUMNS = """
     addressed boolean, about_us boolean, counts jsonb, rating double precision, account_id uuid,
     contact_id uuid, campaign_id uuid, sightings uuid[]"""
 _NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(","))
+# what most events have in common is not sent for each of them
+_USUAL = {
+    "channel": "'social'",
+    "verb": "'post'",
+    "direction": "'inbound'",
+    "voice": "'earned'",
+    "addressed": "false",
+    "about_us": "false",
+}
+_VALUES = ", ".join(
+    f"coalesce({name}, {_USUAL[name]})" if name in _USUAL else name for name in _NAMES.split(", ")
+)
 
+# one figure comes back where all are new; which of them are, only where some are not
 _NEW = text(f"""
-    INSERT INTO social_events (org_id, {_NAMES})
-    SELECT :org, {_NAMES} FROM json_to_recordset(CAST(:rows AS json)) AS x({_COLUMNS})
-    ON CONFLICT (org_id, platform, external_id) DO NOTHING
-    RETURNING platform, external_id
+    WITH written AS (
+        INSERT INTO social_events (org_id, {_NAMES})
+        SELECT :org, {_VALUES} FROM json_to_recordset(CAST(:rows AS json)) AS x({_COLUMNS})
+        ON CONFLICT (org_id, platform, external_id) DO NOTHING
+        RETURNING id
+    )
+    SELECT count(*) AS n, CASE WHEN count(*) < :sent THEN array_agg(id) END AS ids FROM written
 """)
 
 # Without an edit stamp a changed text is an edit only where the same source said otherwise before: two
@@ -169,7 +185,8 @@ _AGAIN = text(f"""
     ), edited AS (
         UPDATE social_events e
         SET text = j.text, sentiment = j.sentiment, unscored = j.unscored, scorer = j.scorer, lang = j.lang,
-            edited_at = coalesce(j.edited_at, e.edited_at), addressed = j.addressed, about_us = j.about_us,
+            edited_at = coalesce(j.edited_at, e.edited_at), addressed = coalesce(j.addressed, false),
+            about_us = coalesce(j.about_us, false),
             counts = j.counts, account_id = j.account_id, contact_id = j.contact_id,
             campaign_id = j.campaign_id, local_ref = coalesce(e.local_ref, j.local_ref),
             sightings = e.sightings || ARRAY(SELECT unnest(j.sightings) EXCEPT SELECT unnest(e.sightings))
@@ -193,15 +210,21 @@ def record_events(session: Session, org: str, drafts: Sequence[Draft]) -> dict[t
     worker writes at this moment is waited for and then known.
     """
     rows = {draft.key: _row(draft) for draft in sorted(drafts, key=lambda draft: draft.key)}
-    written = session.execute(_NEW, {"org": org, "rows": as_json(list(rows.values()))}).all()
-    recorded = {(row[0], row[1]): Recorded(rows[row[0], row[1]].id, "new", None) for row in written}
-    if len(recorded) < len(rows):
-        known = [row for key, row in rows.items() if key not in recorded]
-        for platform, external_id, event, fate, case, *was in session.execute(
-            _AGAIN, {"org": org, "rows": as_json(known)}
-        ):
-            before = Before(*was) if fate == "edited" else None
-            recorded[platform, external_id] = Recorded(event, fate, case, before)
+    if not rows:
+        return {}
+    written = session.execute(
+        _NEW, {"org": org, "rows": as_json(list(rows.values())), "sent": len(rows)}
+    ).one()
+    if written.n == len(rows):
+        return {key: Recorded(row.id, "new", None) for key, row in rows.items()}
+    new = set(written.ids or ())
+    recorded = {key: Recorded(row.id, "new", None) for key, row in rows.items() if row.id in new}
+    known = [row for key, row in rows.items() if key not in recorded]
+    for platform, external_id, event, fate, case, *was in session.execute(
+        _AGAIN, {"org": org, "rows": as_json(known)}
+    ):
+        before = Before(*was) if fate == "edited" else None
+        recorded[platform, external_id] = Recorded(event, fate, case, before)
     return recorded
 
 
@@ -211,16 +234,16 @@ class _Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     id: UUID
     platform: str
     external_id: str
-    channel: str
-    verb: str
-    direction: str
     text: str
     occurred_at: datetime
     sightings: str
     """As PostgreSQL writes an array, which costs it less to read than a JSON array."""
-    voice: str
-    addressed: bool
-    about_us: bool
+    channel: str = "social"
+    verb: str = "post"
+    direction: str = "inbound"
+    voice: str = "earned"
+    addressed: bool = False
+    about_us: bool = False
     lang: str | None = None
     sentiment: float | None = None
     unscored: str | None = None
