@@ -75,9 +75,10 @@ def demo_settings() -> Settings:
     return from_environment(home=given.home.with_name(given.home.name + "-demo"))
 
 
-def run_demo(wish: DemoWish, given: Settings, telling: Telling) -> Seen:
+def run_demo(wish: DemoWish, given: Settings, speaking: Callable[[], Telling]) -> Seen:
     """Run everything, the simulator included, until the wish is fulfilled or somebody stops it; the last state.
 
+    `speaking` makes what speaks, once it is certain that the data folder is nobody else's.
     Raises CannotStart and CannotDo.
     """
     from console.watch import Watcher
@@ -100,6 +101,7 @@ def run_demo(wish: DemoWish, given: Settings, telling: Telling) -> Seen:
         share = {"org": org, "trusted_hosts": trusted, "poll_every": LOOK_EVERY}
         instance = Instance(home, given, share=share, extra=extra)
         watcher = Watcher(org, world)
+        telling = speaking()
 
         def told(event: Event) -> None:
             telling.event(event)

@@ -16,8 +16,9 @@ from console.explain import explained
 from console.world import Reckoning, World, reckon, settled
 
 LOOK_EVERY = 0.7
-TRUTH_EVERY = 2.5
-"""Seconds between two looks at the database, and at the world's truth, which is large."""
+"""Seconds between two looks."""
+TRUTH_PAUSE = 8.0
+"""The world's truth is large: it is left alone for so many times the seconds that it took to tell."""
 
 EXPLAINED_AT_ONCE, EXPLAINED = 2, 8
 """How many tickets of one look, and of all, are told with everything; the others get a line."""
@@ -63,7 +64,8 @@ class Watcher:
         self._explained = 0
         self._new: list[NewTicket] = []
         self._quiet_since: datetime | None = None
-        self._truth_at = float("-inf")
+        self._truth: dict[str, Any] = {}
+        self._truth_due = float("-inf")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look_again, name="watch", daemon=True)
 
@@ -99,18 +101,20 @@ class Watcher:
 
     def _look(self) -> None:
         status = self._world.ask("status")
+        asked = monotonic()
+        ending = status.get("quiet") and not self.seen.finished
+        if ending or asked >= self._truth_due:
+            self._truth = self._world.ask("truth")
+            self._truth_due = monotonic() + TRUTH_PAUSE * (monotonic() - asked)
         with opened() as session:
+            # one snapshot: the numbers of one look agree with each other
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             ledger = tuple(fleet.ledger(session, self._org))
             events = {row["platform"]: row for row in fleet.events(session, self._org)}
             counts = fleet.case_counts(session, self._org)
             self._find_tickets(session)
-            reckoning = self.seen.reckoning
-            if monotonic() - self._truth_at >= TRUTH_EVERY:
-                reckoning = reckon(session, self._org, self._world.ask("truth"))
-                self._truth_at = monotonic()
             finished = self._is_finished(session, status)
-            if finished and not self.seen.finished:
-                reckoning = reckon(session, self._org, self._world.ask("truth"))
+            reckoning = reckon(session, self._org, self._truth, over=finished)
         self.seen = Seen(ledger, events, counts, status, reckoning, None, finished)
 
     def _find_tickets(self, session: Any) -> None:

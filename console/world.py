@@ -123,7 +123,8 @@ def _sign_in(session: Session, org: str, row: Mapping[str, Any], own: Mapping[st
 class Reckoning:
     """The world's complaints that were told to us: how many got a Ticket, how many an Activity only, and the rest.
 
-    `missed` are (text, why) of those that opened and joined nothing; `untold` were not returned to us.
+    `missed` are (text, why) of those that opened and joined nothing; `untold` were not returned to us, and
+    `undigested` were a moment ago: what becomes of them is not known yet.
     """
 
     told: int
@@ -131,24 +132,30 @@ class Reckoning:
     activity: int
     missed: tuple[tuple[str, str], ...]
     untold: int
+    undigested: int = 0
 
     def sentence(self) -> str:
         """`complaints in this world N, ticketed K, missed M`, and what lies between."""
         more = f", not returned to us {self.untold:,}" if self.untold else ""
         mild = f" ({self.activity:,} of them have an activity)" if self.activity else ""
-        missed = self.told - self.ticketed
+        missed = self.told - self.ticketed - self.undigested
+        if self.undigested:
+            more = f", not digested yet {self.undigested:,}{more}"
         return f"complaints in this world {self.told:,}, ticketed {self.ticketed:,}, missed {missed:,}{mild}{more}"
 
 
-def reckon(session: Session, org: str, truth: Mapping[str, Any]) -> Reckoning:
-    """Hold our tickets against what people who wrote the world call complaints."""
+def reckon(session: Session, org: str, truth: Mapping[str, Any], *, over: bool = False) -> Reckoning:
+    """Hold our tickets against what people who wrote the world call complaints.
+
+    `over`: all is digested, and what is not among the events never will be.
+    """
     import json
 
     told = [complaint for complaint in truth["complaints"] if complaint["returned"]]
     rows = [{"platform": one["platform"], "external_id": one["external_id"]} for one in told]
     found = session.execute(_FATES, {"org": org, "rows": json.dumps(rows)}).all()
     fates = {(row.platform, row.external_id): row for row in found}
-    ticketed = activity = 0
+    ticketed = activity = undigested = 0
     missed: list[tuple[str, str]] = []
     for one in told:
         fate = fates.get((one["platform"], one["external_id"]))
@@ -156,14 +163,17 @@ def reckon(session: Session, org: str, truth: Mapping[str, Any]) -> Reckoning:
             ticketed += 1
         elif fate is not None and fate.cased:
             activity += 1
+        elif fate is None and not over:
+            undigested += 1
         else:
             missed.append((fate.text if fate else one["text"], _why_missed(fate)))
-    return Reckoning(len(told), ticketed, activity, tuple(missed), len(truth["complaints"]) - len(told))
+    untold = len(truth["complaints"]) - len(told)
+    return Reckoning(len(told), ticketed, activity, tuple(missed), untold, undigested)
 
 
 def _why_missed(fate: Any) -> str:
     if fate is None:
-        return "not digested yet"
+        return "filtered, or in quarantine"
     if fate.held_back:
         return f"held back: {fate.held_back}"
     if fate.sentiment is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from functools import cache
@@ -39,6 +40,17 @@ def show(*what: RenderableType) -> None:
 def line(words: str) -> None:
     """Print one line, however long, without reading markup in it."""
     console().print(words, markup=False, soft_wrap=True)
+
+
+def wrapped(words: str, indent: int = 0) -> None:
+    """Print a line; a terminal that is too narrow gets it broken at word ends, the rest set in further."""
+    lead = " " * indent
+    if console().is_terminal:
+        words = textwrap.fill(
+            words, console().width, subsequent_indent=f"{lead}  ", initial_indent=lead, break_on_hyphens=False
+        )
+        lead = ""
+    line(f"{lead}{words}")
 
 
 def plain(words: str, style: str = "") -> Text:

@@ -9,6 +9,7 @@ import typer
 from console.cli._options import chosen_org
 
 if TYPE_CHECKING:
+    from console.run import Telling
     from console.watch import Seen
     from workers._settings import Settings
 
@@ -49,17 +50,19 @@ def demo(
         return
     given = demo_settings()
     hint = f"In another terminal: EARSHOT_HOME={given.home} {how_to_call_us()} cases      Ctrl-C ends it."
-    _print.line(f"The demo keeps its data in {given.home}.")
-    if not _print.console().is_terminal or plain:
-        from console.cli._demo_lines import Lines
 
-        _print.line(hint)
-        seen = run_demo(DemoWish(seconds, once, pace), given, Lines())
-    else:
+    def speaking() -> Telling:
+        _print.line(f"The demo keeps its data in {given.home}.")
+        if not _print.console().is_terminal or plain:
+            from console.cli._demo_lines import Lines
+
+            _print.line(hint)
+            return Lines()
         from console.cli._demo_screen import Screen
 
-        seen = run_demo(DemoWish(seconds, once, pace), given, Screen(hint))
-    _sum_up(seen, given)
+        return Screen(hint)
+
+    _sum_up(run_demo(DemoWish(seconds, once, pace), given, speaking), given)
 
 
 def _sum_up(seen: Seen, given: Settings) -> None:
@@ -71,11 +74,15 @@ def _sum_up(seen: Seen, given: Settings) -> None:
     if not seen.ledger:
         _print.line("It ended before anything was heard.")
         return
-    _print.line(fleet.sentence(seen.total))
+    _print.wrapped(fleet.sentence(seen.total))
+    if seen.total["quarantined"]:
+        _print.wrapped(
+            "(quarantined counts every time such a post was met; earshot quarantine list has each once)"
+        )
     if seen.reckoning:
-        _print.line(seen.reckoning.sentence() + ".")
+        _print.wrapped(seen.reckoning.sentence() + ".")
         for text, why in seen.reckoning.missed[:5]:
-            _print.line(f"  missed ({why}): {one_line(text, 110)}")
+            _print.wrapped(f"missed ({why}): {one_line(text, 110)}", 2)
         if len(seen.reckoning.missed) > 5:
             _print.line(f"  and {len(seen.reckoning.missed) - 5} more")
     _print.line(f"Everything is stopped. What was learned is kept in {given.home}.")
