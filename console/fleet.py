@@ -59,6 +59,11 @@ _CASES = text("""
 """)
 _BEAT = text("SELECT term, until, until > now() AS awake FROM beat_lease ORDER BY until DESC LIMIT 1")
 _HELD = text("SELECT count(*) FROM quarantine WHERE org_id = :org AND state = 'held'")
+# whoever adds or imports anything for an organisation gives it its rules
+_KNOWN = text("""
+    SELECT EXISTS (SELECT FROM rules WHERE org_id = :org) OR EXISTS (SELECT FROM sources WHERE org_id = :org)
+        OR EXISTS (SELECT FROM social_events WHERE org_id = :org)
+""")
 
 LEDGER = ("fetched", "new", "duplicate", "edited", "filtered", "quarantined", "waiting")
 """The columns of the ledger; the first is the sum of the others."""
@@ -68,6 +73,12 @@ def now(session: Session) -> datetime:
     """The database's clock."""
     moment: datetime = session.execute(text("SELECT now()")).scalar_one()
     return moment
+
+
+def unknown(session: Session, org: str) -> str | None:
+    """The sentence for an organisation that was never used, which may be a misspelt one."""
+    known = session.execute(_KNOWN, {"org": org}).scalar_one()
+    return None if known else f"Nothing is known of organisation {org!r}."
 
 
 def sources(session: Session, org: str) -> list[dict[str, Any]]:

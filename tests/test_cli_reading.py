@@ -11,8 +11,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.orm import Session
 
 from connectors._base import Author, Mention, Post
+from console.world import reckon
 from tests.command_line import Earshot, earshot, hear, rows
 from tests.waiting import eventually
 
@@ -131,6 +134,12 @@ def test_another_organisation_sees_nothing(cli: Earshot, database: str) -> None:
     assert cli.done("cases", "--org", "other", "--json").json == []
     assert cli.done("--org", "other", "mentions", "--json").json == []
     cli.refused("explain", "https://town.example/statuses/1", "--org", "other")
+    for words in (("cases",), ("mentions",), ("status",)):
+        told = cli.done(*words, "--org", "other")
+        assert "Nothing is known of organisation 'other'." in told.out + told.err
+        assert "Nothing is known" not in cli.done(*words).err
+    cli.done("own", "add", "--name", "Other Coffee", "--org", "other")
+    assert "There are no open cases." in cli.done("cases", "--org", "other").out
 
 
 def test_mentions_can_be_those_of_a_campaign_or_an_account(cli: Earshot, database: str) -> None:
@@ -241,3 +250,17 @@ def test_a_post_in_quarantine_is_shown_replayed_and_dropped(cli: Earshot, databa
         database, "SELECT sum(fetched) AS fetched, sum(new) AS new, sum(waiting) AS waiting FROM ledger"
     )
     assert (ledger.fetched, ledger.new, ledger.waiting) == (2, 2, 0)
+
+
+def test_a_complaint_that_is_not_digested_yet_is_not_missed_yet(cli: Earshot, database: str) -> None:
+    post = said(1, "@acme your machine is horrible, awful, the worst. I hate it.")
+    hear(database, [post])
+    ids = (post.id, "https://town.example/statuses/2")
+    truth = {
+        "complaints": [{"platform": "mastodon", "external_id": one, "text": "", "returned": 1} for one in ids]
+    }
+    with Session(create_engine(database, poolclass=NullPool)) as session:
+        before, after = reckon(session, "main", truth), reckon(session, "main", truth, over=True)
+    assert before.sentence().endswith("ticketed 1, missed 0, not digested yet 1")
+    assert after.sentence().endswith("ticketed 1, missed 1")
+    assert [why for _, why in after.missed] == ["filtered, or in quarantine"]

@@ -25,6 +25,7 @@ def cases(
     Examples: earshot cases
               earshot cases --all --json | jq '.[].ticket.number'
     """
+    from console import fleet
     from console.cases import cases as read
     from console.cli import _print
     from console.database import opened
@@ -33,9 +34,13 @@ def cases(
         raise typer.BadParameter("choose one of --open, --closed and --all")
     which = "all" if everything else "closed" if closed else "open"
     with opened() as session:
-        found = read(session, _options.org(), which, limit)  # type: ignore[arg-type]
+        chosen = _options.org()
+        found = read(session, chosen, which, limit)  # type: ignore[arg-type]
+        unknown = None if found else fleet.unknown(session, chosen)
     if json:
         _print.as_json(found)
+        if unknown:
+            _print.said(unknown)
         return
     what = "cases" if everything else f"{which} cases"
     _print.table(
@@ -51,7 +56,7 @@ def cases(
             "~what was said",
         ],
         [_row(case) for case in found],
-        f"There are no {what}. `earshot status` shows whether anything is heard.",
+        unknown or f"There are no {what}. `earshot status` shows whether anything is heard.",
     )
 
 

@@ -32,6 +32,7 @@ def mentions(
     Examples: earshot mentions --campaign "Spring launch"
               earshot mentions --follow
     """
+    from console import fleet
     from console.cli import _print
     from console.database import opened
     from console.mentions import Following, record
@@ -45,11 +46,16 @@ def mentions(
         }
         following = Following(session, chosen, **which) if follow else None
         found = read(session, chosen, **which, most=limit)
+        unknown = None if found else fleet.unknown(session, chosen)
+    if unknown and (json or follow):
+        _print.said(unknown)
     if json and not follow:
         _print.as_json(found)
         return
     if not found and not follow:
-        _print.line("Nothing was heard yet. `earshot status` shows whether the sources are visited.")
+        _print.line(
+            unknown or "Nothing was heard yet. `earshot status` shows whether the sources are visited."
+        )
     for row in found:
         _show(row, json)
     if following is not None:

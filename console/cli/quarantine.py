@@ -30,7 +30,10 @@ def list_(
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
-    """What is held, the newest first."""
+    """What is held, the newest first.
+
+    Each item is held once. The ledger's `quarantined` counts every time that one was met, so it may be larger.
+    """
     from console.cli import _print
     from console.database import opened
     from console.quarantine import quarantined

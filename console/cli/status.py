@@ -29,7 +29,7 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
 
     chosen = _options.org()
     with opened() as session:
-        moment = fleet.now(session)
+        moment, unknown = fleet.now(session), fleet.unknown(session, chosen)
         found: dict[str, Any] = {
             "org": chosen,
             "sources": fleet.sources(session, chosen),
@@ -44,6 +44,8 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
         found["workers"] = dict(queues())
     except (redis.RedisError, BadSetting) as error:
         found["workers"], away = None, sentence(error) or str(error)
+    if unknown:
+        _print.said(unknown)
     if json:
         _print.as_json(found)
         return
@@ -63,7 +65,7 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
         "waiting": f"{waits['pages']:,} pages, {waits['posts']:,} posts{oldest}",
         "cases": f"{cases['open']:,} open ({cases['tickets']:,} tickets, {cases['activities']:,} activities),"
         f" {cases['closed']:,} closed",
-        "quarantine": f"{found['quarantined']:,} held",
+        "quarantine": f"{found['quarantined']:,} held, each once (the ledger counts every time one was met)",
     }
     for name, words in lines.items():
         _print.line(f"{name:<11}{words}")
