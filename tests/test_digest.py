@@ -389,3 +389,14 @@ def test_the_sweep_finds_what_a_killed_worker_left_unjoined(journey: Journey) ->
     prune(journey.sessions, journey.settings)
     assert journey.event("2").case_id == journey.event("1").case_id
     assert journey.event("2").ticket_id == journey.event("1").ticket_id
+
+
+def test_organisations_whose_pages_alternate_do_not_wait_for_each_other(journey: Journey) -> None:
+    other = Journey(journey.url, org="other")
+    here, there = journey.source(), other.source()
+    for n in range(4):
+        journey.land(here, *many(2, start=10 * n))
+        other.land(there, *many(2, start=10 * n))
+    journey.digest()
+    assert (journey.ledger()["new"], other.ledger()["new"]) == (8, 8)
+    other.close()

@@ -73,7 +73,8 @@ def digest_all(
             break
         digest(sessions, pages, directories, score or score_texts)
         batches += 1
-        if sum(len(page.part) for page in pages) < settings.digest_posts / 2 and all(map(fresh, pages)):
+        small = sum(len(page.part) for page in pages) < settings.digest_posts / 2
+        if small and not pages[0].others_wait and all(map(fresh, pages)):
             # what lands next brings a bell of its own; to nibble at it now would make many small batches
             break
     return batches

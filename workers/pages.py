@@ -65,6 +65,8 @@ class Claimed:
     error: str | None
     exclude: list[str]
     start_mark: datetime
+    others_wait: bool
+    """Were there pages that this batch did not take?"""
     filtered: Counter[str] = field(default_factory=Counter)
     new: int = 0
     duplicate: int = 0
@@ -139,7 +141,8 @@ def claim(sessions: sessionmaker[Session], settings: Settings) -> list[Claimed]:
     with sessions() as session, session.begin():
         session.execute(_ALONE)
         rows = session.execute(_CANDIDATES, {"most": CANDIDATES})
-        chosen = {page.id: page for page in choose([Candidate(*row) for row in rows], settings.digest_posts)}
+        candidates = [Candidate(*row) for row in rows]
+        chosen = {page.id: page for page in choose(candidates, settings.digest_posts)}
         if not chosen:
             return []
         tries = {
@@ -181,6 +184,7 @@ def claim(sessions: sessionmaker[Session], settings: Settings) -> list[Claimed]:
                 row.error,
                 row.exclude,
                 row.escalate_from,
+                len(chosen) < len(candidates),
                 Counter(row.filtered),
             )
         )
@@ -192,7 +196,7 @@ _RELEASE = text("""
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(id bigint, fence bigint)
     )
     UPDATE pages p SET lease_until = NULL, lease_pid = NULL, lease_started = NULL, error = :error
-    FROM x WHERE p.id = x.id AND p.fence = x.fence
+    FROM x WHERE p.id = x.id AND p.fence = x.fence AND p.state = 'landed'
 """)
 
 
