@@ -13,16 +13,20 @@ from models.beat_lease import BeatLease
 from models.campaign import Campaign
 from models.case import Case
 from models.contact import Contact
+from models.correction import Correction
 from models.credential import Credential
 from models.hour import Hour
 from models.identity import Identity
 from models.lead import Lead
+from models.lexicon import Lexicon, LexiconWord
 from models.match import Match
+from models.name import Name, Renamed
 from models.opportunity import Opportunity
 from models.page import Page
 from models.poll import Poll
 from models.quarantine import Quarantined
 from models.repost import Repost
+from models.review import Refusal, Review
 from models.rule import Rule
 from models.social_event import SocialEvent
 from models.source import Source
@@ -38,16 +42,23 @@ __all__ = [
     "Campaign",
     "Case",
     "Contact",
+    "Correction",
     "Credential",
     "Hour",
     "Identity",
     "Lead",
+    "Lexicon",
+    "LexiconWord",
     "Match",
+    "Name",
     "Opportunity",
     "Page",
     "Poll",
     "Quarantined",
+    "Refusal",
+    "Renamed",
     "Repost",
+    "Review",
     "Rule",
     "SocialEvent",
     "Source",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
-from sqlalchemy.orm import Mapped
+from sqlalchemy import CheckConstraint, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import Text
 
 from models._base import Record, Written, to
 from models.vocabulary import ALIAS_KINDS, ALIAS_OF, PLATFORMS, one_of
@@ -14,6 +16,9 @@ from models.vocabulary import ALIAS_KINDS, ALIAS_OF, PLATFORMS, one_of
 
 class Alias(Record):
     """`value` is normalised by workers/directory.py. `platform` is set for handles. Valid days inclusive.
+
+    `identity_id` is the identity that a handle was first seen on: another that takes the handle later is not
+    meant. `needs` are words of which a post must have one for the name to count.
 
     Exactly the target that `of` names is set; ourselves and competitors have none (`label` names them).
     """
@@ -49,6 +54,8 @@ class Alias(Record):
     account_id: Mapped[UUID | None] = to("accounts.id", lost="CASCADE", index=True)
     contact_id: Mapped[UUID | None] = to("contacts.id", lost="CASCADE", index=True)
     campaign_id: Mapped[UUID | None] = to("campaigns.id", lost="CASCADE", index=True)
+    identity_id: Mapped[UUID | None] = to("identities.id")
+    needs: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
     created_at: Mapped[Written]

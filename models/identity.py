@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
@@ -14,7 +14,11 @@ from models.vocabulary import PLATFORMS, one_of
 
 
 class Identity(Record):
-    """Linked to a Contact, an Account, a Lead, to ourselves, or to nobody."""
+    """Linked to a Contact, an Account, a Lead, to ourselves, or to nobody.
+
+    `merged_into`: the same person as that identity, on another platform; what that one is linked to counts, and it is
+    merged into none itself. `decided`: a person said whose it is, so no handle does.
+    """
 
     __tablename__ = "identities"
     __table_args__ = (
@@ -22,6 +26,9 @@ class Identity(Record):
         one_of("platform", PLATFORMS),
         where_set("ix_identities_contact_id", "contact_id"),
         where_set("ix_identities_account_id", "account_id"),
+        where_set("ix_identities_merged_into", "merged_into"),
+        Index("ix_identities_handle", "org_id", "platform", text("lower(handle)")),
+        CheckConstraint("merged_into <> id", name="merged_into"),
     )
 
     platform: Mapped[str]
@@ -34,4 +41,6 @@ class Identity(Record):
     contact_id: Mapped[UUID | None] = to("contacts.id")
     account_id: Mapped[UUID | None] = to("accounts.id")
     lead_id: Mapped[UUID | None] = to("leads.id")
+    merged_into: Mapped[UUID | None] = to("identities.id")
+    decided: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Written]

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import Text
 
 from models._base import Record, Written
-from models.vocabulary import CASE_LEVELS, PRIORITIES, RULE_AUDIENCES, one_of
+from models.vocabulary import PRIORITIES, RULE_ACTIONS, RULE_AUDIENCES, one_of
 
 
 class Rule(Record):
     """Opens `action` when sentiment <= `threshold` and the post belongs to `audience`.
 
     addressed: mentions, answers or reviews us. customer: is addressed to or about us, by a linked
-    Contact. named: is about us, or names one of our accounts or campaigns.
+    Contact. named: is about us, or names one of our accounts or campaigns. `words`: phrases of which the post must
+    have one, if there are any. `per_day`: how many Leads a rule makes in 24 hours; NULL is no limit.
     """
 
     __tablename__ = "rules"
     __table_args__ = (
         UniqueConstraint("org_id", "name"),
         one_of("audience", RULE_AUDIENCES),
-        one_of("action", CASE_LEVELS),
+        one_of("action", RULE_ACTIONS),
         one_of("priority", PRIORITIES),
         CheckConstraint("threshold BETWEEN -1 AND 1", name="threshold"),
+        CheckConstraint("per_day > 0", name="per_day"),
     )
 
     name: Mapped[str]
@@ -30,6 +34,8 @@ class Rule(Record):
     threshold: Mapped[float]
     action: Mapped[str]
     priority: Mapped[str] = mapped_column(server_default="normal")
+    words: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    per_day: Mapped[int | None]
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[Written]
 

@@ -36,6 +36,7 @@ class Source(Record):
     exclude: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     credential_id: Mapped[UUID | None] = to("credentials.id")
     owner_id: Mapped[UUID | None] = to("users.id")
+    campaign_id: Mapped[UUID | None] = to("campaigns.id")
     priority: Mapped[int] = mapped_column(server_default=text("100"))
     every: Mapped[float]
     escalate_from: Mapped[Written]

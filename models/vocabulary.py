@@ -43,15 +43,31 @@ CAMPAIGN_STATUS = ("planned", "active", "paused", "completed", "cancelled")
 CAMPAIGN_TYPES = ("social", "email", "event", "advertisement", "launch", "referral", "webinar", "other")
 OPPORTUNITY_STAGES = ("prospecting", "qualification", "proposal", "negotiation", "won", "lost")
 
-ALIAS_KINDS = ("handle", "name", "domain", "hashtag", "keyword", "utm", "email")
+ALIAS_KINDS = ("handle", "name", "domain", "hashtag", "keyword", "utm", "email", "phone")
 ALIAS_OF = ("ourselves", "account", "contact", "campaign", "competitor")
-MATCH_KINDS = ("account", "contact", "campaign", "ticket")
+NAME_KINDS = (
+    "handle",
+    "name",
+    "domain",
+    "hashtag",
+    "utm",
+    "email",
+    "phone",
+    "lookalike",
+    "similar",
+)
+NAME_OWNERS = ("alias", "account", "contact")
+MATCH_KINDS = ("account", "contact", "campaign", "ticket", "lead")
 MATCH_STATES = ("live", "undone", "suggested")
 SOURCE_STATES = ("active", "paused", "needs_reauth", "off")
 PAGE_STATES = ("landed", "digested")
 CASE_LEVELS = ("activity", "ticket")
 CASE_ROLES = ("opened", "raised", "joined", "noted")
 RULE_AUDIENCES = ("addressed", "customer", "named")
+RULE_ACTIONS = (*CASE_LEVELS, "lead")
+SENTIMENTS = ("negative", "neutral", "positive")
+LEXICON_PROFILES = ("support", "none")
+REVIEW_ACTIONS = ("accept", "reject", "link", "unlink", "merge", "unmerge")
 QUARANTINE_STAGES = ("reject", "digest")
 QUARANTINE_STATES = ("held", "replayed", "dropped")
 CREDENTIAL_STATES = ("ok", "needs_reauth")
