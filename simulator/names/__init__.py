@@ -257,8 +257,15 @@ def _company(cells: Cells) -> Company:
 
 
 def _person(cells: Cells) -> Person:
-    names = (cells[name] for name in ("key", "first_name", "last_name", "email", "phone", "account"))
-    return Person(*names, _handles(cells["handles"]))
+    return Person(
+        cells["key"],
+        cells["first_name"],
+        cells["last_name"],
+        cells["email"],
+        cells["phone"],
+        cells["account"],
+        _handles(cells["handles"]),
+    )
 
 
 def _drive(cells: Cells) -> Drive:
@@ -346,8 +353,8 @@ def _demand_whole(names: Names) -> None:
             if not record.key or (meant := Meant(kind, record.key)) in known:
                 raise Unreadable(f"the key {record.key!r} of {kind}s is empty or there twice")
             known.add(meant)
-    accounts = [one.account for one in (*names.contacts, *names.tickets) if one.account]
-    if lost := [account for account in accounts if Meant("account", account) not in known]:
+    accounts = [one.account for one in names.contacts] + [one.account for one in names.tickets]
+    if lost := [account for account in accounts if account and Meant("account", account) not in known]:
         raise Unreadable(f"no company has the key {lost[0]!r}")
     days: dict[str, date] = {}
     for row in names.rows:
