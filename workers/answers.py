@@ -33,7 +33,9 @@ _LATE = text("""
     ), marked AS (
         UPDATE social_events e SET addressed = true FROM held WHERE e.id = held.id
     )
-    SELECT e.*, i.handle, i.name, i.bot, i.ours, s.id AS source, s.escalate_from
+    SELECT e.*, i.handle, i.name, i.bot, i.ours, s.id AS source, s.escalate_from,
+           i.id IS NOT NULL AND coalesce(i.contact_id, i.account_id, i.lead_id) IS NULL AND NOT i.ours
+               AND e.voice = 'earned' AS stranger
     FROM held e LEFT JOIN identities i ON i.id = e.identity_id, LATERAL (
         SELECT id, escalate_from FROM sources WHERE id = ANY (e.sightings) ORDER BY escalate_from LIMIT 1
     ) s
@@ -48,6 +50,7 @@ def late_answers(session: Session, org: str, ours: Sequence[UUID]) -> list[tuple
         heard = Heard(
             ref=(row.platform, row.external_id),
             subject=subject_of(row.platform, identity, row.thread, row.external_id),
+            text=row.text,
             sentiment=row.sentiment,
             occurred_at=row.occurred_at,
             addressed=True,
@@ -56,6 +59,7 @@ def late_answers(session: Session, org: str, ours: Sequence[UUID]) -> list[tuple
             customer=row.contact_id is not None,
             ours=bool(row.ours),
             bot=bool(row.bot),
+            stranger=bool(row.stranger),
             start_mark=row.escalate_from,
             reply_to=None,
             parent_case=None,
@@ -72,6 +76,7 @@ def late_answers(session: Session, org: str, ours: Sequence[UUID]) -> list[tuple
             campaign=row.campaign_id,
             source=row.source,
             sentiment=row.sentiment,
+            name=row.name,
         )
         found.append((heard, facts))
     return found

@@ -25,6 +25,7 @@ from workers.escalate import Facts, Heard, carry_out, decide, open_levels, subje
 from workers.gather import gather
 from workers.hours import record_hours
 from workers.land import StaleFence
+from workers.leads import is_stranger, leads_of
 from workers.pages import Claimed, claim, fresh, release
 from workers.record import (
     Draft,
@@ -193,6 +194,7 @@ def _escalate(
             Heard(
                 ref=draft.key,
                 subject=subject_of(found.platform, author.id if author else None, post.thread, post.id),
+                text=post.text,
                 sentiment=draft.sentiment,
                 occurred_at=post.posted_at,
                 addressed=found.addressed,
@@ -201,6 +203,7 @@ def _escalate(
                 customer=found.contact is not None,
                 ours=found.ours or bool(author and author.ours),
                 bot=bool(author and author.bot),
+                stranger=is_stranger(found),
                 start_mark=item.page.start_mark,
                 reply_to=answered,
                 parent_case=parent.case if parent and parent.case_open else None,
@@ -218,6 +221,7 @@ def _escalate(
             campaign=found.campaign,
             source=item.page.source,
             sentiment=draft.sentiment,
+            name=post.author.name if post.author else None,
         )
         if found.ticket is not None:
             tickets[outcome.event] = found.ticket
@@ -233,6 +237,7 @@ def _escalate(
     subjects = [post.subject for post in heard if post.sentiment is not None and post.sentiment < 0]
     decisions = decide(heard, rules, open_levels(session, org, subjects))
     risen = carry_out(session, org, decisions, facts, tickets)
+    leads_of(session, org, heard, facts, rules, decisions)
     attached = {facts[decision.ref].event for decision in decisions if decision.action != "hold"}
     return attached, risen
 

@@ -17,11 +17,13 @@ from sqlalchemy import text
 from uuid_utils import uuid7
 
 from workers._rows import as_json
+from workers._said import first_said
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 Level = Literal["activity", "ticket"]
+Audience = Literal["addressed", "customer", "named"]
 Role = Literal["opened", "raised", "joined"]
 Action = Literal["open", "raise", "join", "hold"]
 Ref = tuple[str, str]
@@ -32,22 +34,34 @@ _RANK = {"activity": 1, "ticket": 2}
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When to open what: see models/rule.py for what the audiences mean."""
+    """When to open what: see models/rule.py for what the audiences mean. `lead`: see workers/leads.py."""
 
     id: UUID
     name: str
-    audience: Literal["addressed", "customer", "named"]
+    audience: Audience
     threshold: float
-    action: Level
+    action: Level | Literal["lead"]
     priority: str
+    words: tuple[str, ...] = ()
+    per_day: int | None = None
+
+    @property
+    def level(self) -> Level:
+        """Of the case that it opens."""
+        assert self.action != "lead", "a rule that makes Leads opens no case"
+        return self.action
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What decide needs to know of one post. `parent` is the stored open case of the post it answers."""
+    """What decide needs to know of one post. `parent_case` is the stored open case of the post it answers.
+
+    `stranger`: its author is known by a stable id and belongs to nobody: no Contact, Account, Lead or competitor.
+    """
 
     ref: Ref
     subject: str
+    text: str
     sentiment: float | None
     occurred_at: datetime
     addressed: bool
@@ -56,10 +70,19 @@ class Heard:
     customer: bool
     ours: bool
     bot: bool
+    stranger: bool
     start_mark: datetime
     reply_to: str | None
     parent_case: UUID | None
     attached: bool
+
+    def belongs_to(self, audience: Audience) -> bool:
+        """Is it a post of this audience?"""
+        if audience == "addressed":
+            return self.addressed
+        if audience == "customer":
+            return self.customer and (self.addressed or self.about_us)
+        return self.about_us or self.named
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +103,19 @@ class Decision:
 
 
 def crossed(post: Heard, rules: Sequence[Rule]) -> Rule | None:
-    """The strongest rule whose threshold the post crosses: a Ticket before an Activity, then the priority
-    of the order given. A post without a score crosses nothing."""
+    """The strongest rule for cases whose threshold the post crosses and whose words it has: a Ticket before an
+    Activity, then the priority of the order given. A post without a score crosses nothing."""
     if post.sentiment is None or not (post.addressed or post.about_us or post.named):
         return None
-    audiences = {
-        "addressed": post.addressed,
-        "customer": post.customer and (post.addressed or post.about_us),
-        "named": post.about_us or post.named,
-    }
-    hit = [rule for rule in rules if audiences[rule.audience] and post.sentiment <= rule.threshold]
-    return max(hit, key=lambda rule: _RANK[rule.action], default=None)
+    hit = [
+        rule
+        for rule in rules
+        if rule.action != "lead"
+        and post.sentiment <= rule.threshold
+        and post.belongs_to(rule.audience)
+        and (not rule.words or first_said(post.text, rule.words) is not None)
+    ]
+    return max(hit, key=lambda rule: _RANK[rule.level], default=None)
 
 
 def held_back(post: Heard) -> str | None:
@@ -128,10 +153,10 @@ def decide(posts: Sequence[Heard], rules: Sequence[Rule], open_cases: Mapping[st
     crossing.sort(key=lambda both: (both[0].occurred_at, both[0].ref))
     for post, rule in crossing:
         level = levels.get(post.subject)
-        worse = level is None or _RANK[rule.action] > _RANK[level]
+        worse = level is None or _RANK[rule.level] > _RANK[level]
         action: Action = "open" if level is None else "raise" if worse else "join"
         if worse:
-            levels[post.subject] = rule.action
+            levels[post.subject] = rule.level
         taken[post.ref] = Decision(post.ref, action, rule=rule, subject=post.subject)
     _attach_answers(rest, taken)
     return list(taken.values())
@@ -181,17 +206,20 @@ class Facts(NamedTuple):
     campaign: UUID | None
     source: UUID
     sentiment: float | None
+    name: str | None = None
+    """The author's display name."""
 
 
 _RULES = text("""
-    SELECT id, name, audience, threshold, action, priority FROM rules
+    SELECT id, name, audience, threshold, action, priority, words, per_day FROM rules
     WHERE org_id = :org AND enabled ORDER BY threshold DESC, id
 """)
 
 
 def read_rules(session: Session, org: str) -> list[Rule]:
     """The organisation's enabled rules."""
-    return [Rule(*row) for row in session.execute(_RULES, {"org": org})]
+    found = session.execute(_RULES, {"org": org})
+    return [Rule(*row[:6], tuple(row.words), row.per_day) for row in found]
 
 
 _OPEN = text("""
@@ -217,19 +245,22 @@ _ACTIVITIES = text("""
 """)
 
 # The proposed ticket and activity ids are kept by a case only if it has none yet; whatever the case ends
-# up with is what is inserted, so two workers that raise one case make one Ticket.
+# up with is what is inserted, so two workers that raise one case make one Ticket. A rule that was removed since
+# this process read it is named no more.
 _CASES = text("""
     WITH x AS MATERIALIZED (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
             id uuid, subject text, level text, identity_id uuid, event_id uuid, rule_id uuid,
             score double precision, threshold double precision, ticket_id uuid, activity_id uuid,
             about text, priority text, account_id uuid, contact_id uuid, campaign_id uuid, source_id uuid)
+    ), rule AS MATERIALIZED (
+        SELECT id FROM rules WHERE id IN (SELECT rule_id FROM x) ORDER BY id FOR KEY SHARE
     ), opened AS (
         INSERT INTO cases AS c (
             id, org_id, subject, level, identity_id, event_id, rule_id, score, threshold, ticket_id,
             activity_id, risen_at, previous_id)
-        SELECT id, :org, subject, level, identity_id, event_id, rule_id, score, threshold, ticket_id,
-            activity_id, CASE WHEN ticket_id IS NOT NULL AND activity_id IS NOT NULL THEN now() END,
+        SELECT id, :org, subject, level, identity_id, event_id,
+            (SELECT rule.id FROM rule WHERE rule.id = rule_id), score, threshold, ticket_id, activity_id, CASE WHEN ticket_id IS NOT NULL AND activity_id IS NOT NULL THEN now() END,
             (SELECT p.id FROM cases p
              WHERE p.org_id = :org AND p.subject = x.subject AND p.closed_at IS NOT NULL
              ORDER BY p.opened_at DESC LIMIT 1)
@@ -276,12 +307,14 @@ _ATTACH = text("""
     WITH x AS (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
             event_id uuid, case_id uuid, role text, rule_id uuid, held_back text)
+    ), rule AS MATERIALIZED (
+        SELECT id FROM rules WHERE id IN (SELECT rule_id FROM x) ORDER BY id FOR KEY SHARE
     )
     UPDATE social_events e
     SET case_id = coalesce(x.case_id, e.case_id), case_role = coalesce(x.role, e.case_role),
-        rule_id = coalesce(x.rule_id, e.rule_id), held_back = x.held_back,
+        rule_id = coalesce(rule.id, e.rule_id), held_back = x.held_back,
         ticket_id = coalesce(c.ticket_id, e.ticket_id)
-    FROM x LEFT JOIN cases c ON c.id = x.case_id
+    FROM x LEFT JOIN cases c ON c.id = x.case_id LEFT JOIN rule ON rule.id = x.rule_id
     WHERE e.id = x.event_id
 """)
 
@@ -346,20 +379,20 @@ def _wanted(decisions: Sequence[Decision], facts: Mapping[Ref, Facts]) -> dict[s
             continue
         fact = facts[decision.ref]
         held = wanted.get(subject)
-        if held is not None and _RANK[held["level"]] >= _RANK[rule.action]:
+        if held is not None and _RANK[held["level"]] >= _RANK[rule.level]:
             continue
         # where the case turns out to be open already, it keeps what it has and these ids are not used
-        mild = rule.action == "activity"
+        mild = rule.level == "activity"
         wanted[subject] = {
             "id": held["id"] if held else str(uuid7()),
             "subject": subject,
-            "level": rule.action,
+            "level": rule.level,
             "identity_id": fact.identity,
             "event_id": fact.event,
             "rule_id": rule.id,
             "score": fact.sentiment,
             "threshold": rule.threshold,
-            "ticket_id": str(uuid7()) if rule.action == "ticket" else None,
+            "ticket_id": None if mild else str(uuid7()),
             "activity_id": held["activity_id"] if held else str(uuid7()) if mild else None,
             "about": _about(fact),
             "priority": rule.priority,
