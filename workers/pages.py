@@ -65,6 +65,8 @@ class Claimed:
     error: str | None
     exclude: list[str]
     start_mark: datetime
+    campaign: UUID | None
+    """The campaign that the source is followed for."""
     others_wait: bool
     """Were there pages that this batch did not take?"""
     filtered: Counter[str] = field(default_factory=Counter)
@@ -132,7 +134,7 @@ _CLAIM = text(f"""
     FROM x, sources s
     WHERE p.id = x.id AND s.id = p.source_id
     RETURNING p.id, p.org_id, p.source_id, p.platform, p.fence, p.body, p.filtered, p.error, s.exclude,
-              s.escalate_from
+              s.escalate_from, s.campaign_id
 """)
 
 
@@ -184,6 +186,7 @@ def claim(sessions: sessionmaker[Session], settings: Settings) -> list[Claimed]:
                 row.error,
                 row.exclude,
                 row.escalate_from,
+                row.campaign_id,
                 len(chosen) < len(candidates),
                 Counter(row.filtered),
             )
