@@ -14,6 +14,7 @@ from console.cli import (
     credentials,
     demo,
     doctor,
+    evaluate,
     explain,
     imports,
     mentions,
@@ -61,6 +62,7 @@ app.command(rich_help_panel=READ)(cases.cases)
 app.command(rich_help_panel=READ)(mentions.mentions)
 app.command(rich_help_panel=READ)(explain.explain)
 app.command(rich_help_panel=READ)(score.score)
+app.add_typer(evaluate.app, name="evaluate", rich_help_panel=READ)
 app.add_typer(own.app, name="own", rich_help_panel=KNOW)
 app.add_typer(imports.app, name="import", rich_help_panel=KNOW)
 

@@ -1,0 +1,231 @@
+"""`earshot evaluate`: how good are the scores, held against what people said of the same texts?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from console.cli import _options
+from console.cli._options import Commands, as_json, chosen_org
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from console.evaluate.reading import Row
+    from console.evaluate.report import Part, Table
+
+app = Commands(
+    no_args_is_help=True, help="How good the scores are, held against what people said of the same texts."
+)
+
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help="Tab-separated, UTF-8, a header, nothing quoted.", show_default=False
+    ),
+]
+Rows = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rows", metavar="COLUMN=PATTERN", help="Only rows like this (!= : unlike); * and ? may stand."
+    ),
+]
+Lexicon = Annotated[
+    Literal["support", "none", "org"],
+    typer.Option(
+        help="support: the shipped profile; none: VADER's own words; org: the organisation's lexicon and names."
+    ),
+]
+OwnNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--own-name", metavar="NAME", help="Mask this name; a column brand is masked row by row anyway."
+    ),
+]
+LONG = 2_000
+"""Rows from which on a file takes long enough to show how far it is."""
+
+
+@app.command()
+def sentiment(
+    file: File,
+    lexicon: Lexicon = "support",
+    own_name: OwnNames = None,
+    threshold: Annotated[
+        list[float] | None,
+        typer.Option("--threshold", "-t", min=-1, max=1, help="One more threshold for the table."),
+    ] = None,
+    rows: Rows = None,
+    detect: Annotated[
+        bool,
+        typer.Option(
+            "--detect-language", help="Let the scorer find the language; else: column lang, or English."
+        ),
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="PICTURE", help="Draw the curves into this .png or .svg.", show_default=False),
+    ] = None,
+    org: chosen_org = None,
+    json: as_json = False,
+) -> None:
+    """Texts with a judgement, held against their scores: correlation, F1, and what each threshold would catch.
+
+    The file has a column text and one of: label (negative, neutral, positive; or complaint, not), mean_rating (-4 to 4),
+    sentiment (-1 to 1). `earshot corrections export` writes such a file. Proportions come with 95 % intervals
+    by Wilson; the threshold at which the shipped rule opens a Ticket is marked. No database is needed, but for --lexicon org.
+
+    Examples: earshot evaluate sentiment complaints.tsv --plot curves.png
+              earshot evaluate sentiment tweets.tsv --lexicon none
+              earshot evaluate sentiment complaints.tsv --rows 'domain!=random_*' --threshold -0.35
+    """
+    import msgspec
+
+    from console.cli import _print
+    from console.evaluate import picture, tables
+    from console.evaluate.lexicons import scorers
+    from console.evaluate.reading import read
+    from console.evaluate.scoring import answers, numbers
+    from console.evaluate.sentiment import judged, measure
+
+    if plot is not None:
+        picture.demand_place(plot)
+    sheet = read(file).chosen(rows or ())
+    truth = judged(sheet)
+    chosen = scorers(lexicon, own_name or (), _options.org() if lexicon == "org" else "")
+    found = answers(sheet, chosen, detect=detect, track=_bar)
+    told = measure(sheet, truth, found, numbers(found), chosen.version, threshold or ())
+    if plot is not None:
+        picture.draw(plot, told.detector, told.shipped, f"{file.name}: {told.rows:,} rows, lexicon {lexicon}")
+        _print.said(f"The curves are in {plot}.")
+    if json:
+        _print.as_json(msgspec.to_builtins(told))
+        return
+    _print.line(tables.head(told))
+    if told.pearson is not None:
+        _print.line(f"Pearson r {told.pearson:.4f}")
+    _show(tables.of_sentiment(told))
+    _print.line(tables.INTERVALS)
+
+
+@app.command()
+def language(
+    file: File,
+    lang: Annotated[
+        str | None,
+        typer.Option(metavar="TAG", help="The language of every row, for a file without a column lang."),
+    ] = None,
+    rows: Rows = None,
+    json: as_json = False,
+) -> None:
+    """What is scored although it is not English, and what is skipped although it is.
+
+    The file has the columns text and lang (en, de, ...). Hindi in Latin letters (hi) and texts of under three words
+    are reported apart: no detector tells the one from English, and the other is scored on purpose.
+
+    Examples: earshot evaluate language multilingual.tsv
+              earshot evaluate language english.tsv --lang en
+    """
+    import msgspec
+
+    from console.cli import _print
+    from console.evaluate import tables
+    from console.evaluate.language import languages
+    from console.evaluate.lexicons import scorers
+    from console.evaluate.reading import read
+    from console.evaluate.scoring import answers
+
+    sheet = read(file, ["text"] if lang else ["text", "lang"]).chosen(rows or ())
+    chosen = scorers("support")
+    told = languages(sheet, answers(sheet, chosen, detect=True, track=_bar), chosen.version, lang)
+    if json:
+        _print.as_json(msgspec.to_builtins(told))
+        return
+    _show([tables.of_languages(told)])
+    _print.line(tables.INTERVALS)
+
+
+@app.command("all")
+def everything(
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder of the truth sets (default: EARSHOT_TRUTH, else ../shared/truth).",
+            show_default=False,
+        ),
+    ] = None,
+    json: as_json = False,
+) -> None:
+    """All tables and bars that a release is held to; exit code 1 when a bar is missed.
+
+    A truth set that is not there is said to be skipped; with CI=true that is a failure too.
+
+    Example: EARSHOT_TRUTH=~/truth earshot evaluate all
+    """
+    import os
+
+    from console.cli import _print
+    from console.evaluate import tables
+    from console.evaluate.parts import evaluate, truth_folder
+
+    where = folder or truth_folder()
+    found = evaluate(where, _bar)
+    bars = [bar for part in found for bar in part.bars]
+    skipped = [part for part in found if part.skipped]
+    failed = not all(bar.met for bar in bars) or bool(skipped and os.environ.get("CI") == "true")
+    if json:
+        _print.as_json([_plain(part) for part in found])
+    else:
+        for part in found:
+            _part(part)
+        if bars:
+            _show([tables.of_bars(bars)])
+    if skipped:
+        _print.said(
+            f"SKIPPED, no truth sets in {where}: {', '.join(part.title for part in skipped)}."
+            " EARSHOT_TRUTH names their folder."
+        )
+    if missed := [bar.what for bar in bars if not bar.met]:
+        _print.said(f"MISSED: {'; '.join(missed)}.")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _part(part: Part) -> None:
+    from console.cli import _print
+
+    _print.line(f"\n== {part.title} ==")
+    if part.skipped:
+        _print.line(f"SKIPPED: {part.skipped}.")
+        return
+    for note in part.notes:
+        _print.line(note)
+    _show(part.tables)
+
+
+def _plain(part: Part) -> dict[str, object]:
+    import msgspec
+
+    told: dict[str, object] = msgspec.to_builtins(part)
+    told["bars"] = [{**msgspec.to_builtins(bar), "met": bar.met} for bar in part.bars]
+    return told
+
+
+def _show(tables: Iterable[Table]) -> None:
+    from console.cli import _print
+
+    for table in tables:
+        _print.line(f"\n{table.title}")
+        _print.table(table.columns, table.rows, "There is nothing to show.")
+
+
+def _bar(rows: Sequence[Row]) -> Iterable[Row]:
+    """The rows, with a bar on standard error while they are gone through; a short file needs none."""
+    if len(rows) < LONG:
+        return rows
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(rows, "scoring", console=console, transient=True, disable=not console.is_terminal)

@@ -1,0 +1,186 @@
+"""Everything that `earshot evaluate all` measures: a part each, in the order in which it is printed.
+
+A part is a name and a function from the folder of truth sets to a Part. What a part needs that is not there
+makes it a skipped one; a part that needs no truth set ignores the folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from console.evaluate import tables
+from console.evaluate.language import languages
+from console.evaluate.lexicons import Choice, scorers
+from console.evaluate.reading import Sheet, read
+from console.evaluate.report import Bar, Part, Table, number, of_share
+from console.evaluate.scoring import Track, answers, numbers, silently
+from console.evaluate.sentiment import Measured, judged, measure
+
+NEAR: Final = 0.10
+"""How far from the shipped threshold the tables that compare lexicons look."""
+
+
+def truth_folder() -> Path:
+    """Where the truth sets are: EARSHOT_TRUTH, else `shared/truth` beside the checkout. May not exist."""
+    named = os.environ.get("EARSHOT_TRUTH")
+    return Path(named) if named else Path(__file__).parents[3] / "shared" / "truth"
+
+
+def tweets(folder: Path, track: Track) -> Part:
+    """The pure scorer on the tweets of VADER's own paper, and the profile beside it."""
+    title = "Tweets of VADER's own paper (tweets.tsv)"
+    found = _by_lexicon(folder / "vader" / "tweets.tsv", track)
+    if isinstance(found, str):
+        return Part("tweets", title, skipped=found)
+    pure = found["none"]
+    return Part(
+        "tweets",
+        title,
+        tables=[
+            tables.of_classes(pure.classes, "By the pure scorer"),
+            Table(
+                "Pure scorer and profile",
+                ["lexicon", ">Pearson r", ">weighted F1", ">macro F1"],
+                [
+                    [
+                        name,
+                        *(number(n) for n in (one.pearson, one.classes.weighted_f1, one.classes.macro_f1)),
+                    ]
+                    for name, one in found.items()
+                ],
+            ),
+        ],
+        bars=[
+            Bar("tweets, pure scorer: Pearson r", pure.pearson, 0.865, at_least=True),
+            Bar("tweets, pure scorer: weighted F1", pure.classes.weighted_f1, 0.945, at_least=True),
+        ],
+        notes=[tables.head(pure)],
+    )
+
+
+def airlines(folder: Path, track: Track) -> Part:
+    """Complaints to airlines, each airline's own name masked."""
+    return _complaints(
+        "airlines",
+        "Complaints to airlines (airline_us.tsv)",
+        folder / "complaints" / "airline_us.tsv",
+        track,
+        0.40,
+        0.055,
+    )
+
+
+def brands(folder: Path, track: Track) -> Part:
+    """Complaints to brands of nine trades; the rows that are not directed at a brand are left out."""
+    file = folder / "complaints" / "complaints19.tsv"
+    return _complaints(
+        "brands", "Complaints to brands (complaints19.tsv)", file, track, 0.30, 0.065, ["domain!=random_*"]
+    )
+
+
+def tweets17(folder: Path, track: Track) -> Part:
+    """Negative tweets about anything, for comparison."""
+    return _complaints(
+        "semeval17",
+        "Tweets on any topic, for comparison (semeval17_test.tsv)",
+        folder / "complaints" / "semeval17_test.tsv",
+        track,
+    )
+
+
+def other_languages(folder: Path, track: Track) -> Part:
+    """What is scored though it is not English, and the reverse."""
+    title = "Language (multilang_xlmt.tsv, airline_us.tsv)"
+    files = [folder / "complaints" / name for name in ("multilang_xlmt.tsv", "airline_us.tsv")]
+    if missing := [file.name for file in files if not file.is_file()]:
+        return Part("language", title, skipped=_missing(*missing))
+    chosen = scorers("support")
+    mixed, english = (
+        languages(sheet, answers(sheet, chosen, detect=True, track=track), chosen.version, lang)
+        for sheet, lang in ((read(files[0]), None), (read(files[1]), "en"))
+    )
+    skipped = english.all_english.skipped
+    return Part(
+        "language",
+        title,
+        tables=[tables.of_languages(mixed), tables.of_languages(english)],
+        bars=[
+            of_share(
+                "not English, three words or more, no Hindi: scored",
+                mixed.foreign.scored,
+                0.03,
+                at_least=False,
+            ),
+            of_share("English (airlines): skipped", skipped, 0.015, at_least=False),
+        ],
+    )
+
+
+PARTS: Final[tuple[tuple[str, Callable[[Path, Track], Part]], ...]] = (
+    ("tweets", tweets),
+    ("airlines", airlines),
+    ("brands", brands),
+    ("semeval17", tweets17),
+    ("language", other_languages),
+)
+
+
+def evaluate(folder: Path, track: Track = silently) -> list[Part]:
+    """All parts, in order."""
+    return [part(folder, track) for _, part in PARTS]
+
+
+def _complaints(
+    name: str,
+    title: str,
+    file: Path,
+    track: Track,
+    recall: float | None = None,
+    false_positives: float | None = None,
+    conditions: Sequence[str] = (),
+) -> Part:
+    found = _by_lexicon(file, track, conditions)
+    if isinstance(found, str):
+        return Part(name, title, skipped=found)
+    told = found["support"]
+    at = next(at for at in told.detector.at if at.threshold == told.shipped)
+    bars = []
+    if recall is not None and false_positives is not None:
+        where = f"{name}, profile at {told.shipped:+.2f}"
+        bars = [
+            of_share(f"{where}: recall", at.recall, recall, at_least=True),
+            of_share(f"{where}: false positives", at.false_positives, false_positives, at_least=False),
+        ]
+    near = [one.threshold for one in told.detector.at if abs(one.threshold - told.shipped) <= NEAR + 1e-9]
+    return Part(
+        name,
+        title,
+        tables=[tables.beside(found, near), *tables.of_sentiment(told)],
+        bars=bars,
+        notes=[tables.head(told)],
+    )
+
+
+def _by_lexicon(file: Path, track: Track, conditions: Sequence[str] = ()) -> dict[Choice, Measured] | str:
+    """The file measured by the pure scorer and with the profile; or why it was not."""
+    if not file.is_file():
+        return _missing(file.name)
+    sheet = read(file).chosen(conditions)
+    found: dict[Choice, Measured] = {}
+    choices: tuple[Choice, ...] = ("none", "support")
+    for choice in choices:
+        found[choice] = _measured(sheet, choice, track)
+    return found
+
+
+def _measured(sheet: Sheet, choice: Choice, track: Track) -> Measured:
+    chosen = scorers(choice)
+    told = answers(sheet, chosen, track=track)
+    return measure(sheet, judged(sheet), told, numbers(told), chosen.version)
+
+
+def _missing(*names: str) -> str:
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not in the folder of truth sets"
