@@ -219,7 +219,10 @@ _RULES = text("""
 def read_rules(session: Session, org: str) -> list[Rule]:
     """The organisation's enabled rules."""
     found = session.execute(_RULES, {"org": org})
-    return [Rule(*row[:6], tuple(row.words), row.per_day) for row in found]
+    return [
+        Rule(id_, name, audience, threshold, action, priority, tuple(words), per_day)
+        for id_, name, audience, threshold, action, priority, words, per_day in found
+    ]
 
 
 _OPEN = text("""

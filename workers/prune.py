@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from workers.gather import gather_late
+from workers.leads import link_leads
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session, sessionmaker
@@ -44,5 +45,7 @@ def prune(sessions: sessionmaker[Session], settings: Settings) -> None:
     with sessions() as session:
         orgs = list(session.scalars(_ORGS))
     for org in orgs:
+        with sessions() as session, session.begin():
+            link_leads(session, org)
         with sessions() as session, session.begin():
             gather_late(session, org)
