@@ -26,7 +26,7 @@ from models.page import Page
 from models.poll import Poll
 from models.quarantine import Quarantined
 from models.repost import Repost
-from models.review import Refusal, Review
+from models.review import Following, Refusal, Review, ReviewedEvent
 from models.rule import Rule
 from models.social_event import SocialEvent
 from models.source import Source
@@ -44,6 +44,7 @@ __all__ = [
     "Contact",
     "Correction",
     "Credential",
+    "Following",
     "Hour",
     "Identity",
     "Lead",
@@ -59,6 +60,7 @@ __all__ = [
     "Renamed",
     "Repost",
     "Review",
+    "ReviewedEvent",
     "Rule",
     "SocialEvent",
     "Source",

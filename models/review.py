@@ -1,4 +1,8 @@
-"""What a person decided about matches and identities: each step, so that it can be seen and taken back."""
+"""What a person decided about matches and identities: each step, so that it can be seen and taken back.
+
+An identity may have written a hundred thousand posts, and all of them follow its link: which ones still have to, and
+what each was before, are rows here, so that no transaction is long and a crash in between loses nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models._base import Record, Written, to
+from models._base import Base, Record, Written, of, to
 from models.vocabulary import MATCH_KINDS, REVIEW_ACTIONS, one_of
 
 
@@ -50,3 +54,36 @@ class Refusal(Record):
     evidence: Mapped[str]
     review_id: Mapped[UUID | None] = to("reviews.id", lost="CASCADE")
     created_at: Mapped[Written]
+
+
+class Following(Base):
+    """The posts of an identity that are to follow its link, in the order of their ids, from after `after` on.
+
+    `review_id` is the step for which it is kept what they were; `restores_id` the one that is taken back by it.
+    """
+
+    __tablename__ = "followings"
+    __table_args__ = (
+        Index("ix_followings_org_id", "org_id", "id"),
+        Index("ix_followings_identity_id", "identity_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=False), primary_key=True)
+    org_id: Mapped[str]
+    identity_id: Mapped[UUID] = of("identities.id")
+    review_id: Mapped[UUID | None] = to("reviews.id", lost="CASCADE")
+    restores_id: Mapped[UUID | None] = to("reviews.id", lost="CASCADE")
+    after: Mapped[UUID | None]
+    created_at: Mapped[Written]
+
+
+class ReviewedEvent(Record):
+    """What the author of an event was tied to before a step: the event's matches that are the author's own, and the
+    suggestions that the step made true. Without any it is an empty list."""
+
+    __tablename__ = "reviewed_events"
+    __table_args__ = (UniqueConstraint("org_id", "review_id", "event_id"),)
+
+    review_id: Mapped[UUID] = mapped_column(ForeignKey("reviews.id", ondelete="CASCADE"), index=True)
+    event_id: Mapped[UUID] = mapped_column(ForeignKey("social_events.id", ondelete="CASCADE"), index=True)
+    before: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
