@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from workers.lexicon import Lexicon
 from workers.score import SCORER, Explanation, Scorer, Sentiment, Unscored
 
 
 def compound(text: str, *, own: tuple[str, ...] = (), lexicon: dict[str, float] | None = None) -> float:
-    answer = Scorer(own, lexicon).score([(text, "en")])[0]
+    answer = Scorer(own, Lexicon(lexicon or {}, "test")).score([(text, "en")])[0]
     assert isinstance(answer, Sentiment), answer
     return answer.compound
 
@@ -209,8 +210,8 @@ def test_odd_characters_do_not_raise(text: str) -> None:
 # why
 
 
-def explained(text: str, **kwargs: dict[str, float]) -> Explanation:
-    return Scorer(**kwargs).explain(text)
+def explained(text: str, lexicon: dict[str, float] | None = None) -> Explanation:
+    return Scorer((), Lexicon(lexicon or {}, "test")).explain(text)
 
 
 def test_the_words_add_up_to_the_score() -> None:
@@ -242,7 +243,7 @@ def test_a_lexicon_adds_words_and_phrases() -> None:
         < 0
     )
     why = explained("I am STILL waiting", lexicon=lexicon)
-    assert [(word.word, word.weight) for word in why.words] == [("STILL_waiting", -1.5)]
+    assert [(word.word, word.weight) for word in why.words] == [("STILL waiting", -1.5)]
 
 
 def test_a_lexicon_overrides_and_silences() -> None:
@@ -252,7 +253,7 @@ def test_a_lexicon_overrides_and_silences() -> None:
 
 
 def test_one_organisations_lexicon_is_not_anothers() -> None:
-    ours = Scorer(lexicon={"table": -4})
+    ours = Scorer((), Lexicon({"table": -4}, "test"))
     theirs = Scorer()
     for _ in range(2):
         assert isinstance(first := ours.score([("a table", "en")])[0], Sentiment)
@@ -263,4 +264,4 @@ def test_one_organisations_lexicon_is_not_anothers() -> None:
 @pytest.mark.parametrize("weight", [4.1, -5, float("nan"), float("inf")])
 def test_a_weight_out_of_range_is_refused(weight: float) -> None:
     with pytest.raises(ValueError, match="between -4 and 4"):
-        Scorer(lexicon={"bad": weight})
+        Lexicon({"bad": weight}, "test")

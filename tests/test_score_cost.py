@@ -7,6 +7,7 @@ import time
 import pytest
 
 from workers._normalise import MOST_CHARACTERS, MOST_EMOJI, MOST_TOKENS, Normaliser
+from workers.lexicon import Lexicon
 from workers.score import Scorer
 
 CAP = 0.012
@@ -42,7 +43,7 @@ DEAR = {
 
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
-    scorer = Scorer(["United", "Best Buy", "Best of All Things"], {"still waiting": -2.0})
+    scorer = Scorer(["United", "Best Buy", "Best of All Things"], Lexicon({"still waiting": -2.0}, "test"))
     scorer.score([("load the tables and the detector; ça va bien maintenant", None)])
     return scorer
 

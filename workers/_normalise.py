@@ -96,18 +96,17 @@ class Normalised(NamedTuple):
 
 
 class Normaliser:
-    """The steps in their order, for one organisation's own names and the phrases of its lexicon.
+    """The steps in their order, for one organisation's own names.
 
     A name of one word is masked where it is written as a name (as given, capitalised, in capitals, as a
     hashtag): "United lost my bag" but not "we stand united"; a name of several words in any case. A name
-    given with @ or # is only looked for in that form. A phrase becomes one word (`still_waiting`).
+    given with @ or # is only looked for in that form. `lexicon`: words that weigh beside VADER's own.
     """
 
     def __init__(self, own_names: Iterable[str] = (), lexicon: Collection[str] = ()) -> None:
         names = [name.strip().translate(_TO_ASCII) for name in own_names]
         self._handles = frozenset(name.lstrip("@").lower() for name in names)
-        self._mask = _Mask(names, lexicon)
-        self._join = _Join(phrase for phrase in lexicon if " " in phrase)
+        self._mask = _Mask(names, frozenset(word for phrase in lexicon for word in phrase.lower().split()))
 
     def __call__(self, text: str) -> Normalised:
         text = text[:MOST_CHARACTERS]
@@ -130,7 +129,6 @@ class Normaliser:
             text = _in_words(text)
         if _GLUE.search(text):
             text = _GLUE.sub(_loosened, text)
-        text = self._join(text)
         # so many words need as many spaces
         if len(text) > 2 * MOST_TOKENS:
             words = text.split(None, MOST_TOKENS)
@@ -171,25 +169,6 @@ class _Mask:
         for hint in self._hints:
             if hint in lowered:
                 return self._pattern.sub(_ours, text)
-        return text
-
-
-class _Join:
-    """The phrases of a lexicon, each made one word, since VADER weighs words."""
-
-    def __init__(self, phrases: Iterable[str]) -> None:
-        split = sorted((phrase.lower().split() for phrase in phrases), key=len, reverse=True)
-        self._hints = sorted({max(words, key=len) for words in split})
-        choices = "|".join(r"\s+".join(map(re.escape, words)) for words in split)
-        self._pattern = re.compile(rf"(?<!\w)(?:{choices})(?!\w)", re.IGNORECASE) if split else None
-
-    def __call__(self, text: str) -> str:
-        if self._pattern is None:
-            return text
-        lowered = text.lower()
-        for hint in self._hints:
-            if hint in lowered:
-                return self._pattern.sub(lambda match: "_".join(match[0].split()), text)
         return text
 
 

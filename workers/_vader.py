@@ -13,12 +13,14 @@ code points is never found. Texts are taken as they are: what should be mended f
 from __future__ import annotations
 
 import string
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import cache
 from math import sqrt
 from typing import Final
 
 import msgspec
+
+from workers._phrases import Phrases
 
 _MEMO_TOKENS: Final = 50_000
 _MEMO_TOKEN_LENGTH: Final = 32
@@ -109,10 +111,12 @@ def knows(word: str, lexicon: Container[str] = ()) -> bool:
 
 
 class _Memo(dict[str, _Record]):
-    """Token as written -> what it can do. Forgets everything when full: cheaper than choosing."""
+    """Token as written -> what it can do. `keyed`: the tokens by which phrases are found."""
 
-    def __init__(self, lexicon: Mapping[str, float]) -> None:
+    def __init__(self, lexicon: Mapping[str, float], keys: frozenset[str]) -> None:
         super().__init__()
+        self.keyed: set[str] = set()
+        self._keys = keys
         known = tables()
         phrases = [phrase.split() for phrase in (*known.idioms, *known.boosters) if " " in phrase]
         self._lexicon = lexicon
@@ -126,10 +130,15 @@ class _Memo(dict[str, _Record]):
         word = word.lower() if len(word) > 2 else token.lower()
         record = self._describe(token, word) if word in self._marked or "n't" in word else _INERT
         if len(token) <= _MEMO_TOKEN_LENGTH:
-            if len(self) >= _MEMO_TOKENS:
-                self.clear()
             self[token] = record
+            if word in self._keys:
+                self.keyed.add(token)
         return record
+
+    def forget(self) -> None:
+        """Everything, when full: cheaper than choosing. Between texts only, or a phrase would be passed over."""
+        self.clear()
+        self.keyed.clear()
 
     def _describe(self, token: str, word: str) -> _Record:
         known = tables()
@@ -152,11 +161,15 @@ def bare(token: str) -> str:
 
 
 class Vader:
-    """An analyzer over one lexicon, whose keys are lower-case."""
+    """An analyzer over one lexicon, whose keys are lower-case.
 
-    def __init__(self, lexicon: Mapping[str, float]) -> None:
+    Each of `phrases` (`still waiting`) is read as one word, which the lexicon has as `still_waiting`.
+    """
+
+    def __init__(self, lexicon: Mapping[str, float], phrases: Iterable[str] = ()) -> None:
         known = tables()
-        self._memo = _Memo(lexicon)
+        self._phrases = Phrases(phrases)
+        self._memo = _Memo(lexicon, self._phrases.keys)
         self._emoji = emoji()
         self._names = known.emoji
         self._idioms = known.idioms
@@ -205,11 +218,16 @@ class Vader:
         emphasis = _signed(_stress(text), plain)
         total = plain + emphasis
         found = tuple(
-            Weight(bare(words[place]), weight, self._memo[words[place]][0] or 0.0)
+            Weight(self._as_written(words[place]), weight, self._memo[words[place]][0] or 0.0)
             for place, weight in zip(places, weights, strict=True)
             if weight
         )
         return Weighed(found, emphasis, total, _compound(total))
+
+    def _as_written(self, token: str) -> str:
+        word = bare(token)
+        spaced = word.replace("_", " ")
+        return spaced if spaced != word and self._phrases.holds(spaced) else word
 
     def _spell_out(self, text: str) -> str:
         """Each emoji replaced by its name. More spaces than stock puts: words are all that is read."""
@@ -220,12 +238,20 @@ class Vader:
         return text
 
     def _weigh(self, text: str, words: list[str]) -> tuple[list[int], list[float]]:
-        """Which of the words are in the lexicon, and what each weighs where it stands.
+        """Which of the words are in the lexicon, and what each weighs where it stands. Joins phrases in `words`.
 
         The rules in stock's order, one word after another; a record is read by position, since a name costs a
         call. Most words of the lexicon stand among words that change nothing, and are done with early.
         """
-        records = [*_MARGIN, *map(self._memo.__getitem__, words), *_MARGIN]
+        memo = self._memo
+        if len(memo) >= _MEMO_TOKENS:
+            memo.forget()
+        records = [*_MARGIN, *map(memo.__getitem__, words), *_MARGIN]
+        if memo.keyed and not memo.keyed.isdisjoint(words):
+            whole = self._phrases.joined(words, memo.keyed)
+            if whole is not words:
+                words[:] = whole
+                records = [*_MARGIN, *map(memo.__getitem__, words), *_MARGIN]
         places = [place for place, record in enumerate(records) if record[0] is not None]
         if not places:
             return places, []

@@ -4,17 +4,16 @@
                 │               └─ lang:de ┐
                 └─ empty, media_only ──────┴─ Unscored
 
-The number is VADER's compound over the normalised text, with the organisation's lexicon where it has one.
+The number is VADER's compound over the normalised text, with the organisation's lexicon.
 Pure: no database, no clock. Surprising: what cannot be scored is never 0.0; a German post averaged in as neutral
 would hide the English one beside it.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -22,11 +21,11 @@ import msgspec
 from workers._language import language
 from workers._normalise import Normalised, Normaliser
 from workers._vader import Vader, Weight, bare, emoji, tables
+from workers.lexicon import NONE, Lexicon
 
 SCORER: Final = "vader-3.3.2+n1"
-"""Stands beside every score: the package's version, and the normaliser's, raised when it changes a number."""
-
-HEAVIEST: Final = 4.0
+"""Stands beside every score: the package's version, and the normaliser's, raised when it changes a number.
+Behind it the lexicon's name, where there is one: `vader-3.3.2+n1+support-1+main.7`."""
 
 # a letter that does not belong to a masked name
 _LETTER: Final = re.compile(r"(?<![@\w])[^\W\d_]")
@@ -71,15 +70,13 @@ class Scorer:
     """The scorer of one organisation.
 
     Its own names, handles and products are masked (`_normalise` says how). `lexicon` adds words and phrases,
-    or replaces their weights (in [-4, 4]; 0 takes a word out); None is VADER's own. ValueError for a weight out of range.
-    Keep one as long as its names and lexicon hold: with a lexicon it learns its words anew.
+    or replaces their weights; without one the scorer is pure VADER.
     """
 
-    def __init__(self, own_names: Iterable[str] = (), lexicon: Mapping[str, float] | None = None) -> None:
-        added = _checked(lexicon or {})
-        self._normalise = Normaliser(own_names, added)
-        self._lexicon = _merged(added) if added else tables().lexicon
-        self._vader = Vader(self._lexicon) if added else _stock()
+    def __init__(self, own_names: Iterable[str] = (), lexicon: Lexicon = NONE) -> None:
+        self._normalise = Normaliser(own_names, lexicon.words)
+        self._lexicon, self._vader = _analyzer(lexicon)
+        self.version = f"{SCORER}+{lexicon.name}" if lexicon.name else SCORER
 
     def score(self, texts: Sequence[tuple[str, str | None]]) -> list[Sentiment | Unscored]:
         """(text, the platform's own language or None) each; as many answers, in the same order."""
@@ -98,7 +95,7 @@ class Scorer:
         tag, readable = language(normalised.plain, told)
         if not readable:
             return Unscored(f"lang:{tag}", tag)
-        return Sentiment(*self._vader.scores(normalised.text), tag)
+        return Sentiment(*self._vader.scores(normalised.text), tag, self.version)
 
     def _drawn(self, normalised: Normalised) -> bool:
         """Does a text without letters hold an emoji or an emoticon?"""
@@ -108,25 +105,17 @@ class Scorer:
         return any(bare(token).lower() in self._lexicon for token in text.split())
 
 
-def _checked(lexicon: Mapping[str, float]) -> dict[str, float]:
-    for word, weight in lexicon.items():
-        if not math.isfinite(weight) or abs(weight) > HEAVIEST:
-            raise ValueError(f"the weight of {word!r} is {weight}, and must lie between -4 and 4")
-    return {" ".join(word.lower().split()): float(weight) for word, weight in lexicon.items()}
-
-
-def _merged(added: Mapping[str, float]) -> dict[str, float]:
+@lru_cache(maxsize=32)
+def _analyzer(lexicon: Lexicon) -> tuple[dict[str, float], Vader]:
+    """One analyzer, and one memo, for all scorers of a lexicon, whoever's names they mask."""
+    if not lexicon.words:
+        return tables().lexicon, Vader(tables().lexicon)
     merged = dict(tables().lexicon)
-    for word, weight in added.items():
+    for word, weight in lexicon.words.items():
+        key = word.replace(" ", "_")
         if weight:
-            merged[word.replace(" ", "_")] = weight
+            merged[key] = weight
         else:
             # gone, not zero: to VADER a shouted word of weight 0.0 is a negative one
-            merged.pop(word, None)
-    return merged
-
-
-@cache
-def _stock() -> Vader:
-    """VADER's own lexicon, and one memo, for every organisation that adds nothing."""
-    return Vader(tables().lexicon)
+            merged.pop(key, None)
+    return merged, Vader(merged, [word for word in lexicon.words if " " in word])
