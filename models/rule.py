@@ -44,14 +44,14 @@ SHIPPED: tuple[dict[str, str | float], ...] = (
     {
         "name": "A complaint to us",
         "audience": "addressed",
-        "threshold": -0.40,
+        "threshold": -0.45,
         "action": "ticket",
         "priority": "high",
     },
     {
         "name": "A customer complains about us",
         "audience": "customer",
-        "threshold": -0.40,
+        "threshold": -0.45,
         "action": "ticket",
         "priority": "high",
     },
@@ -70,4 +70,4 @@ SHIPPED: tuple[dict[str, str | float], ...] = (
         "priority": "normal",
     },
 )
-"""The rules that an organisation starts with. Why these numbers: README, "When a ticket opens"."""
+"""The rules that an organisation starts with. Why these numbers: docs/decisions/0005."""
