@@ -1,0 +1,101 @@
+"""What must hold between tables, each as one query that counts the rows for which it does not.
+
+They are written apart from what they check: workers/project.py says the same in another way. An event that no source
+has heard (`sightings` is empty) was written by the neighbour, and is neither projected nor counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.orm import Session
+
+_ONLY = """(
+    SELECT event_id, min(record_id::text)::uuid AS only FROM matches
+    WHERE org_id = :org AND kind = '{kind}' AND state = 'live' AND {which}
+    GROUP BY event_id HAVING count(*) = 1
+)"""
+
+
+def _only(kind: str, which: str = "true") -> str:
+    """The record of this kind of each event that has exactly one such live match."""
+    return _ONLY.format(kind=kind, which=which)
+
+
+INVARIANTS: Mapping[str, TextClause] = {
+    "an event's contact is its author's, by the only live match that says so": text(f"""
+        SELECT count(*) FROM social_events e
+        LEFT JOIN {_only("contact", "author")} m ON m.event_id = e.id
+        LEFT JOIN contacts p ON p.id = m.only
+        WHERE e.org_id = :org AND e.sightings <> '{{}}' AND e.contact_id IS DISTINCT FROM p.id
+    """),
+    "an event's account is whom a person tied it to, else the only one that it names, else its author's": text(f"""
+        SELECT count(*) FROM social_events e
+        LEFT JOIN {_only("account", "by IS NOT NULL")} decided ON decided.event_id = e.id
+        LEFT JOIN {_only("account", "how <> 'identity'")} named ON named.event_id = e.id
+        LEFT JOIN {_only("account", "author")} own ON own.event_id = e.id
+        LEFT JOIN accounts k ON k.id = coalesce(decided.only, named.only, own.only)
+        WHERE e.org_id = :org AND e.sightings <> '{{}}' AND e.account_id IS DISTINCT FROM k.id
+    """),
+    "an event's campaign is the only live match of that kind": text(f"""
+        SELECT count(*) FROM social_events e
+        LEFT JOIN {_only("campaign")} m ON m.event_id = e.id
+        LEFT JOIN campaigns g ON g.id = m.only
+        WHERE e.org_id = :org AND e.sightings <> '{{}}' AND e.campaign_id IS DISTINCT FROM g.id
+    """),
+    "an event's ticket is its case's, else the only live match of that kind": text(f"""
+        SELECT count(*) FROM social_events e
+        LEFT JOIN cases c ON c.id = e.case_id
+        LEFT JOIN {_only("ticket")} m ON m.event_id = e.id
+        LEFT JOIN tickets t ON t.id = coalesce(c.ticket_id, m.only)
+        WHERE e.org_id = :org AND e.sightings <> '{{}}' AND e.ticket_id IS DISTINCT FROM t.id
+    """),
+    "an open case has a ticket or an activity": text("""
+        SELECT count(*) FROM cases WHERE org_id = :org AND closed_at IS NULL
+          AND ticket_id IS NULL AND activity_id IS NULL
+    """),
+    "no identity is merged into one that is merged itself": text("""
+        SELECT count(*) FROM identities i JOIN identities r ON r.id = i.merged_into
+        WHERE i.org_id = :org AND (r.merged_into IS NOT NULL OR r.org_id <> i.org_id)
+    """),
+    "identities that are merged are of a platform each": text("""
+        SELECT count(*) FROM (
+            SELECT FROM identities
+            WHERE org_id = :org AND (merged_into IS NOT NULL
+                                     OR id IN (SELECT merged_into FROM identities WHERE org_id = :org))
+            GROUP BY coalesce(merged_into, id), platform HAVING count(*) > 1
+        ) twice
+    """),
+    "the hours count what is stored": text("""
+        WITH stored AS (
+            SELECT s.scope, date_trunc('hour', e.occurred_at, 'UTC') AS hour, e.platform,
+                   coalesce(nullif(e.lang, ''), 'und') AS language, e.voice, count(*) AS n,
+                   count(e.sentiment) AS scored, count(*) - count(e.sentiment) AS unscored,
+                   count(*) FILTER (WHERE e.sentiment <= -0.05) AS negative, coalesce(sum(e.sentiment), 0) AS sum
+            FROM social_events e CROSS JOIN LATERAL (
+                VALUES ('all'), ('account:' || e.account_id), ('campaign:' || e.campaign_id)
+            ) s(scope)
+            WHERE e.org_id = :org AND e.sightings <> '{}' AND s.scope IS NOT NULL
+            GROUP BY 1, 2, 3, 4, 5
+        ), counted AS (
+            -- what was counted for a record that is gone is nobody's any more
+            SELECT * FROM hours
+            WHERE org_id = :org AND (scope = 'all'
+                OR split_part(scope, ':', 2)::uuid IN (SELECT id FROM accounts UNION ALL SELECT id FROM campaigns))
+        )
+        SELECT count(*)
+        FROM stored s FULL JOIN counted c USING (scope, hour, platform, language, voice)
+        WHERE coalesce(s.n, 0) <> coalesce(c.n, 0) OR coalesce(s.scored, 0) <> coalesce(c.scored, 0)
+           OR coalesce(s.unscored, 0) <> coalesce(c.unscored, 0) OR coalesce(s.negative, 0) <> coalesce(c.negative, 0)
+           OR abs(coalesce(s.sum, 0) - coalesce(c.sum, 0)) > 1e-6
+    """),
+}
+
+
+def broken(session: Session, org: str) -> Iterator[tuple[str, int]]:
+    """Each invariant that does not hold, by name, with the number of rows for which it does not."""
+    for name, query in INVARIANTS.items():
+        number = session.execute(query, {"org": org}).scalar_one()
+        if number:
+            yield name, number
