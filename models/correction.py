@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey
@@ -12,7 +13,8 @@ from models.vocabulary import SENTIMENTS, one_of
 
 
 class Correction(Record):
-    """The newest of an event counts. `sentiment` and `scorer` are what stood there when it was corrected."""
+    """The newest of an event that was not undone counts. `sentiment` and `scorer` are what stood there when it
+    was corrected."""
 
     __tablename__ = "corrections"
     __table_args__ = (one_of("label", SENTIMENTS),)
@@ -24,3 +26,4 @@ class Correction(Record):
     by: Mapped[str | None]
     note: Mapped[str | None]
     created_at: Mapped[Written]
+    undone_at: Mapped[datetime | None]

@@ -11,7 +11,6 @@ import msgspec
 from sqlalchemy import text
 
 from workers._rows import as_json
-from workers.record import voice_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,6 +47,19 @@ class _Kind(NamedTuple):
     voice: str
     account: UUID | None
     campaign: UUID | None
+
+
+class Counted(NamedTuple):
+    """A stored event by what decides where it is counted. `lang` None is `und`."""
+
+    platform: str
+    occurred_at: datetime
+    lang: str | None
+    voice: str
+    account: UUID | None
+    campaign: UUID | None
+    sentiment: float | None
+    reposts: int
 
 
 class _Count(msgspec.Struct, kw_only=True):
@@ -87,7 +99,7 @@ def record_hours(
         outcome, found = recorded[draft.key], draft.resolved
         if outcome.fate == "duplicate":
             continue
-        voice, at, was = voice_of(found), found.post.posted_at, outcome.before
+        voice, at, was = found.voice, found.post.posted_at, outcome.before
         if was is not None:
             # an edit moves neither the author nor the time
             voice, at = was.voice, was.occurred_at
@@ -97,6 +109,25 @@ def record_hours(
             found.platform, _hour(at), draft.score.lang or "und", voice, found.account, found.campaign
         )
         kinds[is_now].append((draft.sentiment, 1))
+    if kinds:
+        session.execute(_HOURS, {"org": org, "rows": as_json(_counted(kinds, reposts))})
+
+
+def recount(session: Session, org: str, was: Iterable[Counted], now: Iterable[Counted]) -> None:
+    """Move stored events from where they were counted to where they belong now, their reposts with them.
+
+    Whoever changes what events are counted by (score, language, account, campaign) holds their rows and calls this
+    in the same transaction.
+    """
+    kinds: dict[_Kind, list[tuple[float | None, int]]] = defaultdict(list)
+    reposts: Counter[_Kind] = Counter()
+    for events, sign in ((was, -1), (now, 1)):
+        for one in events:
+            kind = _Kind(
+                one.platform, _hour(one.occurred_at), one.lang or "und", one.voice, one.account, one.campaign
+            )
+            kinds[kind].append((one.sentiment, sign))
+            reposts[kind] += sign * one.reposts
     if kinds:
         session.execute(_HOURS, {"org": org, "rows": as_json(_counted(kinds, reposts))})
 

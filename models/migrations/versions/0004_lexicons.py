@@ -71,6 +71,7 @@ def upgrade() -> None:
         sa.Column("sentiment", sa.Double),
         *texts("scorer by note"),
         moment("created_at", default="now()"),
+        moment("undone_at"),
     )
     index("corrections", "event_id")
 
