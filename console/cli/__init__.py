@@ -21,6 +21,7 @@ from console.cli import (
     migrate,
     own,
     quarantine,
+    rules,
     score,
     sources,
     status,
@@ -58,6 +59,7 @@ app.command(rich_help_panel=RUN)(status.status)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=RUN)
 app.add_typer(sources.app, name="sources", rich_help_panel=FOLLOW)
 app.add_typer(credentials.app, name="credentials", rich_help_panel=FOLLOW)
+app.add_typer(rules.app, name="rules", rich_help_panel=FOLLOW)
 app.command(rich_help_panel=READ)(cases.cases)
 app.command(rich_help_panel=READ)(mentions.mentions)
 app.command(rich_help_panel=READ)(explain.explain)

@@ -1,0 +1,119 @@
+"""`earshot rules`: what is taken, what is refused and why, and that what a rule opened outlives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import Earshot, earshot, hear, rows
+from tests.conftest import Servers
+from tests.journey import FURIOUS, post
+
+LEADS = ("rules", "add", "Looking for coffee", "--action", "lead", "--audience", "named")
+
+
+@pytest.fixture
+def cli(database: str, home: Path) -> Earshot:
+    return earshot(home, database_url=database)
+
+
+@pytest.fixture(scope="module")
+def refusing(servers: Servers, shared_folder: Path) -> Iterator[Earshot]:
+    """For what writes nothing: a database for all of it."""
+    with servers.new_database() as (fleet, _):
+        yield earshot(shared_folder / "nowhere", database_url=fleet)
+
+
+def test_the_shipped_rules_are_listed_and_shown_as_sentences(cli: Earshot) -> None:
+    listed = cli.done("rules", "list", "--json").json
+    assert [rule["action"] for rule in listed] == ["ticket", "ticket", "activity", "activity"]
+    assert listed[0]["name"] in cli.done("rules", "list").out
+    shown = cli.done("rules", "show", "a complaint TO us").out
+    assert "a post addressed to us that scores -0." in shown
+    assert "opens a ticket of high priority" in shown
+    assert cli.done("rules", "show", listed[0]["id"][-8:], "--json").json["name"] == listed[0]["name"]
+
+
+def test_a_rule_is_added_changed_switched_off_and_on(cli: Earshot) -> None:
+    said = cli.done(
+        "rules", "add", "Refunds", "--action", "ticket", "--audience", "addressed",
+        "--threshold", "0", "--words", "refund, money  back,refund", "--priority", "urgent",
+    )  # fmt: skip
+    assert 'says "refund" or "money back" opens a ticket of urgent priority' in said.out
+    assert cli.done("rules", "set", "refunds", "--threshold", "-0.1", "--name", "Money").err == ""
+    rule = cli.done("rules", "show", "Money", "--json").json
+    assert (rule["threshold"], rule["words"], rule["priority"]) == (-0.1, ["refund", "money back"], "urgent")
+    assert "as before" in cli.done("rules", "set", "Money", "--threshold", "-0.1").out
+    cli.done("rules", "disable", "Money")
+    assert cli.done("rules", "show", "Money", "--json").json["enabled"] is False
+    cli.done("rules", "enable", "Money")
+    assert cli.done("rules", "show", "Money", "--json").json["enabled"] is True
+    assert (
+        "opens something for them as well"
+        in cli.done("rules", "set", "Money", "--words", "", "--threshold", "0").err
+    )
+
+
+def test_a_lead_rule_has_a_number_per_day_and_any_score_unless_said_otherwise(cli: Earshot) -> None:
+    said = cli.done(*LEADS, "--words", "looking for, recommend")
+    assert 'says "looking for" or "recommend" makes its author a lead, at most 20 in 24 hours' in said.out
+    rule = cli.done("rules", "show", "Looking for coffee", "--json").json
+    assert (rule["threshold"], rule["per_day"]) == (1.0, 20)
+    cli.done("rules", "set", "Looking for coffee", "--action", "ticket", "--threshold", "-0.5")
+    assert cli.done("rules", "show", "Looking for coffee", "--json").json["per_day"] is None
+    assert "every stranger" in cli.done(*(word.replace("coffee", "tea") for word in LEADS)).err
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("add", "X y", "--action", "ticket", "--audience", "addressed"), "From which score on?"),
+        (("add", "X y", "--action", "shout", "--audience", "addressed", "--threshold", "0"), "'shout' is none of"),
+        (("add", "X y", "--action", "ticket", "--audience", "all", "--threshold", "0"), "'all' is none of addressed"),
+        (("add", "X y", "--action", "ticket", "--audience", "named", "--threshold", "-40"), "-40 is no score"),
+        (("add", "X y", "--action", "ticket", "--audience", "named", "--threshold", "nan"), "nan is no score"),
+        (("add", " ! ", "--action", "lead", "--audience", "named"), "a name that people can say"),
+        (("add", "X y", "--action", "lead", "--audience", "customer"), "A customer is a Contact already"),
+        (("add", "X y", "--action", "lead", "--audience", "named", "--per-day", "0"), "disable the rule"),
+        (("add", "X y", "--action", "ticket", "--audience", "named", "--threshold", "0", "--per-day", "3"), "per day"),
+        (("add", "X y", "--action", "lead", "--audience", "named", "--words", "!?"), "no letter to look for"),
+        (("show", "No such"), "No rule of main is called 'No such'"),
+        (("set", "Nothing", "--threshold", "0"), "No rule of main is called"),
+        (("remove", ""), "No rule of main is called"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_rule_is_refused_with_the_reason(
+    refusing: Earshot, words: tuple[str, ...], reason: str
+) -> None:
+    assert reason in refusing.refused("rules", *words)
+
+
+def test_two_rules_do_not_share_a_name_and_half_a_name_must_fit_one(cli: Earshot) -> None:
+    assert "already" in cli.refused(
+        *(word.replace("Looking for coffee", "a COMPLAINT to us") for word in LEADS)
+    )
+    assert "already" in cli.refused("rules", "set", "Bad talk", "--name", "A complaint to us")
+    assert "fits 2 rules" in cli.refused("rules", "show", "A c")
+
+
+def test_a_rule_that_is_removed_leaves_the_cases_that_it_opened(cli: Earshot, database: str) -> None:
+    cli.done("own", "add", "mastodon", "us@town.example")
+    hear(database, [post("1", FURIOUS, to="us@town.example")])
+    [case] = cli.done("cases", "--json").json
+    assert cli.done("rules", "show", case["rule"], "--json").json["open"] == 1
+    assert "stays" in cli.done("rules", "remove", case["rule"]).out
+    [after] = cli.done("cases", "--json").json
+    assert (after["case"], after["ticket"], after["rule"]) == (case["case"], case["ticket"], None)
+    [event] = rows(database, "SELECT rule_id, case_id FROM social_events")
+    assert event.rule_id is None
+    assert event.case_id is not None
+
+
+def test_the_last_rule_is_disabled_not_removed(cli: Earshot, database: str) -> None:
+    first, *others = [rule["name"] for rule in cli.done("rules", "list", "--json").json]
+    for name in others:
+        cli.done("rules", "remove", name)
+    assert "disable it instead" in cli.refused("rules", "remove", first)
+    assert len(rows(database, "SELECT id FROM rules")) == 1
