@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import Earshot, earshot, hear, rows
 from tests.conftest import Servers
-from tests.journey import FURIOUS, post
+from tests.journey import FURIOUS, START, post
 
 LEADS = ("rules", "add", "Looking for coffee", "--action", "lead", "--audience", "named")
 
@@ -117,3 +118,32 @@ def test_the_last_rule_is_disabled_not_removed(cli: Earshot, database: str) -> N
         cli.done("rules", "remove", name)
     assert "disable it instead" in cli.refused("rules", "remove", first)
     assert len(rows(database, "SELECT id FROM rules")) == 1
+
+
+def test_leads_are_listed_with_the_post_that_made_them_and_who_was_one_too_many(
+    cli: Earshot, database: str
+) -> None:
+    assert "No rule has made a lead yet" in cli.done("leads").out
+    cli.done("own", "add", "mastodon", "us@town.example")
+    cli.done("rules", "add", "Asks", "--action", "lead", "--audience", "addressed", "--per-day", "1")
+    now = (datetime.now(UTC) - START) / timedelta(minutes=1)
+    asks = "Looking for a good roaster"
+    hear(
+        database,
+        [
+            post("1", asks, to="us@town.example", by="ann", minutes=now - 60),
+            post("2", asks, to="us@town.example", by="bob", minutes=now),
+        ],
+    )
+    [lead] = cli.done("leads", "--json").json
+    assert (lead["handle"], lead["rule"], lead["text"], lead["status"]) == (
+        "ann@town.example",
+        "Asks",
+        asks,
+        "new",
+    )
+    assert "ann@town.example" in cli.done("leads").out
+    [late] = cli.done("leads", "--held-back", "--json").json
+    assert (late["handle"], late["rule"]) == ("bob@town.example", "Asks")
+    assert "bob@town.example" in cli.done("leads", "--held-back").out
+    assert cli.done("rules", "show", "Asks", "--json").json["leads_today"] == 1
