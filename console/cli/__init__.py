@@ -17,6 +17,7 @@ from console.cli import (
     evaluate,
     explain,
     imports,
+    leads,
     mentions,
     migrate,
     own,
@@ -61,6 +62,7 @@ app.add_typer(sources.app, name="sources", rich_help_panel=FOLLOW)
 app.add_typer(credentials.app, name="credentials", rich_help_panel=FOLLOW)
 app.add_typer(rules.app, name="rules", rich_help_panel=FOLLOW)
 app.command(rich_help_panel=READ)(cases.cases)
+app.command(rich_help_panel=READ)(leads.leads)
 app.command(rich_help_panel=READ)(mentions.mentions)
 app.command(rich_help_panel=READ)(explain.explain)
 app.command(rich_help_panel=READ)(score.score)
