@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 _SOURCES = text("""
     SELECT s.id, s.platform, s.kind, s.term, s.host, s.state, s.every, s.exclude, s.due_at,
            s.lease_until > now() AS visiting, s.failures, s.last_error, s.last_error_at, s.last_success_at,
-           s.escalate_from, s.created_at, c.identifier AS credential, u.email AS owner,
+           s.escalate_from, s.created_at, c.identifier AS credential, u.email AS owner, g.name AS campaign,
            -- how late the next visit is; a paused source is never late
            CASE WHEN s.state = 'active' AND (s.lease_until IS NULL OR s.lease_until < now())
                 THEN greatest(0, extract(epoch FROM now() - s.due_at))::double precision ELSE 0 END AS lag,
@@ -20,6 +20,7 @@ _SOURCES = text("""
     FROM sources s
     LEFT JOIN credentials c ON c.id = s.credential_id
     LEFT JOIN users u ON u.id = s.owner_id
+    LEFT JOIN campaigns g ON g.id = s.campaign_id
     WHERE s.org_id = :org ORDER BY s.platform, s.kind, s.term
 """)
 _WAITING = text("""

@@ -110,10 +110,17 @@ class Wanted:
 
 _ADD = text("""
     INSERT INTO sources (org_id, platform, kind, term, host, exclude, credential_id, owner_id, every,
-                         escalate_from, priority)
+                         escalate_from, priority, campaign_id)
     VALUES (:org, :platform, :kind, :term, :host, :exclude, :credential, :owner, :every,
-            coalesce(:escalate_from, now()), :priority)
+            coalesce(:escalate_from, now()), :priority, :campaign)
     ON CONFLICT (org_id, platform, kind, host, term) DO NOTHING
+    RETURNING id
+""")
+_CAMPAIGN = text("SELECT name, starts_on, ends_on FROM campaigns WHERE id = :id")
+_FOR = text("""
+    UPDATE sources SET campaign_id = :campaign
+    WHERE org_id = :org AND platform = :platform AND kind = :kind AND host = :host AND term = :term
+      AND campaign_id IS DISTINCT FROM :campaign
     RETURNING id
 """)
 _FIND = text("""
@@ -256,9 +263,10 @@ def add_source(
     owner: UUID | None = None,
     escalate_from: datetime | None = None,
     priority: int = 100,
+    campaign: UUID | None = None,
 ) -> UUID | None:
     """Follow it from now on; None when it is followed already. Posts before `escalate_from` (None: now)
-    are imported and never open a case."""
+    are imported and never open a case; all that it brings within the dates of `campaign` is the campaign's."""
     words = [" ".join(word.split()) for word in exclude]
     if any(len(word) < 2 for word in words):
         raise CannotDo("A word to exclude has two characters at least.")
@@ -276,9 +284,24 @@ def add_source(
             "every": wanted.every,
             "escalate_from": escalate_from,
             "priority": priority,
+            "campaign": campaign,
         },
     )
     return row
+
+
+def campaign_of(session: Session, campaign: UUID) -> str:
+    """A campaign with its days, as a sentence names it."""
+    row = session.execute(_CAMPAIGN, {"id": campaign}).one()
+    days = [f"from {row.starts_on}" if row.starts_on else "", f"until {row.ends_on}" if row.ends_on else ""]
+    within = " ".join(day for day in days if day)
+    return f"the campaign {row.name!r}" + (f" ({within})" if within else "")
+
+
+def set_campaign(session: Session, org: str, wanted: Wanted, campaign: UUID) -> bool:
+    """Say of a source that is followed already what campaign it is for; False when it was for that one."""
+    which = {"platform": wanted.platform, "kind": wanted.kind, "host": wanted.host, "term": wanted.term}
+    return session.scalar(_FOR, {"org": org, "campaign": campaign, **which}) is not None
 
 
 def find_source(session: Session, org: str, named: str) -> dict[str, Any]:

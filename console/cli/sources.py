@@ -22,6 +22,9 @@ Kind = Annotated[str, typer.Argument(help="hashtag, search, mentions, thread, fe
 Term = Annotated[str | None, typer.Argument(help="What to follow; mentions take none.")]
 Host = Annotated[str | None, typer.Option(help="The server, such as mastodon.social.")]
 Key = Annotated[str | None, typer.Option(help="Which credential: its account. Default: the only one.")]
+Campaign = Annotated[
+    str | None, typer.Option(help="All that it brings within this campaign's dates is the campaign's.")
+]
 Named = Annotated[list[str], typer.Argument(metavar="SOURCE...", help="An id, its end, or the term.")]
 
 
@@ -40,17 +43,22 @@ def add(
     escalate_from: Annotated[
         str | None, typer.Option(help="Posts before this moment open no case (default: now). ISO 8601, UTC.")
     ] = None,
+    campaign: Campaign = None,
     org: chosen_org = None,
 ) -> None:
     """Follow something from now on. Posts from before are imported and open no case.
 
+    What is followed already stays as it is, but for --campaign.
+
     Examples: earshot sources add mastodon hashtag acme --host mastodon.social
               earshot sources add bluesky search "acme coffee" --exclude giveaway
               earshot sources add feeds feed https://blog.example.com/feed.xml --every 900
+              earshot sources add mastodon hashtag springcup --host mastodon.social --campaign "Spring launch"
     """
     from console.cli import _print
     from console.database import opened_for
-    from console.following import add_source, check, refuse_inside
+    from console.following import add_source, campaign_of, check, refuse_inside, set_campaign
+    from console.mentions import record
     from console.people import user
     from workers._settings import settings
 
@@ -59,12 +67,27 @@ def add(
         wanted = check(session, chosen, platform, kind, term, host=host, credential=credential, every=every)
         refuse_inside(wanted, settings().trusted_hosts)
         owned = user(session, chosen, owner) if owner else None
-        made = add_source(session, chosen, wanted, exclude=exclude or (), owner=owned, escalate_from=moment)
+        whose = record(session, chosen, "campaign", campaign)
+        made = add_source(
+            session,
+            chosen,
+            wanted,
+            exclude=exclude or (),
+            owner=owned,
+            escalate_from=moment,
+            campaign=whose,
+        )
+        moved = made is None and whose is not None and set_campaign(session, chosen, wanted, whose)
+        called = campaign_of(session, whose) if whose else None
     what = f"{platform} {kind} {wanted.term}" + (f" on {wanted.host}" if wanted.host else "")
+    if moved:
+        _print.line(f"{what} is followed already (organisation {chosen}); from now on for {called}.")
+        return
     if made is None:
         _print.line(f"{what} is followed already (organisation {chosen}); nothing was changed.")
         return
-    _print.line(f"Following {what}, every {wanted.every:g} s (organisation {chosen}, source {made}).")
+    aim = f" for {called}" if called else ""
+    _print.line(f"Following {what}{aim}, every {wanted.every:g} s (organisation {chosen}, source {made}).")
 
 
 @app.command()
@@ -74,6 +97,7 @@ def preview(
     term: Term = None,
     host: Host = None,
     credential: Key = None,
+    campaign: Campaign = None,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
@@ -81,13 +105,19 @@ def preview(
 
     Example: earshot sources preview mastodon hashtag acme --host mastodon.social
     """
+    from console.cli import _print
     from console.database import opened
-    from console.following import check
+    from console.following import campaign_of, check
+    from console.mentions import record
     from console.preview import preview as first_page
 
     with opened() as session:
         wanted = check(session, _options.org(), platform, kind, term, host=host, credential=credential)
+        whose = record(session, _options.org(), "campaign", campaign)
+        called = campaign_of(session, whose) if whose else None
     _show_page(wanted, first_page(wanted), json)
+    if called and not json:
+        _print.line(f"They would be those of {called}.")
 
 
 @app.command("list")

@@ -96,7 +96,7 @@ def source_rows(
             str(one["id"])[-8:],
             one["platform"],
             one["kind"],
-            one_line(one["term"], 60),
+            one_line(one["term"] + (f" (for {one['campaign']})" if one["campaign"] else ""), 90),
             one["state"],
             since(one["last_success_at"], moment),
             _next(one, moment),
