@@ -8,9 +8,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from console.corrections import corrections_of
 from console.refusal import CannotDo
-from workers.directory import read_directory
-from workers.score import Explanation, Scorer
+from console.scorers import scorer_then
+from workers.directory import read_scorer
+from workers.score import Explanation, Scorer, Unscored
 
 _LIKELY = 100_000
 """Among how many of the newest posts the end of an id is looked for."""
@@ -101,8 +103,9 @@ def _found(session: Session, org: str, named: str) -> list[UUID]:
 def explained(session: Session, org: str, event: UUID) -> dict[str, Any]:
     """Everything about one post.
 
-    The event's columns; `words`: what weighed (None where it has no score); `matches`; `case` or None;
-    `sources` that heard it, in the order in which they did.
+    The event's columns; `words`: what weighed, with the lexicon that the score was made with (None where it has
+    no score); `now`: {sentiment, unscored, scorer} as today's scorer has it; `corrections`, the newest first, those
+    taken back too; `matches`; `case` or None; `sources` that heard it, in the order in which they did.
     """
     row = dict(session.execute(_EVENT, {"id": event}).mappings().one())
     sightings, case = row.pop("sightings"), row.pop("case_id")
@@ -119,8 +122,17 @@ def explained(session: Session, org: str, event: UUID) -> dict[str, Any]:
     row["case"] = next(iter(_all(session, _CASE, {"case": case})), None) if case else None
     row["words"] = None
     if row["sentiment"] is not None:
-        row["words"] = weighed(read_directory(session, org).scorer, row["text"])
+        row["words"] = weighed(scorer_then(session, org, row["scorer"]), row["text"])
+    row["now"] = _now(read_scorer(session, org), row)
+    row["corrections"] = corrections_of(session, event)
     return row
+
+
+def _now(scorer: Scorer, row: dict[str, Any]) -> dict[str, Any]:
+    (told,) = scorer.score([(row["text"], row["lang"])])
+    if isinstance(told, Unscored):
+        return {"sentiment": None, "unscored": told.reason, "scorer": scorer.version}
+    return {"sentiment": told.compound, "unscored": None, "scorer": scorer.version}
 
 
 def weighed(scorer: Scorer, words: str) -> dict[str, Any]:

@@ -16,7 +16,9 @@ _COLUMNS = """
     SELECT e.id, e.platform, e.external_id, e.occurred_at, e.recorded_at, e.verb, e.voice, e.text, e.url, e.lang,
            e.sentiment, e.unscored, e.addressed, e.about_us, e.held_back, e.reposts, e.edited_at,
            coalesce(i.handle, i.name) AS author, k.name AS account, g.name AS campaign,
-           nullif(concat_ws(' ', p.first_name, p.last_name), '') AS contact, t.number AS ticket, e.case_id AS case
+           nullif(concat_ws(' ', p.first_name, p.last_name), '') AS contact, t.number AS ticket, e.case_id AS case,
+           (SELECT c.label FROM corrections c WHERE c.event_id = e.id AND c.undone_at IS NULL
+            ORDER BY c.created_at DESC, c.id DESC LIMIT 1) AS corrected
     FROM social_events e
     LEFT JOIN identities i ON i.id = e.identity_id
     LEFT JOIN accounts k ON k.id = e.account_id
@@ -63,7 +65,7 @@ def mentions(
     session: Session, org: str, *, account: UUID | None = None, campaign: UUID | None = None, most: int = 20
 ) -> list[dict[str, Any]]:
     """The newest `most` events, oldest of them first: {id, platform, external_id, occurred_at, author, text,
-    sentiment, unscored, account, contact, campaign, ticket, case, voice, addressed, about_us, ...}."""
+    sentiment, unscored, account, contact, campaign, ticket, case, voice, addressed, about_us, corrected, ...}."""
     rows = session.execute(_NEWEST, {"org": org, "account": account, "campaign": campaign, "most": most})
     return [dict(row) for row in rows.mappings()][::-1]
 

@@ -11,6 +11,7 @@ import sys
 
 from console.cli import (
     cases,
+    corrections,
     credentials,
     demo,
     doctor,
@@ -18,10 +19,12 @@ from console.cli import (
     explain,
     imports,
     leads,
+    lexicon,
     mentions,
     migrate,
     own,
     quarantine,
+    rescore,
     rules,
     score,
     sources,
@@ -66,7 +69,11 @@ app.command(rich_help_panel=READ)(leads.leads)
 app.command(rich_help_panel=READ)(mentions.mentions)
 app.command(rich_help_panel=READ)(explain.explain)
 app.command(rich_help_panel=READ)(score.score)
+app.command(rich_help_panel=READ)(corrections.correct)
+app.add_typer(corrections.app, name="corrections", rich_help_panel=READ)
+app.command(rich_help_panel=READ)(rescore.rescore)
 app.add_typer(evaluate.app, name="evaluate", rich_help_panel=READ)
+app.add_typer(lexicon.app, name="lexicon", rich_help_panel=KNOW)
 app.add_typer(own.app, name="own", rich_help_panel=KNOW)
 app.add_typer(imports.app, name="import", rich_help_panel=KNOW)
 

@@ -58,12 +58,13 @@ def facts(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if told["words"] is None:
         yield "score", f"none: {reason(told['unscored'] or 'it was never scored')}"
     else:
-        yield (
-            "score",
-            f"{score(told['sentiment'])}  ({told['sentiment']:+.4f}, {told['lang']}, {told['scorer']})",
-        )
+        made_by = told["scorer"] or "not scored by Earshot"
+        yield "score", f"{score(told['sentiment'])}  ({told['sentiment']:+.4f}, {told['lang']}, {made_by})"
         yield "words", words_that_weighed(told["words"])
+        if told["words"]["compound"] != told["sentiment"]:
+            yield "", "not the words that made the number: our names, or what is shipped, have changed since"
         yield "read as", one_line(told["words"]["text"], 600)
+    yield from _judged_anew(told)
     for match in told["matches"]:
         yield "match", match_line(match)
     if not told["matches"]:
@@ -75,6 +76,28 @@ def facts(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _consequences(told)
     for source in told["sources"]:
         yield "heard by", f"{source['platform']} {source['kind']} {one_line(source['term'])}"
+
+
+def _judged_anew(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What people say of the score, and what today's scorer would."""
+    from console.cli.corrections import correction_line
+    from console.cli.score import reason
+    from console.words import score
+
+    for one in told["corrections"]:
+        if one["undone_at"] is None:
+            yield "corrected", f"{correction_line(one)}; the number stays"
+            break
+    now = told["now"]
+    if told["scorer"] is None and told["unscored"] is None:
+        return  # a neighbour's event: rescoring leaves it alone
+    if now["sentiment"] is not None and now["sentiment"] != told["sentiment"]:
+        yield (
+            "today",
+            f"{score(now['sentiment'])}  ({now['sentiment']:+.4f}, {now['scorer']}); earshot rescore writes it",
+        )
+    elif now["sentiment"] is None and told["sentiment"] is not None:
+        yield "today", f"none: {reason(now['unscored'])} ({now['scorer']}); earshot rescore writes it"
 
 
 def match_line(match: dict[str, Any]) -> str:

@@ -96,6 +96,8 @@ def _show(row: dict[str, Any], json: bool) -> None:
         ties.append("activity")
     if row["voice"] != "earned":
         ties.append({"own": "our own post", "competitor": "a competitor"}[row["voice"]])
+    if row["corrected"]:
+        ties.append(f"corrected: {row['corrected']}")
     _print.post(
         f"{row['occurred_at']:%m-%d %H:%M}  {str(row['id'])[-8:]}  {said:>8}  {row['platform']:<9}",
         f"{author}: {one_line(row['text'], 240)}",

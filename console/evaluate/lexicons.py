@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from console.evaluate.scoring import Scorers
+from workers.lexicon import NONE, read_lexicon, shipped
 from workers.score import Scorer
 
 Choice = Literal["support", "none", "org"]
@@ -17,7 +18,13 @@ CHOICES: Final[dict[Choice, str]] = {
 
 
 def scorers(choice: Choice, own_names: Sequence[str] = (), org: str = "") -> Scorers:
-    """The scorers of a lexicon. `org` reads its database, and masks its names as well."""
+    """The scorers of a lexicon; `org` reads that organisation's, and its names, from the database."""
+    names, lexicon = [*own_names], shipped() if choice == "support" else NONE
     if choice == "org":
-        raise NotImplementedError
-    return Scorers(Scorer, own_names)
+        from console.database import opened
+        from console.scorers import masked_names
+
+        with opened() as session:
+            lexicon = read_lexicon(session, org)
+            names += masked_names(session, org)
+    return Scorers(lambda masked: Scorer(masked, lexicon), names)

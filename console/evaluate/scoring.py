@@ -43,7 +43,7 @@ class Scorers:
     @property
     def version(self) -> str:
         """What stands beside a score."""
-        return getattr(self.of(""), "version", "")
+        return self.of("").version
 
 
 def names_of(brand: str) -> tuple[str, ...]:
