@@ -38,7 +38,8 @@ from models.migrations import upgrade
 from workers._settings import Settings, from_environment
 from workers.budget import Budget
 from workers.digest import digest_all
-from workers.directory import Directories, domain_of, is_ordinary_word
+from workers.directory import Directories
+from workers.folding import domain_of, is_ordinary_word
 from workers.poll import poll
 from workers.score import Scorer
 

@@ -1,22 +1,26 @@
 """Words that stand for somebody: put into the form in which they are compared, refused where they cannot work.
 
-Used by the import, by `own add` and wherever a credential makes its account ours.
+Used by the import, by `aliases add`, by `own add` and wherever a credential makes its account ours. An ordinary
+English word is nobody's name by itself: it takes words of which the post must have one as well.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from models import Alias
 from models.vocabulary import PLATFORMS
-from workers.directory import domain_of, folded
+from workers.folding import domain_of, folded, is_ordinary_word, is_shared_host, words_of
+
+Outcome = Literal["added", "changed", "same"]
 
 
 class Unfit(Exception):
@@ -38,6 +42,13 @@ _ALREADY = {"ourselves": "ourselves", "competitor": "a competitor"}
 
 _COLUMN = {"account": "account_id", "contact": "contact_id", "campaign": "campaign_id"}
 
+WORDY = ("name", "keyword")
+"""Kinds that are found in the text itself."""
+MOST_NEEDS, LONGEST_NEED = 50, 80
+_SAY_NOTHING = frozenset(
+    "the and for with you are this that our your not but was from have has its his her they them all any".split()
+)
+
 
 class Aliases:
     """The aliases of an organisation, and those that this session adds to them."""
@@ -46,11 +57,16 @@ class Aliases:
         self._session, self._org = session, org
         columns = (Alias.kind, Alias.value, Alias.platform, Alias.of)
         records = (Alias.account_id, Alias.contact_id, Alias.campaign_id)
-        found = session.execute(select(*columns, *records).where(Alias.org_id == org))
-        self._held = {
-            (kind, value, platform, of, a or b or c) for kind, value, platform, of, a, b, c in found
+        more = (Alias.id, Alias.needs, Alias.valid_from, Alias.valid_to)
+        found = session.execute(select(*columns, *records, *more).where(Alias.org_id == org))
+        self._held: dict[tuple[str, str, str | None, str, UUID | None], dict[str, Any]] = {
+            (kind, value, platform, of, a or b or c): dict(
+                zip(("id", "needs", "valid_from", "valid_to"), rest, strict=True)
+            )
+            for kind, value, platform, of, a, b, c, *rest in found
         }
         self._new: list[dict[str, Any]] = []
+        self._changed: list[dict[str, Any]] = []
 
     def demand_fit(self, kind: str, word: str, platform: str | None) -> str:
         """The word as it is stored. Raises Unfit when it could never be found or would be found everywhere."""
@@ -65,7 +81,19 @@ class Aliases:
             if (held_kind, held_value, held_platform) == (kind, value, platform) and whose != record:
                 raise Unfit(f"the {kind} {word!r} stands for {_ALREADY.get(of, f'another {of}')} already")
 
-    def add(
+    def demand_meant(
+        self, kind: str, word: str, of: str, record: UUID | None, needs: Sequence[str] = ()
+    ) -> None:
+        """Raise Unfit for an ordinary word without a second signal, unless it was noted before."""
+        value = self.demand_fit(kind, word, None) if kind in WORDY else ""
+        if value and (kind, value, None, of, record) not in self._held and not needs and _ordinary(value):
+            raise Unfit(
+                f"{value!r} is an ordinary English word and by itself means nobody; say of which words a post"
+                f" must have one as well (--with, in a file the column needs), or take a longer {kind},"
+                " a handle, a domain or a hashtag"
+            )
+
+    def put(
         self,
         kind: str,
         word: str,
@@ -73,28 +101,84 @@ class Aliases:
         target: Target,
         valid_from: date | None = None,
         valid_to: date | None = None,
-    ) -> bool:
-        """Note an alias; False when it is there already. Raises Unfit."""
+        needs: Sequence[str] = (),
+    ) -> Outcome:
+        """Note an alias, or what is given of days and needs of one that is there already. Raises Unfit.
+
+        `needs`: words of which a post must have one for a name or keyword to count.
+        """
         value = self.demand_fit(kind, word, platform)
         if kind == "handle":
             self.demand_free(kind, word, platform, target.record)
+        beside = fit_needs(kind, value, needs)
+        self.demand_meant(kind, word, target.of, target.record, beside)
         key = (kind, value, platform, target.of, target.record)
-        if key in self._held:
-            return False
-        self._held.add(key)
+        given = {"needs": beside, "valid_from": valid_from, "valid_to": valid_to}
+        held = self._held.get(key)
+        if held is not None:
+            differs = {name: what for name, what in given.items() if what and what != held[name]}
+            both = {**held, **differs}
+            _demand_days(both["valid_from"], both["valid_to"])
+            if not differs:
+                return "same"
+            held.update(differs)
+            if "id" in held:
+                self._changed.append({"id": held["id"], **differs})
+            else:
+                held["row"].update(differs)
+            return "changed"
+        _demand_days(valid_from, valid_to)
         row: dict[str, Any] = dict.fromkeys(_COLUMN.values())
         if target.record is not None:
             row[_COLUMN[target.of]] = target.record
         row |= {"org_id": self._org, "kind": kind, "value": value, "platform": platform, "of": target.of}
-        self._new.append(row | {"label": target.label, "valid_from": valid_from, "valid_to": valid_to})
-        return True
+        row |= {"label": target.label, **given}
+        self._held[key] = {**given, "row": row}
+        self._new.append(row)
+        return "added"
+
+    def add(self, kind: str, word: str, platform: str | None, target: Target) -> bool:
+        """Note an alias; False when it is there already. Raises Unfit."""
+        return self.put(kind, word, platform, target) == "added"
 
     def write(self) -> int:
-        """Write what was added, after the records that it stands for; says how many."""
+        """Write what was added and changed, after the records that it stands for; says how many."""
         new, self._new = self._new, []
+        changed, self._changed = self._changed, []
         if new:
             self._session.execute(insert(Alias), new)
-        return len(new)
+        for row in changed:
+            self._session.execute(update(Alias).where(Alias.id == row.pop("id")).values(row))
+        return len(new) + len(changed)
+
+
+def _ordinary(value: str) -> bool:
+    """Is it one ordinary English word, whatever marks stand around it?"""
+    words = words_of(value)
+    return len(words) == 1 and is_ordinary_word(words[0])
+
+
+def _demand_days(valid_from: date | None, valid_to: date | None) -> None:
+    if valid_from and valid_to and valid_to < valid_from:
+        raise Unfit("it ends before it begins")
+
+
+def fit_needs(kind: str, value: str, needs: Sequence[str]) -> list[str]:
+    """The words beside a name or keyword as they are stored. Raises Unfit for what is no second signal."""
+    words = list(dict.fromkeys(" ".join(need.split()) for need in needs if need.strip()))
+    if words and kind not in WORDY:
+        raise Unfit(f"only a name or a keyword takes words beside it, not a {kind}")
+    if len(words) > MOST_NEEDS:
+        raise Unfit(f"{len(words)} words beside a {kind} are too many; {MOST_NEEDS} are the most")
+    own = [word.removesuffix("s") for word in words_of(value)]
+    for word in words:
+        if "\0" in word or sum(c.isalnum() for c in word) < 2 or word.casefold() in _SAY_NOTHING:
+            raise Unfit(f"{word!r} beside {value!r} tells nothing: almost every post has it")
+        if len(word) > LONGEST_NEED:
+            raise Unfit(f"a word of {len(word)} characters is never said; {LONGEST_NEED} are the most")
+        if [part.removesuffix("s") for part in words_of(word)] == own:
+            raise Unfit(f"{word!r} is {value!r} itself and no second signal")
+    return words
 
 
 def fit(kind: str, word: str, platform: str | None) -> str:
@@ -102,6 +186,8 @@ def fit(kind: str, word: str, platform: str | None) -> str:
     word = " ".join(word.split())
     if "\0" in word:
         raise Unfit(f"a {kind} holds a NUL character")
+    if kind == "phone":
+        return _phone(word)
     value = domain_of(word) or "" if kind == "domain" else word
     if kind in ("handle", "hashtag", "email", "utm"):
         value = folded(word)
@@ -116,11 +202,30 @@ def fit(kind: str, word: str, platform: str | None) -> str:
             raise Unfit(f"a handle on mastodon names its server: {value}@mastodon.example, not {value!r}")
     if kind == "domain" and "." not in value:
         raise Unfit(f"{word!r} is no domain")
+    if kind == "domain" and is_shared_host(value):
+        raise Unfit(
+            f"on {value} everybody may have a page or a mailbox: it means nobody; take the handle there"
+        )
     if kind == "email" and ("@" not in value[1:] or "." not in value.rpartition("@")[2] or " " in value):
         raise Unfit(f"{word!r} is no e-mail address")
     if kind in ("handle", "hashtag", "utm") and " " in value:
         raise Unfit(f"a {kind} has no spaces: {word!r}")
     return value
+
+
+def _phone(word: str) -> str:
+    """A telephone number in E.164. Raises Unfit where it names no country or cannot be one."""
+    import phonenumbers
+
+    if not word.startswith("+"):
+        raise Unfit(f"a phone number is written with its country, like +44 20 7946 0101, not {word!r}")
+    try:
+        number = phonenumbers.parse(word)
+    except phonenumbers.NumberParseException:
+        raise Unfit(f"{word!r} is no phone number") from None
+    if not phonenumbers.is_possible_number(number):
+        raise Unfit(f"{word!r} has too few or too many digits for a phone number of its country")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def listed(words: str) -> list[str]:

@@ -21,13 +21,13 @@ from console.csv_file import Row, rows
 from console.people import folded_name, users
 from models import Account, Base, Campaign, Contact
 from models.vocabulary import ALIAS_KINDS, ALIAS_OF, CAMPAIGN_STATUS, CAMPAIGN_TYPES, PLATFORMS
-from workers.directory import domain_of
+from workers.folding import domain_of
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "accounts": ("name", "industry", "website", "phone", "owner"),
     "contacts": ("account", "first_name", "last_name", "email", "phone", "handles", "owner"),
     "campaigns": ("name", "type", "status", "starts_on", "ends_on", "hashtags", "keywords"),
-    "aliases": ("kind", "value", "platform", "of", "target", "valid_from", "valid_to"),
+    "aliases": ("kind", "value", "platform", "of", "target", "valid_from", "valid_to", "needs"),
 }
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "accounts": ("name",),
@@ -221,6 +221,7 @@ def _campaigns(session: Session, org: str, found: Iterable[Row]) -> Imported:
         words += [("keyword", phrase) for phrase in phrases_in(row["keywords"])]
         for kind, word in words:
             aliases.demand_fit(kind, word, None)
+            aliases.demand_meant(kind, word, "campaign", before["id"] if before else None)
         if before is None:
             values = {"org_id": org, "name": name, **values}
             before = held[folded_name(name)] = {**values, "id": writing.add(values)}
@@ -257,11 +258,8 @@ def _aliases(session: Session, org: str, found: Iterable[Row]) -> Imported:
             if record is None:
                 raise Unfit(f"no target: the {of} that it stands for")
         days = _days(row, "valid_from", "valid_to")
-        if len(days) == 2 and days["valid_to"] < days["valid_from"]:
-            raise Unfit("it ends before it begins")
-        target = Target(of, record, row["target"] or None)
-        added = aliases.add(kind, row["value"], platform or None, target, **days)
-        return "added" if added else "same"
+        target, needs = Target(of, record, row["target"] or None), phrases_in(row["needs"])
+        return aliases.put(kind, row["value"], platform or None, target, **days, needs=needs)
 
     told = _each(found, take)
     aliases.write()

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from console.aliases import OURSELVES, Aliases, Unfit, fit
 from console.refusal import CannotDo
 from models import Alias, Identity
-from workers.directory import is_ordinary_word
+from workers.folding import is_ordinary_word
 
 
 def add_own(session: Session, org: str, kind: str, word: str, platform: str | None = None) -> bool:

@@ -19,7 +19,8 @@ from tests.journey import CALM, FURIOUS, MILD, Journey, post
 from tests.waiting import eventually
 from workers._settings import Settings
 from workers.digest import digest, score_texts
-from workers.directory import Directories, Directory, addresses_in, ticket_numbers_in
+from workers.directory import Directories, Directory
+from workers.folding import addresses_in, ticket_numbers_in
 from workers.land import StaleFence
 from workers.pages import Candidate, choose, claim
 from workers.prune import prune
@@ -208,8 +209,11 @@ def test_a_batch_takes_the_same_number_of_statements_whatever_its_size(journey: 
         said: list[str] = []
         with counting(journey, said):
             pages = claim(journey.sessions, journey.settings)
-            digest(journey.sessions, pages, Directories(), score_texts)
+            digest(journey.sessions, pages, directories, score_texts)
         return len(said)
+
+    directories = Directories()
+    directories.of(journey.sessions, "main")
 
     assert statements(20, 0) == statements(300, 1000) <= 24
 
@@ -344,24 +348,32 @@ def test_a_page_of_a_refused_batch_does_not_wait_for_its_lease_to_end(journey: J
     assert [page.id for page in claim(journey.sessions, journey.settings)] == [slept[1].id]
 
 
-def test_names_are_read_anew_only_when_they_have_changed(journey: Journey) -> None:
+def test_a_change_of_names_or_rules_is_heard_at_the_next_look_and_nothing_else_is_read_anew(
+    journey: Journey,
+) -> None:
     directories = Directories()
 
     def now() -> Directory:
-        directories._held = {org: held._replace(looked=0.0) for org, held in directories._held.items()}
-        with journey.sessions() as session:
-            return directories.of(session, "main")
+        for held in directories._held.values():
+            held.looked = 0.0
+        return directories.of(journey.sessions, "main")
 
     first = now()
     assert now() is first
     account = journey.account("Brightwell")
-    second = now()
-    assert second is not first
+    assert now() is first
+    assert first.gate.has("brightwell")
+    assert not first.gate.has("osterly")
     journey.execute("UPDATE accounts SET name = 'Osterly' WHERE id = :id", id=account)
-    third = now()
-    assert [hit.evidence for hit in third.phrases_in("Osterly")] == ["Osterly"]
+    assert now() is first
+    assert first.gate.has("osterly")
+    assert journey.value("SELECT array_agg(key) FROM names WHERE kind = 'name'") == ["osterly"]
     journey.execute("DELETE FROM accounts")
-    assert now() is not third
+    now()
+    assert journey.value("SELECT count(*) FROM names WHERE owner = 'account'") == 0
+    journey.own("another@town.example")
+    assert now() is not first
+
 
 
 def test_a_deadlock_is_tried_again_and_costs_the_page_nothing(journey: Journey) -> None:

@@ -135,7 +135,7 @@ def _log_to_stderr(**_: object) -> None:
 def _load_once(**_: object) -> None:
     """Before the fork: the pool's processes share what is read here, and none starts by reading it."""
     from connectors import connectors
-    from workers.directory import domain_of, is_ordinary_word
+    from workers.folding import domain_of, is_ordinary_word
     from workers.score import Scorer
 
     connectors()

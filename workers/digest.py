@@ -22,15 +22,18 @@ from sqlalchemy.exc import DBAPIError
 
 from workers.answers import late_answers
 from workers.escalate import Facts, Heard, carry_out, decide, open_levels, subject_of
+from workers.follow import ask_to_follow, follow_waiting
 from workers.gather import gather
 from workers.hours import record_hours
 from workers.land import StaleFence
 from workers.leads import is_stranger, leads_of
 from workers.pages import Claimed, claim, fresh, release
 from workers.record import (
+    ClaimLost,
     Draft,
     Recorded,
     count_reposts,
+    record_claims,
     record_events,
     record_identities,
     record_matches,
@@ -108,29 +111,43 @@ def think_and_write(
     """Take a batch through the steps. Raises StaleFence when another worker has claimed a page since."""
     org = pages[0].org
     reposts, drafts = sift(pages)
-    with sessions() as session, session.begin():
-        directory = directories.of(session, org)
-        unique = list(drafts.values())
-        resolved = resolve(session, org, [(item.platform, item.post) for item in unique], directory)
+    directory = directories.of(sessions, org)
+    unique = list(drafts.values())
     scores = score(directory, [(item.post.text, item.post.lang) for item in unique])
-    written = [
-        Draft(key, found, number, list(item.sources))
-        for (key, item), found, number in zip(drafts.items(), resolved, scores, strict=True)
-    ]
     for attempt in range(RETRIES + 1):
+        with sessions() as session, session.begin():
+            resolved = resolve(
+                session,
+                org,
+                [(item.platform, item.post) for item in unique],
+                directory,
+                [{page.campaign for page in item.places if page.campaign} for item in unique],
+            )
+        written = [
+            Draft(key, found, number, list(item.sources))
+            for (key, item), found, number in zip(drafts.items(), resolved, scores, strict=True)
+        ]
         try:
             with sessions() as session, session.begin():
                 replies, attached, risen = _write(
                     session, org, pages, unique, written, reposts, directory.rules
                 )
             break
+        except ClaimLost:
+            if attempt == RETRIES:
+                raise
         except DBAPIError as conflict:
             if attempt == RETRIES or getattr(conflict.orig, "sqlstate", None) not in ("40001", "40P01"):
                 raise
+    newly = {
+        draft.resolved.author.id for draft in written if draft.resolved.follows and draft.resolved.author
+    }
     with sessions() as session, session.begin():
         gather(session, org, replies=replies, attached=attached, risen=risen)
         originals = [*(draft.key[1] for draft in written), *(of for _, _, of in reposts)]
         record_hours(session, org, (), {}, count_reposts(session, org, originals))
+    if newly:
+        follow_waiting(sessions, org, seconds=2.0)
 
 
 def _write(
@@ -148,6 +165,10 @@ def _write(
     cases that rose.
     """
     record_identities(session, org, drafts)
+    record_claims(session, drafts)
+    ask_to_follow(
+        session, org, [UUID(d.resolved.author.id) for d in drafts if d.resolved.follows and d.resolved.author]
+    )
     recorded = record_events(session, org, drafts)
     record_reposts(session, org, reposts)
     record_matches(session, org, drafts, recorded)
@@ -193,7 +214,7 @@ def _escalate(
         heard.append(
             Heard(
                 ref=draft.key,
-                subject=subject_of(found.platform, author.id if author else None, post.thread, post.id),
+                subject=subject_of(found.platform, author.person if author else None, post.thread, post.id),
                 text=post.text,
                 sentiment=draft.sentiment,
                 occurred_at=post.posted_at,

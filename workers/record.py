@@ -16,7 +16,7 @@ from sqlalchemy import text
 from uuid_utils import uuid7
 
 from workers._rows import as_json
-from workers.resolve import SURE
+from workers.project import reproject
 from workers.score import Sentiment
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.resolve import Known, Resolved
+    from workers.lookup import Known
+    from workers.resolve import Resolved
     from workers.score import Unscored
 
 Fate = Literal["new", "edited", "duplicate"]
@@ -108,9 +109,10 @@ def record_identities(session: Session, org: str, drafts: Iterable[Draft]) -> No
             "handle": author.handle,
             "name": author.name,
             "bot": author.bot,
-            "ours": known.ours,
-            "contact_id": known.contact_id,
-            "account_id": known.account_id,
+            # what a merged identity was linked to by itself stays as it was
+            "ours": known.ours and not known.root,
+            "contact_id": None if known.root else known.contact_id,
+            "account_id": None if known.root else known.account_id,
         }
     if not changed:
         return
@@ -282,7 +284,7 @@ def _row(draft: Draft) -> _Row:
         url=post.url,
         reply_to=post.reply_to,
         thread=post.thread,
-        voice=voice_of(found),
+        voice=found.voice,
         addressed=found.addressed,
         about_us=found.about_us,
         counts={what: n for what, n in post.counts.items() if n} or None,
@@ -350,55 +352,103 @@ def count_reposts(session: Session, org: str, originals: Iterable[str]) -> list[
     return [Reposted(*row) for row in session.execute(_OWED, {"org": org, "of": of})] if of else []
 
 
-# An edit may change what a post is about; what a person undid or suggested stays as they left it.
+# An edit may change what a post is about; what a person decided or undid stays as they left it, and what the
+# machine suggests is no reason to doubt what it knew.
 _MATCHES = text("""
     WITH x AS (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
             event_id uuid, kind text, record_id uuid, how text, sure double precision, evidence text,
-            starts integer, ends integer)
+            starts integer, ends integer, state text, author boolean)
     )
-    INSERT INTO matches (org_id, event_id, kind, record_id, how, sure, evidence, starts, ends)
-    SELECT :org, event_id, kind, record_id, how, sure, evidence, starts, ends
+    INSERT INTO matches (org_id, event_id, kind, record_id, how, sure, evidence, starts, ends, state, author)
+    SELECT :org, event_id, kind, record_id, how, sure, evidence, starts, ends, coalesce(state, 'live'),
+           coalesce(author, false)
     FROM x ORDER BY event_id, kind, record_id
-    ON CONFLICT (org_id, event_id, kind, record_id) DO UPDATE
-    SET how = excluded.how, sure = excluded.sure, evidence = excluded.evidence, starts = excluded.starts,
-        ends = excluded.ends
-    WHERE matches.state = 'live'
+    ON CONFLICT (org_id, event_id, kind, record_id) DO NOTHING
 """)
-_UNMATCH = text("DELETE FROM matches WHERE event_id = ANY(:events) AND state = 'live'")
+_UNMATCH = text("""
+    DELETE FROM matches WHERE event_id = ANY(:events) AND state IN ('live', 'suggested') AND by IS NULL
+""")
+
+
+class _Match(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A match on its way into the database; what has its default is not sent."""
+
+    event_id: UUID
+    kind: str
+    record_id: UUID
+    how: str
+    sure: float
+    evidence: str | None = None
+    starts: int | None = None
+    ends: int | None = None
+    state: str = "live"
+    author: bool = False
 
 
 def record_matches(
     session: Session, org: str, drafts: Iterable[Draft], recorded: dict[tuple[str, str], Recorded]
 ) -> None:
-    """Write the live matches of new and edited events; an edited event loses those that it had."""
-    rows: list[dict[str, Any]] = []
+    """Write the matches of new and edited events; an edited event loses those that the machine had made.
+
+    A known event that another source brings keeps what it has; the source's campaign is added.
+    """
+    rows: list[_Match] = []
     edited: list[UUID] = []
+    again: list[UUID] = []
     for draft in drafts:
         outcome = recorded[draft.key]
+        matches = draft.resolved.matches
         if outcome.fate == "duplicate":
-            continue
-        if outcome.fate == "edited":
+            matches = [match for match in matches if match.how == "source"]
+            if matches:
+                again.append(outcome.event)
+        elif outcome.fate == "edited":
             edited.append(outcome.event)
         rows.extend(
-            {
-                "event_id": outcome.event,
-                "kind": match.kind,
-                "record_id": match.record,
-                "how": match.how,
-                "sure": SURE[match.how],
-                "evidence": match.evidence,
-                "starts": match.starts,
-                "ends": match.ends,
-            }
-            for match in draft.resolved.matches
+            _Match(
+                event_id=outcome.event,
+                kind=match.kind,
+                record_id=match.record,
+                how=match.how,
+                sure=match.sure,
+                evidence=match.evidence,
+                starts=match.starts,
+                ends=match.ends,
+                state="suggested" if match.suggested else "live",
+                author=match.author,
+            )
+            for match in matches
         )
     if edited:
         session.execute(_UNMATCH, {"events": edited})
     if rows:
         session.execute(_MATCHES, {"org": org, "rows": as_json(rows)})
+    if edited or again:
+        reproject(session, org, edited + again)
 
 
-def voice_of(found: Resolved) -> str:
-    """Whose voice it is: our own, a competitor's, or earned."""
-    return "own" if found.ours else "competitor" if found.competitor else "earned"
+class ClaimLost(Exception):
+    """Another worker has seen the handle with another identity at the same moment: resolve anew."""
+
+
+_CLAIMS = text("""
+    UPDATE aliases a SET identity_id = x.identity_id
+    FROM json_to_recordset(CAST(:rows AS json)) AS x(id uuid, identity_id uuid)
+    WHERE a.id = x.id AND a.identity_id IS NULL
+    RETURNING a.id
+""")
+
+
+def record_claims(session: Session, drafts: Iterable[Draft]) -> None:
+    """Note which identity each handle was first seen with. Raises ClaimLost when it is too late for one."""
+    claims: dict[UUID, str] = {}
+    for draft in drafts:
+        author = draft.resolved.author
+        for alias, _ in draft.resolved.claims:
+            if author is not None and claims.setdefault(alias, author.id) != author.id:
+                raise ClaimLost
+    if claims:
+        rows = [{"id": alias, "identity_id": identity} for alias, identity in sorted(claims.items())]
+        if len(session.execute(_CLAIMS, {"rows": as_json(rows)}).all()) < len(claims):
+            raise ClaimLost

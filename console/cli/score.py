@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from console.cli import _options
 from console.cli._options import as_json, chosen_org
 
+if TYPE_CHECKING:
+    from workers.score import Explanation, Scorer
+
 
 def score(
     text: Annotated[str, typer.Argument(help="The text; - reads standard input.")],
     lexicon: Annotated[
-        Literal["org", "none"], typer.Option(help="org: our names masked; none: plain VADER's words.")
+        Literal["org", "support", "none"],
+        typer.Option(
+            help="org: our words, our names masked; support: the shipped profile; none: plain VADER."
+        ),
     ] = "org",
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
     """Score a text as a post would be: the number in [-1, 1], what was read, and the words that weighed.
 
-    Our own names are masked where a database can be reached; --lexicon none needs none.
+    The words and the punctuation add up to the sum exactly, and the number is sum / sqrt(sum² + 15). Our lexicon
+    and our own names are known where a database can be reached; --lexicon support and none need none.
 
-    Examples: earshot score "Your app is great, said no one ever"
+    Examples: earshot score "Still waiting for my refund"
               earshot score --lexicon none "I can't believe this"
     """
     import sys
 
     from console.cli import _print
-    from console.explain import weighed
+    from workers.lexicon import shipped
     from workers.score import Scorer, Unscored
 
     words = sys.stdin.read() if text == "-" else text
     words = words.encode("utf-8", "replace").decode()
-    scorer = Scorer() if lexicon == "none" else _of_the_organisation()
+    known = {"none": Scorer, "support": lambda: Scorer((), shipped()), "org": _of_the_organisation}
+    scorer = known[lexicon]()
     (told,) = scorer.score([(words, None)])
-    found: dict[str, Any] = {"sentiment": None, "unscored": None, **weighed(scorer, words)}
+    found: dict[str, Any] = {"sentiment": None, "unscored": None, **_weighed(scorer.explain(words))}
     if isinstance(told, Unscored):
-        found |= {"unscored": told.reason, "lang": told.lang}
+        found |= {"unscored": told.reason, "lang": told.lang, "scorer": scorer.version}
     else:
         found |= {"sentiment": told.compound, "lang": told.lang, "scorer": told.version}
     if json:
@@ -48,7 +56,19 @@ def score(
     )
     _print.line(f"score   {number}")
     _print.line(f"read as {found['text'] or '–'}")
-    _print.line(f"words   {words_that_weighed(found)}")
+    _print.line(f"words   {words_that_weighed(found, most=len(found['words']))}")
+    _print.line(f"scorer  {found['scorer']}")
+
+
+def _weighed(told: Explanation) -> dict[str, Any]:
+    """As `console.explain.weighed`, but in the order of the text: only so do the floats add up to the last digit."""
+    return {
+        "text": told.text,
+        "words": [{"word": word.word, "weight": word.weight} for word in told.words],
+        "emphasis": told.emphasis,
+        "total": told.total,
+        "compound": told.compound,
+    }
 
 
 def reason(unscored: str) -> str:
@@ -63,31 +83,39 @@ def words_that_weighed(told: dict[str, Any], most: int = 12) -> str:
     """The words and their weights in a line, the heaviest first, and how they become the number."""
     from console.words import one_line
 
-    weights = [
-        f"{one_line(word['word'], 40)} {word['weight']:+.2f}" for word in told["words"] if word["weight"]
-    ]
+    ranked = sorted(told["words"], key=lambda word: -abs(word["weight"]))
+    weights = [f"{one_line(word['word'], 40)} {exact(word['weight'])}" for word in ranked if word["weight"]]
     if not weights:
         return "none weighed"
-    if told["emphasis"]:
-        weights.append(f"punctuation {told['emphasis']:+.2f}")
     more = f", and {len(weights) - most} more" if len(weights) > most else ""
-    return f"{', '.join(weights[:most])}{more}; sum {told['total']:+.2f} → {told['compound']:+.4f}"
+    marks = f", punctuation {exact(told['emphasis'])}" if told["emphasis"] else ""
+    return f"{', '.join(weights[:most])}{more}{marks}; sum {exact(told['total'])} → {told['compound']:+.4f}"
 
 
-def _of_the_organisation() -> Any:
-    """The scorer that masks our own names; without a database the plain one, and it says so."""
+def exact(weight: float) -> str:
+    """A weight with two digits behind the point, or as many as it has, so that what is shown adds up."""
+    digits = f"{weight:+.10f}".rstrip("0")
+    return digits if len(digits.partition(".")[2]) > 2 else f"{weight:+.2f}"
+
+
+def _of_the_organisation() -> Scorer:
+    """The organisation's lexicon, its own names masked; without a database the shipped profile, and it says so."""
     from console.cli import _print
     from workers._settings import BadSetting
+    from workers.lexicon import shipped
     from workers.score import Scorer
 
     try:
         from console.database import opened
-        from workers.directory import read_directory
+        from workers.directory import read_scorer
 
         with opened() as session:
-            return read_directory(session, _options.org()).scorer
+            return read_scorer(session, _options.org())
     except BadSetting as error:
         if error.field != "database_url":
             raise
-        _print.said("No database is set and no instance runs here: scored without our own names.")
-        return Scorer()
+        _print.said(
+            "No database is set and no instance runs here: scored with the shipped support profile,"
+            " without our own words and names."
+        )
+        return Scorer((), shipped())

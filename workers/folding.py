@@ -1,0 +1,245 @@
+"""How words are compared: handles, hosts, names, telephone numbers, each in one form for records and for posts.
+
+What two spellings share is decided here and nowhere else, because the index of names and the posts have to agree.
+Surprising: a name that is one ordinary English word is no name ("target" is mostly not Target), and a host where
+everybody has a page belongs to nobody.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache, lru_cache
+from urllib.parse import urlsplit
+
+from tldextract import TLDExtract
+
+MOST_WORDS = 2_000
+"""How far into a text names are looked for, in words."""
+KEY_WORDS = 6
+"""How many words of a name are its key; what follows is compared where the key is found."""
+
+WORD = re.compile(r"\w+")
+
+# private suffixes count too: whoever has me.github.io does not own github.io
+_suffixes = TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+
+_SHARED = """
+    facebook.com instagram.com threads.net threads.com x.com twitter.com t.co linkedin.com youtube.com youtu.be
+    tiktok.com pinterest.com reddit.com snapchat.com tumblr.com medium.com substack.com bsky.app mastodon.social
+    github.com gitlab.com bitbucket.org wordpress.com blogger.com blogspot.com wixsite.com squarespace.com weebly.com
+    linktr.ee bit.ly tinyurl.com goo.gl google.com amazon.com ebay.com etsy.com trustpilot.com yelp.com
+    tripadvisor.com wikipedia.org archive.org discord.com discord.gg telegram.me t.me whatsapp.com wa.me vimeo.com
+    twitch.tv soundcloud.com spotify.com patreon.com paypal.me eventbrite.com meetup.com notion.site
+    gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com yahoo.co.uk ymail.com aol.com
+    icloud.com me.com mac.com gmx.com gmx.de gmx.net web.de t-online.de mail.com mail.ru yandex.ru yandex.com
+    proton.me protonmail.com pm.me zoho.com fastmail.com qq.com 163.com 126.com orange.fr wanadoo.fr free.fr
+    laposte.net libero.it comcast.net verizon.net att.net sbcglobal.net btinternet.com
+"""
+"""Domains on which everybody may have a page or a mailbox."""
+_SHARED_HOSTS = frozenset(_SHARED.split())
+
+
+def folded(word: str) -> str:
+    """A handle, tag or address as it is compared: NFKC, casefolded, without @ or # in front."""
+    if word.isascii():
+        return word.strip().lstrip("@#").lower()
+    return unicodedata.normalize("NFKC", word).strip().lstrip("@#").casefold()
+
+
+@lru_cache(maxsize=20_000)
+def domain_of(url: str) -> str | None:
+    """The registrable domain of a link or a bare host, by the public suffix list; None when there is none."""
+    try:
+        host = urlsplit(url if "://" in url else f"//{url}").hostname
+    except ValueError:
+        return None
+    if not host:
+        return None
+    found = _suffixes(host)
+    if found.top_domain_under_public_suffix or found.ipv4 or found.ipv6:
+        return found.top_domain_under_public_suffix.lower() or host.lower()
+    # a suffix that the list does not know is one label, which is the list's own last rule
+    return ".".join(host.lower().rsplit(".", 2)[-2:])
+
+
+def is_shared_host(domain: str) -> bool:
+    """Is it a domain where everybody may have a page or a mailbox, and which therefore names nobody?"""
+    return domain in _SHARED_HOSTS
+
+
+# --- words and names -----------------------------------------------------------------------------------
+
+
+@cache
+def _ordinary_words() -> frozenset[str]:
+    from english_words import get_english_words_set
+
+    return frozenset(get_english_words_set(["web2", "gcide"], lower=True))
+
+
+def is_ordinary_word(name: str) -> bool:
+    """Is the whole name one word that English uses for something else?"""
+    word = name.lower()
+    return word.isalpha() and not _ordinary_words().isdisjoint((word, word.removesuffix("s")))
+
+
+@lru_cache(maxsize=20_000)
+def is_ordinary_phrase(name: str) -> bool:
+    """Is every word of a name an ordinary one ("Best Choice"), or all of it too short to be anything else?"""
+    words = words_of(name)
+    return len("".join(words)) <= 3 or all(len(word) <= 2 or is_ordinary_word(word) for word in words)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text as they are compared, in order; what is not a letter, digit or _ parts them."""
+    words = WORD.findall(text)
+    if text.isascii():
+        return " ".join(words).lower().split(" ") if words else words
+    return [unicodedata.normalize("NFKC", word).casefold() for word in words]
+
+
+def name_key(name: str) -> str:
+    """What a name is found by: its first words. Empty where it has no letter."""
+    words = words_of(unicodedata.normalize("NFC", name))[:KEY_WORDS]
+    return " ".join(words) if any(c.isalpha() for word in words for c in word) else ""
+
+
+_APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ′´`"), "'")
+_DASHES = dict.fromkeys(map(ord, "-‐‑‒–—"), " ")
+
+
+def as_written(name: str) -> str:
+    """A name with its capitals, in one spelling of spaces, dashes and apostrophes, without marks at its ends."""
+    name = unicodedata.normalize("NFKC", name).translate(_APOSTROPHES).translate(_DASHES)
+    ends = [(found.start(), found.end()) for found in WORD.finditer(name)]
+    return " ".join(name[ends[0][0] : ends[-1][1]].split()) if ends else ""
+
+
+_VOWELS = re.compile(r"(?<=.)[aeiouy]+")
+_DOUBLED = re.compile(r"(.)\1+")
+
+
+@lru_cache(maxsize=20_000)
+def _reduced(word: str) -> str:
+    """A word's consonants, each once, without a plural s: what most typing errors leave as it was."""
+    plain = lookalike(word) if not word.isascii() else word
+    return _VOWELS.sub("", _DOUBLED.sub(r"\1", plain.removesuffix("s") if len(plain) > 3 else plain))
+
+
+def similar_key(words: list[str]) -> str:
+    """What two similar names share; empty where too little is left to compare."""
+    key = "".join(map(_reduced, words))
+    return key if len(key) >= 4 else ""
+
+
+@lru_cache(maxsize=20_000)
+def core_of(name: str) -> str:
+    """A company's name without its legal form, by cleanco: "Northwind Coffee GmbH" is "Northwind Coffee"."""
+    from cleanco import basename
+
+    for _ in range(3):
+        shorter = str(basename(name)).rstrip(" .,&+-")
+        if not shorter or shorter == name:
+            break
+        name = shorter
+    return name
+
+
+# --- handles that look alike ---------------------------------------------------------------------------
+
+
+@cache
+def _prototypes() -> dict[int, str]:
+    """Characters that look like an ASCII letter, by Unicode's table of confusables (UTS #39)."""
+    from confusable_homoglyphs import confusables
+
+    found: dict[int, str] = {}
+    for char, alike in confusables.confusables_data.items():
+        if len(char) == 1 and not char.isascii():
+            letter = next((one["c"] for one in alike if one["c"].isascii() and one["c"].isalnum()), None)
+            if letter:
+                found[ord(char)] = letter.lower()
+    return found
+
+
+_LEET = str.maketrans({"0": "o", "1": "l", "i": "l", "3": "e", "4": "a", "5": "s", "7": "t", "|": "l"})
+_PARTS = re.compile(r"[\W_]+")
+_ADDED = """
+    support help helpdesk helps care cares customercare customer service services official real the team hq cs
+    app get my ask inc ltd corp news online global uk us usa eu de
+"""
+_AFFIXES = frozenset(_ADDED.split())
+
+
+@lru_cache(maxsize=20_000)
+def lookalike(handle: str) -> str:
+    """What a handle looks like at a glance: its own part, in ASCII, without separators and words such as support.
+
+    Two handles that share it may be one a copy of the other; that never shows that they belong together. Empty
+    where it is too short or an ordinary word, which many have without meaning anybody.
+    """
+    own = handle.partition("@")[0].removeprefix("did:")
+    if own.count(".") >= 1:
+        own = own.split(".")[0] if len(own.split(".")[0]) > 3 else own.rsplit(".", 1)[0]
+    plain = unicodedata.normalize("NFKD", own).casefold().translate(_prototypes())
+    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    parts = [part for part in _PARTS.split(plain) if part]
+    kept = [part for part in parts if part not in _AFFIXES] or parts
+    whole = "".join(kept)
+    for affix in ("support", "official", "helpdesk", "customercare", "care", "help"):
+        if len(whole) > len(affix) + 3:
+            whole = whole.removesuffix(affix).removeprefix(affix)
+    if len(whole) < 4 or is_ordinary_word(whole):
+        return ""
+    return whole.replace("rn", "m").replace("vv", "w").translate(_LEET)
+
+
+# --- addresses, numbers --------------------------------------------------------------------------------
+
+# bounded, so that no text makes them try for long
+_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_TICKET = re.compile(r"(?i)\bticket\s{0,3}(?:(?:no\.?|nr\.?|number)\s{0,3})?#?\s{0,3}(\d{4,12})\b")
+_PHONE = re.compile(r"(?<![\w.,/])(?:\+|\(\+?)?\d(?:[ ().\-/\u00a0\u2011]{0,3}\d){8,16}(?![\w])")
+_SIGNIFICANT = 9
+
+
+def addresses_in(words: str) -> list[re.Match[str]]:
+    """E-mail addresses in a text; a fediverse handle (@user@host) is none."""
+    if "@" not in words:
+        return []
+    return [m for m in _ADDRESS.finditer(words) if m.start() == 0 or words[m.start() - 1] != "@"]
+
+
+def ticket_numbers_in(words: str) -> list[int]:
+    """The numbers that a text gives after the word ticket."""
+    if "icket" not in words and "ICKET" not in words:
+        return []
+    return [int(m[1]) for m in _TICKET.finditer(words)]
+
+
+def phones_in(words: str) -> list[re.Match[str]]:
+    """What may be a telephone number: nine digits or more, written like one. A bare run of digits is none."""
+    # most posts have no digit at all, and looking for one is far cheaper than the pattern
+    if not any(digit in words for digit in "0123456789"):
+        return []
+    return [m for m in _PHONE.finditer(words) if m[0][0] in "+(0" or not m[0].isdigit()]
+
+
+def phone_key(number: str) -> str:
+    """The last digits of a telephone number, which every way of writing it ends with; empty where too few."""
+    digits = _national(number)
+    return digits[-_SIGNIFICANT:] if len(digits) >= _SIGNIFICANT else ""
+
+
+def same_phone(one: str, other: str) -> bool:
+    """Is it one number, be it written with the country's code or without?"""
+    a, b = sorted((_national(one), _national(other)), key=len)
+    return len(a) >= _SIGNIFICANT and b.endswith(a)
+
+
+@lru_cache(maxsize=20_000)
+def _national(number: str) -> str:
+    """The digits without what one dials before them: +, 00, a trunk 0, also the one written (0)."""
+    number = number.replace("(0)", "")
+    return re.sub(r"\D", "", number).lstrip("0")
