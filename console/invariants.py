@@ -81,8 +81,8 @@ INVARIANTS: Mapping[str, TextClause] = {
         ), counted AS (
             -- what was counted for a record that is gone is nobody's any more
             SELECT * FROM hours
-            WHERE org_id = :org AND (scope = 'all'
-                OR split_part(scope, ':', 2)::uuid IN (SELECT id FROM accounts UNION ALL SELECT id FROM campaigns))
+            WHERE org_id = :org AND (scope = 'all' OR scope IN (
+                SELECT 'account:' || id FROM accounts UNION ALL SELECT 'campaign:' || id FROM campaigns))
         )
         SELECT count(*)
         FROM stored s FULL JOIN counted c USING (scope, hour, platform, language, voice)

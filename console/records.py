@@ -1,0 +1,112 @@
+"""Accounts, contacts, campaigns and tickets as people name them: by name, number, e-mail address or id.
+
+What fits several is shown and never guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.orm import Session
+
+from console.people import folded_name
+from console.refusal import CannotDo
+from console.words import one_line
+
+KINDS = ("account", "contact", "campaign", "ticket")
+_SHOWN = 5
+
+_COLUMNS = {
+    "account": ("accounts", "name", "website"),
+    "contact": ("contacts", "concat_ws(' ', first_name, last_name)", "email"),
+    "campaign": ("campaigns", "name", "NULL::text"),
+    "ticket": ("tickets", "subject", "'#' || number"),
+}
+
+
+def _named(kind: str) -> TextClause:
+    table, name, other = _COLUMNS[kind]
+    return text(f"""
+        SELECT id, {name} AS name, {other} AS other FROM {table}
+        WHERE org_id = :org AND (lower({name}) LIKE lower(:like) OR lower({other}) = lower(:named) OR id = :id
+            OR (:end <> '' AND id::text LIKE '%' || :end))
+        ORDER BY id LIMIT 50
+    """)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record, and what people call it."""
+
+    kind: str
+    id: UUID
+    name: str
+
+    def __str__(self) -> str:
+        return f"the {self.kind} {self.name}"
+
+
+def record(session: Session, org: str, kind: str, named: str) -> Record:
+    """The record of this kind whom `named` means: its name (or the beginning of only one), #number, e-mail address,
+    id or its end. Raises CannotDo for none and for several."""
+    words = " ".join(named.split())
+    if kind not in KINDS:
+        raise CannotDo(f"There is no kind {kind!r}; say {', '.join(KINDS)}.")
+    if not words or "\0" in words:
+        raise CannotDo(f"Which {kind}?")
+    if kind == "ticket" and words.isdigit():
+        words = f"#{words}"
+    end = words.lower().lstrip("…")
+    is_id = len(end) >= 6 and set(end) <= set("0123456789abcdef-")
+    like = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    found = session.execute(
+        _named(kind),
+        {
+            "org": org,
+            "named": words,
+            "like": like if kind != "ticket" else "",
+            "id": _uuid(words),
+            "end": end if is_id else "",
+        },
+    ).all()
+    exact = [row for row in found if folded_name(row.name or "") == folded_name(words)]
+    chosen = exact or found
+    if not chosen:
+        raise CannotDo(f"No {kind} of {org} is called {named!r}.")
+    if len(chosen) > 1:
+        shown = "; ".join(
+            f"{_shown(kind, row.name, row.other)} ({str(row.id)[-8:]})" for row in chosen[:_SHOWN]
+        )
+        more = f" and {len(chosen) - _SHOWN} more" if len(chosen) > _SHOWN else ""
+        raise CannotDo(
+            f"{named!r} fits {len(chosen)} {kind}s: {shown}{more}. Give the id, or more of the name."
+        )
+    return Record(kind, chosen[0].id, _shown(kind, chosen[0].name, chosen[0].other))
+
+
+def called(session: Session, kind: str, record: UUID) -> Record:
+    """What people call a record whose id is known."""
+    if kind not in _COLUMNS:
+        return Record(kind, record, str(record)[-8:])
+    table, name, other = _COLUMNS[kind]
+    row = session.execute(
+        text(f"SELECT {name} AS name, {other} AS other FROM {table} WHERE id = :id"), {"id": record}
+    ).first()
+    if row is None:
+        return Record(kind, record, f"{str(record)[-8:]} (deleted)")
+    return Record(kind, record, _shown(kind, row.name, row.other))
+
+
+def _shown(kind: str, name: str | None, other: str | None) -> str:
+    if kind == "ticket":
+        return other or "without a number"
+    return one_line(name or other or "without a name", 80)
+
+
+def _uuid(words: str) -> UUID | None:
+    try:
+        return UUID(words)
+    except ValueError:
+        return None
