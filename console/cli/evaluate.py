@@ -168,10 +168,10 @@ def everything(
 
     from console.cli import _print
     from console.evaluate import tables
-    from console.evaluate.parts import evaluate, truth_folder
+    from console.evaluate.parts import Run, evaluate, truth_folder
 
     where = folder or truth_folder()
-    found = evaluate(where, _bar)
+    found = evaluate(Run(where, _bar))
     bars = [bar for part in found for bar in part.bars]
     skipped = [part for part in found if part.skipped]
     failed = not all(bar.met for bar in bars) or bool(skipped and os.environ.get("CI") == "true")

@@ -1,7 +1,7 @@
 """Everything that `earshot evaluate all` measures: a part each, in the order in which it is printed.
 
-A part is a name and a function from the folder of truth sets to a Part. What a part needs that is not there
-makes it a skipped one; a part that needs no truth set ignores the folder.
+A part is a name and a function of a Run. One that lacks a truth set is a skipped one; one that needs none pays no
+heed to the folder.
 """
 
 from __future__ import annotations
@@ -9,15 +9,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from console.evaluate import tables
 from console.evaluate.language import languages
 from console.evaluate.lexicons import Choice, scorers
 from console.evaluate.reading import Sheet, read
 from console.evaluate.report import Bar, Part, Table, number, of_share
-from console.evaluate.scoring import Track, answers, numbers, silently
+from console.evaluate.scoring import Scorers, Track, answers, numbers, silently
 from console.evaluate.sentiment import Measured, judged, measure
+
+
+class Run(NamedTuple):
+    """What the parts measure with: the folder of truth sets, how progress is shown, how a lexicon's scorers are made."""
+
+    folder: Path
+    track: Track = silently
+    scorers: Callable[[Choice], Scorers] = scorers
+
 
 NEAR: Final = 0.10
 """How far from the shipped threshold the tables that compare lexicons look."""
@@ -29,10 +38,10 @@ def truth_folder() -> Path:
     return Path(named) if named else Path(__file__).parents[3] / "shared" / "truth"
 
 
-def tweets(folder: Path, track: Track) -> Part:
+def tweets(run: Run) -> Part:
     """The pure scorer on the tweets of VADER's own paper, and the profile beside it."""
     title = "Tweets of VADER's own paper (tweets.tsv)"
-    found = _by_lexicon(folder / "vader" / "tweets.tsv", track)
+    found = _by_lexicon(run, run.folder / "vader" / "tweets.tsv")
     if isinstance(found, str):
         return Part("tweets", title, skipped=found)
     pure = found["none"]
@@ -61,45 +70,34 @@ def tweets(folder: Path, track: Track) -> Part:
     )
 
 
-def airlines(folder: Path, track: Track) -> Part:
+def airlines(run: Run) -> Part:
     """Complaints to airlines, each airline's own name masked."""
-    return _complaints(
-        "airlines",
-        "Complaints to airlines (airline_us.tsv)",
-        folder / "complaints" / "airline_us.tsv",
-        track,
-        0.40,
-        0.055,
-    )
+    title = "Complaints to airlines (airline_us.tsv)"
+    return _complaints(run, "airlines", title, "airline_us.tsv", recall=0.40, false_positives=0.055)
 
 
-def brands(folder: Path, track: Track) -> Part:
+def brands(run: Run) -> Part:
     """Complaints to brands of nine trades; the rows that are not directed at a brand are left out."""
-    file = folder / "complaints" / "complaints19.tsv"
-    return _complaints(
-        "brands", "Complaints to brands (complaints19.tsv)", file, track, 0.30, 0.065, ["domain!=random_*"]
-    )
+    title = "Complaints to brands (complaints19.tsv)"
+    which = ["domain!=random_*"]
+    return _complaints(run, "brands", title, "complaints19.tsv", which, recall=0.30, false_positives=0.065)
 
 
-def tweets17(folder: Path, track: Track) -> Part:
+def any_topic(run: Run) -> Part:
     """Negative tweets about anything, for comparison."""
-    return _complaints(
-        "semeval17",
-        "Tweets on any topic, for comparison (semeval17_test.tsv)",
-        folder / "complaints" / "semeval17_test.tsv",
-        track,
-    )
+    title = "Tweets on any topic, for comparison (semeval17_test.tsv)"
+    return _complaints(run, "semeval17", title, "semeval17_test.tsv")
 
 
-def other_languages(folder: Path, track: Track) -> Part:
+def other_languages(run: Run) -> Part:
     """What is scored though it is not English, and the reverse."""
     title = "Language (multilang_xlmt.tsv, airline_us.tsv)"
-    files = [folder / "complaints" / name for name in ("multilang_xlmt.tsv", "airline_us.tsv")]
+    files = [run.folder / "complaints" / name for name in ("multilang_xlmt.tsv", "airline_us.tsv")]
     if missing := [file.name for file in files if not file.is_file()]:
         return Part("language", title, skipped=_missing(*missing))
-    chosen = scorers("support")
+    chosen = run.scorers("support")
     mixed, english = (
-        languages(sheet, answers(sheet, chosen, detect=True, track=track), chosen.version, lang)
+        languages(sheet, answers(sheet, chosen, detect=True, track=run.track), chosen.version, lang)
         for sheet, lang in ((read(files[0]), None), (read(files[1]), "en"))
     )
     skipped = english.all_english.skipped
@@ -119,30 +117,31 @@ def other_languages(folder: Path, track: Track) -> Part:
     )
 
 
-PARTS: Final[tuple[tuple[str, Callable[[Path, Track], Part]], ...]] = (
+PARTS: Final[tuple[tuple[str, Callable[[Run], Part]], ...]] = (
     ("tweets", tweets),
     ("airlines", airlines),
     ("brands", brands),
-    ("semeval17", tweets17),
+    ("semeval17", any_topic),
     ("language", other_languages),
 )
 
 
-def evaluate(folder: Path, track: Track = silently) -> list[Part]:
+def evaluate(run: Run) -> list[Part]:
     """All parts, in order."""
-    return [part(folder, track) for _, part in PARTS]
+    return [part(run) for _, part in PARTS]
 
 
 def _complaints(
+    run: Run,
     name: str,
     title: str,
-    file: Path,
-    track: Track,
+    file: str,
+    conditions: Sequence[str] = (),
+    *,
     recall: float | None = None,
     false_positives: float | None = None,
-    conditions: Sequence[str] = (),
 ) -> Part:
-    found = _by_lexicon(file, track, conditions)
+    found = _by_lexicon(run, run.folder / "complaints" / file, conditions)
     if isinstance(found, str):
         return Part(name, title, skipped=found)
     told = found["support"]
@@ -164,21 +163,18 @@ def _complaints(
     )
 
 
-def _by_lexicon(file: Path, track: Track, conditions: Sequence[str] = ()) -> dict[Choice, Measured] | str:
+def _by_lexicon(run: Run, file: Path, conditions: Sequence[str] = ()) -> dict[Choice, Measured] | str:
     """The file measured by the pure scorer and with the profile; or why it was not."""
     if not file.is_file():
         return _missing(file.name)
     sheet = read(file).chosen(conditions)
-    found: dict[Choice, Measured] = {}
     choices: tuple[Choice, ...] = ("none", "support")
-    for choice in choices:
-        found[choice] = _measured(sheet, choice, track)
-    return found
+    return {choice: _measured(run, sheet, choice) for choice in choices}
 
 
-def _measured(sheet: Sheet, choice: Choice, track: Track) -> Measured:
-    chosen = scorers(choice)
-    told = answers(sheet, chosen, track=track)
+def _measured(run: Run, sheet: Sheet, choice: Choice) -> Measured:
+    chosen = run.scorers(choice)
+    told = answers(sheet, chosen, track=run.track)
     return measure(sheet, judged(sheet), told, numbers(told), chosen.version)
 
 
