@@ -25,6 +25,7 @@ from console.cli import (
     own,
     quarantine,
     rescore,
+    review,
     rules,
     score,
     sources,
@@ -73,6 +74,7 @@ app.command(rich_help_panel=READ)(corrections.correct)
 app.add_typer(corrections.app, name="corrections", rich_help_panel=READ)
 app.command(rich_help_panel=READ)(rescore.rescore)
 app.add_typer(evaluate.app, name="evaluate", rich_help_panel=READ)
+app.add_typer(review.app, name="review", rich_help_panel=KNOW)
 app.add_typer(lexicon.app, name="lexicon", rich_help_panel=KNOW)
 app.add_typer(own.app, name="own", rich_help_panel=KNOW)
 app.add_typer(imports.app, name="import", rich_help_panel=KNOW)

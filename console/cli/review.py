@@ -1,0 +1,367 @@
+"""`earshot review`: what a person decides about what posts are tied to and who their authors are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from console.cli import _options
+from console.cli._options import Commands, as_json, chosen_org
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlalchemy.orm import Session
+
+    from console.identities import Identity
+    from console.records import Record
+    from console.steps import Step
+
+app = Commands(
+    invoke_without_command=True,
+    help=(
+        "What the machine would not decide: suggestions to accept or reject; ties and authors set right by hand."
+        " Every step can be taken back."
+    ),
+)
+
+Named = Annotated[str, typer.Argument(metavar="ID", help="The id of a suggestion, or its end.")]
+What = Annotated[
+    str, typer.Argument(metavar="EVENT|AUTHOR", help="A post (id, its end, address) or platform:handle.")
+]
+Author = Annotated[
+    str,
+    typer.Argument(metavar="AUTHOR", help="platform:handle, such as mastodon:kim@town.example, or an id."),
+]
+Kind = Annotated[str, typer.Argument(help="account, contact, campaign or ticket")]
+Which = Annotated[str, typer.Argument(help="Its name, e-mail address, number or id.")]
+Alike = Annotated[
+    bool, typer.Option("--all-like-it", help="And every other of the same evidence and record.")
+]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decides (default: who you are).")]
+Most = Annotated[int, typer.Option("--limit", "-n", min=1, max=_options.MOST, help="How many at most.")]
+
+
+@app.callback()
+def review(context: typer.Context, limit: Most = 50, org: chosen_org = None, json: as_json = False) -> None:
+    """What waits for a decision, the newest first; the same evidence for the same record stands once."""
+    from console.cli import _print
+    from console.database import opened
+    from console.suggestions import suggestions
+    from console.words import one_line
+
+    if context.invoked_subcommand is not None:
+        return
+    with opened() as session:
+        found = suggestions(session, _options.org(), limit)
+    if json:
+        _print.as_json(found)
+        return
+    _print.table(
+        ["id", "~evidence", "~may mean", "how", ">sure", ">posts", "~author", "~post"],
+        [
+            (
+                str(row["id"])[-8:],
+                one_line(row["evidence"] or "", 60),
+                f"{'the author is ' if row['author'] else ''}{row['kind']} {row['record']}",
+                row["how"],
+                f"{row['sure']:.0%}",
+                row["posts"],
+                f"{one_line(row['author_name'] or 'somebody', 40)} on {row['platform']}",
+                one_line(row["text"], 120),
+            )
+            for row in found
+        ],
+        "Nothing waits for a decision.",
+    )
+
+
+@app.command()
+def show(named: Named, org: chosen_org = None, json: as_json = False) -> None:
+    """One suggestion: the whole post, and everything that it is, was or may be tied to."""
+    from console.cli import _print
+    from console.cli.explain import match_line
+    from console.database import opened
+    from console.suggestions import find_suggestion, shown
+    from console.words import one_line, safe
+
+    chosen = _options.org()
+    with opened() as session:
+        told = shown(session, chosen, find_suggestion(session, chosen, named))
+    if json:
+        _print.as_json(told)
+        return
+    _print.fact("id", str(told["id"]))
+    whom = "the author is " if told["author"] else ""
+    _print.fact("may mean", f"{whom}{told['kind']} {told['record']}, {told['how']}, {told['sure']:.0%} sure")
+    _print.fact("evidence", one_line(told["evidence"] or "–"))
+    author = one_line(told["author_name"] or "somebody", 80)
+    _print.fact("post", f"{author} on {told['platform']}, {told['occurred_at']:%Y-%m-%d %H:%M} UTC")
+    _print.fact("", safe(told["text"]) or "(no text)")
+    if told["url"]:
+        _print.fact("address", one_line(told["url"]))
+    for tie in told["ties"]:
+        _print.fact("match", match_line(tie))
+
+
+@app.command()
+def accept(named: Named, alike: Alike = False, by: By = None, org: chosen_org = None) -> None:
+    """Say that a suggestion is right. One that says who an author is links the author.
+
+    Example: earshot review accept 9f3c2a71 --all-like-it
+    """
+    from console.review import accept as take
+
+    _decide(named, alike, by, take, "accepted")
+
+
+@app.command()
+def reject(named: Named, alike: Alike = False, by: By = None, org: chosen_org = None) -> None:
+    """Say that a suggestion is wrong. The same evidence is not taken for that record again.
+
+    Example: earshot review reject 9f3c2a71 --all-like-it
+    """
+    from console.review import reject as refuse
+
+    _decide(named, alike, by, refuse, "rejected")
+
+
+@app.command()
+def link(what: What, kind: Kind, record: Which, by: By = None, org: chosen_org = None) -> None:
+    """Tie a post to a record, or say whose an author is.
+
+    A contact is always the author's: all of the author's posts follow. An account, campaign or ticket is the
+    post's, unless an AUTHOR is named. What a person tied stays through later edits.
+
+    Examples: earshot review link 9f3c2a71 campaign "Spring launch"
+              earshot review link mastodon:kim@town.example contact kim@acme.com
+              earshot review link 9f3c2a71 ticket 1042
+    """
+    from console import identities
+    from console import review as decisions
+    from console.identities import Identity
+    from console.records import record as named
+
+    def act(session: Session, chosen: str, whose: UUID | Identity, who: str) -> tuple[Step, Record]:
+        to = named(session, chosen, kind, record)
+        if isinstance(whose, Identity):
+            return identities.link(session, chosen, whose.id, to, who), to
+        return decisions.link(session, chosen, whose, to, who), to
+
+    _tie(what, by, act, "is tied to")
+
+
+@app.command()
+def unlink(
+    what: What,
+    kind: Annotated[str | None, typer.Argument(help="account, contact, campaign or ticket")] = None,
+    record: Annotated[str | None, typer.Argument(help="Its name, number or id.")] = None,
+    by: By = None,
+    org: chosen_org = None,
+) -> None:
+    """Take a post's tie to a record away (no edit brings it back), or an author's link.
+
+    Examples: earshot review unlink 9f3c2a71 account "Acme Coffee"
+              earshot review unlink mastodon:kim@town.example
+    """
+    from console import identities
+    from console import review as decisions
+    from console.identities import Identity
+    from console.records import called
+    from console.records import record as named
+
+    def act(session: Session, chosen: str, whose: UUID | Identity, who: str) -> tuple[Step, Record]:
+        if isinstance(whose, Identity):
+            if record is not None:
+                raise typer.BadParameter("an author has one contact and one account; leave the record out")
+            step = identities.unlink(session, chosen, whose.id, who, kind)
+            assert step.kind is not None
+            assert step.record_id is not None
+            return step, called(session, step.kind, step.record_id)
+        if kind is None or record is None:
+            raise typer.BadParameter("say from what: a kind and a record")
+        whom = named(session, chosen, kind, record)
+        return decisions.unlink(session, chosen, whose, whom, who), whom
+
+    _tie(what, by, act, "is no longer tied to")
+
+
+@app.command()
+def merge(first: Author, second: Author, by: By = None, org: chosen_org = None) -> None:
+    """Say that two authors on different platforms are one person; the one that is linked counts for both.
+
+    Their open cases stay two cases. Two authors of one platform, or of different contacts or accounts, are refused.
+
+    Example: earshot review merge mastodon:kim@town.example bluesky:kim.example
+    """
+    from console import identities
+
+    chosen, who = _options.org(), _who(by)
+    with _opened() as session:
+        one, two = (identities.identity(session, chosen, name) for name in (first, second))
+        step = identities.merge(session, chosen, one.id, two.id, who)
+        child, root = _both(session, chosen, step)
+    _follow(chosen)
+    _told(step, f"{child} is one person with {root} now, and belongs to whom {root} belongs to.")
+
+
+@app.command()
+def unmerge(author: Author, by: By = None, org: chosen_org = None) -> None:
+    """Take an author out of the person whom it was merged into; each of its posts is what it was before.
+
+    Example: earshot review unmerge bluesky:kim.example
+    """
+    from console import identities
+
+    chosen, who = _options.org(), _who(by)
+    with _opened() as session:
+        step = identities.unmerge(session, chosen, identities.identity(session, chosen, author).id, who)
+        child, root = _both(session, chosen, step)
+    _follow(chosen)
+    _told(step, f"{child} is somebody else than {root} again.")
+
+
+@app.command()
+def log(limit: Most = 50, org: chosen_org = None, json: as_json = False) -> None:
+    """The steps that people took, the newest first, and which of them were taken back."""
+    from console.cli import _print
+    from console.database import opened
+    from console.records import called
+    from console.steps import steps
+    from console.words import one_line
+
+    with opened() as session:
+        found = steps(session, _options.org(), limit)
+        for row in found:
+            row["record"] = called(session, row["kind"], row["record_id"]).name if row["record_id"] else None
+    if json:
+        _print.as_json(found)
+        return
+    _print.table(
+        ["id", "when", "by", "step", "~what", "~to", "taken back"],
+        [
+            (
+                str(row["id"])[-8:],
+                row["created_at"],
+                one_line(row["by"] or "", 30),
+                row["action"],
+                one_line(row["identity"] or f"{row['platform']}: {row['text'] or ''}", 100)
+                + (f" and {row['matches'] - 1:,} like it" if row["matches"] > 1 else ""),
+                one_line(row["into"] or (f"{row['kind']} {row['record']}" if row["record"] else ""), 80),
+                row["undone_at"],
+            )
+            for row in found
+        ],
+        "Nobody has decided anything yet.",
+    )
+
+
+@app.command()
+def undo(
+    named: Annotated[str, typer.Argument(metavar="ID", help="The id of a step in the log, or its end.")],
+    org: chosen_org = None,
+) -> None:
+    """Take a step back: what it changed is what it was before. Refused where a later step builds on it.
+
+    Example: earshot review undo 4be0d1c2
+    """
+    from console.cli import _print
+    from console.review import undo as take_back
+    from console.steps import find_step
+
+    chosen = _options.org()
+    with _opened() as session:
+        step = take_back(session, chosen, find_step(session, chosen, named).id)
+    _follow(chosen)
+    _print.line(f"The {step.action} {str(step.id)[-8:]} is taken back.")
+
+
+def _decide(named: str, alike: bool, by: str | None, decide: Any, done: str) -> None:
+    from console.cli import _print
+    from console.refusal import CannotDo
+    from console.review import AT_ONCE
+    from console.suggestions import find_suggestion, next_like
+    from console.words import counted
+
+    chosen, who = _options.org(), _who(by)
+    taken: list[Step] = []
+    with _opened() as session:
+        suggestion = find_suggestion(session, chosen, named)
+        taken += decide(session, chosen, suggestion, who, alike=alike)
+    while alike and len(taken[-1].matches) >= AT_ONCE:
+        with _opened() as session:
+            following = next_like(session, chosen, suggestion)
+            if following is None:
+                break
+            taken += decide(session, chosen, following, who, alike=True)
+    if not taken:
+        raise CannotDo("The post has no author whom one could link.")
+    _follow(chosen)
+    authors = sum("identities" in step.before for step in taken)
+    posts = sum(len(step.matches) for step in taken)
+    what = counted(authors, "author") if authors else counted(posts, "suggestion")
+    _print.line(f"{what} {done}. Take it back with: {_undo_line(taken)}")
+
+
+def _tie(what: str, by: str | None, act: Any, done: str) -> None:
+    from console.identities import Identity, one
+    from console.suggestions import event_or_identity
+
+    chosen, who = _options.org(), _who(by)
+    with _opened() as session:
+        whose = event_or_identity(session, chosen, what)
+        step, record = act(session, chosen, whose, who)
+        if step.identity_id is not None:
+            whose = one(session, chosen, step.identity_id)
+    _follow(chosen)
+    if isinstance(whose, Identity):
+        _told(step, f"{whose} {done} {record}, and so are its posts.")
+    else:
+        _told(step, f"The post {str(whose)[-8:]} {done} {record}.")
+
+
+def _both(session: Session, chosen: str, step: Step) -> tuple[Identity, Identity]:
+    from console.identities import one
+
+    assert step.identity_id is not None
+    assert step.into_id is not None
+    return one(session, chosen, step.identity_id), one(session, chosen, step.into_id)
+
+
+def _told(step: Step, words: str) -> None:
+    from console.cli import _print
+
+    _print.line(f"{words} Take it back with: {_undo_line([step])}")
+
+
+def _undo_line(taken: list[Step]) -> str:
+    return "; ".join(f"earshot review undo {str(step.id)[-8:]}" for step in taken[:5])
+
+
+def _opened() -> Any:
+    from console.database import opened
+
+    return opened()
+
+
+def _follow(org: str) -> None:
+    """Carry the posts of the authors along, a transaction a batch, what others left behind included."""
+    from console.database import opened
+    from workers.follow import follow_on
+
+    more = True
+    while more:
+        with opened() as session:
+            more = follow_on(session, org)
+
+
+def _who(by: str | None) -> str:
+    import getpass
+
+    if by is not None and by.strip():
+        return by.strip()
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        raise typer.BadParameter("say who decides: --by NAME") from None
