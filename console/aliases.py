@@ -46,7 +46,9 @@ WORDY = ("name", "keyword")
 """Kinds that are found in the text itself."""
 MOST_NEEDS, LONGEST_NEED = 50, 80
 _SAY_NOTHING = frozenset(
-    "the and for with you are this that our your not but was from have has its his her they them all any".split()
+    """
+    the and for with you are this that our your not but was from have has its his her they them all any
+    """.split()
 )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from console.aliases import OURSELVES, Aliases, Unfit, fit
 from console.refusal import CannotDo
 from models import Alias, Identity
+from workers.follow import follow
 
 
 def add_own(

@@ -196,3 +196,35 @@ def test_what_is_ours_is_not_given_away(cli: Earshot) -> None:
 
 def test_a_missing_file_is_told(refusing: Earshot) -> None:
     assert "cannot be read: No such file" in refusing.refused("import", "contacts", "/nowhere/contacts.csv")
+
+
+def test_an_ordinary_word_takes_words_beside_it_in_a_file_as_well(cli: Earshot, database: str) -> None:
+    cli.done("import", "accounts", "-", stdin="name\nTarget Corp\n")
+    table = (
+        "kind,value,of,target,needs\n"
+        "name,Target,account,Target Corp,\n"
+        'name,Target,account,Target Corp,"store, shopping cart"\n'
+        "domain,facebook.com/target,account,Target Corp,\n"
+        "phone,+44 20 7946 0101,account,Target Corp,\n"
+    )
+    said = cli("import", "aliases", "-", "--json", stdin=table)
+    assert [bad["line"] for bad in said.json["bad"]] == [2, 4]
+    assert "'Target' is an ordinary English word and by itself means nobody" in said.json["bad"][0]["reason"]
+    assert "the column needs" in said.json["bad"][0]["reason"]
+    found = rows(database, "SELECT value, needs FROM aliases")
+    assert {(row.value, *row.needs) for row in found} == {
+        ("Target", "store", "shopping cart"),
+        ("+442079460101",),
+    }
+    table = "kind,value,of,target,needs,valid_to\nname,Target,account,Target Corp,store,2026-12-01\n"
+    assert cli.done("import", "aliases", "-", "--json", stdin=table).json["changed"] == 1
+    assert rows(database, "SELECT needs FROM aliases WHERE kind = 'name'")[0].needs == ["store"]
+    assert (
+        cli.done("import", "aliases", "-", "--json", stdin=table.replace(",store,", ",,")).json["same"] == 1
+    )
+
+
+def test_a_campaigns_keyword_that_is_an_ordinary_word_is_refused(cli: Earshot) -> None:
+    said = cli("import", "campaigns", "-", stdin="name,keywords\nSpring,cup; first cup\nAutumn,leaf tea\n")
+    assert "line 2: 'cup' is an ordinary English word" in said.err
+    assert "1 added" in said.out

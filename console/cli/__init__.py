@@ -10,6 +10,7 @@ import os
 import sys
 
 from console.cli import (
+    aliases,
     cases,
     corrections,
     credentials,
@@ -77,6 +78,7 @@ app.add_typer(evaluate.app, name="evaluate", rich_help_panel=READ)
 app.add_typer(review.app, name="review", rich_help_panel=KNOW)
 app.add_typer(lexicon.app, name="lexicon", rich_help_panel=KNOW)
 app.add_typer(own.app, name="own", rich_help_panel=KNOW)
+app.add_typer(aliases.app, name="aliases", rich_help_panel=KNOW)
 app.add_typer(imports.app, name="import", rich_help_panel=KNOW)
 
 

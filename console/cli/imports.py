@@ -48,10 +48,11 @@ def campaigns(file: File, org: chosen_org = None, json: as_json = False) -> None
 
 @app.command()
 def aliases(file: File, org: chosen_org = None, json: as_json = False) -> None:
-    """Words that stand for somebody: kind, value, platform, of, target, valid_from, valid_to.
+    """Words that stand for somebody: kind, value, platform, of, target, valid_from, valid_to, needs.
 
-    kind: handle, name, domain, hashtag, keyword, utm, email. of: ourselves, account, contact, campaign,
-    competitor. target: the account's or campaign's name, the contact's e-mail address or name.
+    kind: handle, name, domain, hashtag, keyword, utm, email, phone. of: ourselves, account, contact, campaign,
+    competitor. target: the account's or campaign's name, the contact's e-mail address or name. needs: words of which
+    a post must have one as well, commas between them; a name or keyword that is an ordinary word takes some.
     """
     _bring_in("aliases", file, json)
 

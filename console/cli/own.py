@@ -21,20 +21,27 @@ def add(
     name: Annotated[Words | None, typer.Option(help="A name of ours or of a product.")] = None,
     domain: Annotated[Words | None, typer.Option(help="A domain of ours, such as acme.com.")] = None,
     hashtag: Annotated[Words | None, typer.Option(help="A hashtag of ours.")] = None,
-    keyword: Annotated[Words | None, typer.Option(help="Words that mean us, ordinary ones included.")] = None,
+    keyword: Annotated[Words | None, typer.Option(help="Words that mean us without being a name.")] = None,
+    with_: Annotated[
+        Words | None,
+        typer.Option("--with", help="Words of which a post must have one as well, for names and keywords."),
+    ] = None,
     org: chosen_org = None,
 ) -> None:
     """Say what is ours: a handle on a platform, or names, domains and hashtags.
 
     A post that mentions or answers a handle of ours is addressed to us; one that uses our name, domain or
-    hashtag is about us. Our own posts never open a case.
+    hashtag is about us. Our own posts never open a case. A name that is an ordinary English word says nothing by
+    itself and takes --with.
 
     Examples: earshot own add mastodon acme@mastodon.social
               earshot own add --name "Acme Coffee" --domain acme.com
+              earshot own add --name Target --with store,cart,returns
     """
+    from console.aliases import WORDY
     from console.cli import _print
     from console.database import opened_for
-    from console.own import add_own, weak
+    from console.own import add_own
     from console.refusal import CannotDo
 
     if platform is not None and handle is None:
@@ -44,6 +51,9 @@ def add(
         words += [(kind, word, None) for word in given or []]
     if not words:
         raise typer.BadParameter("name a PLATFORM and a HANDLE, or --name, --domain, --hashtag")
+    needs = [word for given in with_ or () for word in given.split(",")]
+    if needs and not (name or keyword):
+        raise typer.BadParameter("takes a --name or a --keyword", param_hint="--with")
     if platform is not None:
         from models.vocabulary import PLATFORMS
 
@@ -52,15 +62,14 @@ def add(
     chosen = _options.org()
     with opened_for(chosen) as session:
         told = [
-            (kind, word, where, add_own(session, chosen, kind, word, where)) for kind, word, where in words
+            (kind, word, where, add_own(session, chosen, kind, word, where, needs if kind in WORDY else ()))
+            for kind, word, where in words
         ]
     for kind, word, where, added in told:
         on = f" on {where}" if where else ""
         _print.line(
             f"The {kind} {word}{on} is ours{' now' if added else ' already'} (organisation {chosen})."
         )
-        if remark := weak(kind, word):
-            _print.said(remark)
 
 
 @app.command("list")
@@ -76,7 +85,7 @@ def list_(org: chosen_org = None, json: as_json = False) -> None:
         _print.as_json(found)
         return
     _print.table(
-        ["kind", "~value", "platform"],
-        [(row["kind"], row["value"], row["platform"] or "every") for row in found],
+        ["kind", "~value", "platform", "~with one of"],
+        [(row["kind"], row["value"], row["platform"] or "every", ", ".join(row["needs"])) for row in found],
         'Nothing is ours yet: earshot own add PLATFORM HANDLE, earshot own add --name "...".',
     )

@@ -1,0 +1,159 @@
+"""`earshot aliases` and what becomes of a word that cannot be anybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import Earshot, earshot, rows
+from tests.conftest import Servers
+
+ACCOUNT = ("--account", "Target Corp")
+
+
+def introduce(cli: Earshot) -> None:
+    cli.done("import", "accounts", "-", stdin="name\nTarget Corp\nVelmora Hotels\n")
+    cli.done("import", "contacts", "-", stdin="first_name,last_name,email\nKim,Day,kim@velmora.example\n")
+    campaigns = "name,starts_on,ends_on\nSpring launch,2026-03-01,2026-05-31\n"
+    cli.done("import", "campaigns", "-", stdin=campaigns)
+
+
+@pytest.fixture
+def cli(database: str, home: Path) -> Earshot:
+    cli = earshot(home, database_url=database)
+    introduce(cli)
+    return cli
+
+
+@pytest.fixture(scope="module")
+def shared(servers: Servers, shared_folder: Path) -> Iterator[tuple[Earshot, str]]:
+    """For what writes nothing: a database for all of it."""
+    with servers.new_database() as (fleet, _):
+        cli = earshot(shared_folder / "nowhere", database_url=fleet)
+        introduce(cli)
+        yield cli, fleet
+
+
+def test_a_word_is_added_for_each_kind_of_record_listed_and_taken_away(cli: Earshot, database: str) -> None:
+    cli.done(
+        "aliases", "add", "name", "Target", *ACCOUNT, "--with", "store, cart,,returns", "--with", "Cart Pro"
+    )
+    cli.done(
+        "aliases", "add", "handle", "@Kim@Town.example", "--platform", "Mastodon", "--contact", "kim day"
+    )
+    cli.done(
+        "aliases", "add", "utm", "spring24", "--campaign", "Spring launch",
+        "--from", "2026-03-02", "--to", "2026-04-01",
+    )  # fmt: skip
+    cli.done("aliases", "add", "hashtag", "#Rival", "--competitor", "Rival Roasters")
+    cli.done("aliases", "add", "phone", "+44 (20) 7946 0101", *ACCOUNT)
+    found = rows(
+        database, "SELECT kind, value, platform, of, needs, valid_from::text, valid_to::text FROM aliases"
+    )
+    assert {tuple(map(str, row)) for row in found} == {
+        ("name", "Target", "None", "account", "['store', 'cart', 'returns', 'Cart Pro']", "None", "None"),
+        ("handle", "kim@town.example", "mastodon", "contact", "[]", "None", "None"),
+        ("utm", "spring24", "None", "campaign", "[]", "2026-03-02", "2026-04-01"),
+        ("hashtag", "rival", "None", "competitor", "[]", "None", "None"),
+        ("phone", "+442079460101", "None", "account", "[]", "None", "None"),
+    }
+    listed = cli.done("aliases", "list", *ACCOUNT, "--json").json
+    assert [(row["kind"], row["target"]) for row in listed] == [
+        ("name", "Target Corp"),
+        ("phone", "Target Corp"),
+    ]
+    assert "store, cart, returns, Cart Pro" in cli.done("aliases", "list", "--kind", "name").out
+    assert len(cli.done("aliases", "list", "--competitor", "rival roasters", "--json").json) == 1
+    assert "no longer" in cli.done("aliases", "remove", "hashtag", "rival").out
+    assert "No hashtag 'rival'" in cli.refused("aliases", "remove", "hashtag", "rival")
+    cli.done("aliases", "remove", "phone", "+44 20 7946 0101")
+    assert len(rows(database, "SELECT id FROM aliases")) == 3
+
+
+def test_adding_again_changes_the_days_and_the_words_beside_it_and_doubles_nothing(
+    cli: Earshot, database: str
+) -> None:
+    words = ("aliases", "add", "keyword", "cup", "--campaign", "Spring launch")
+    assert "stands for" in cli.done(*words, "--with", "coffee").out
+    assert "stands already" in cli.done(*words).out
+    assert "otherwise" in cli.done(*words, "--with", "coffee,roaster", "--to", "2026-04-01").out
+    (row,) = rows(database, "SELECT needs, valid_to::text FROM aliases")
+    assert tuple(row) == (["coffee", "roaster"], "2026-04-01")
+    assert "ends before it begins" in cli.refused(*words, "--from", "2026-05-01")
+
+
+def test_a_word_of_several_is_taken_from_the_one_that_is_named(cli: Earshot, database: str) -> None:
+    for name in ("Target Corp", "Velmora Hotels"):
+        cli.done("aliases", "add", "domain", "https://www.shop.example/x", "--account", name)
+    assert "stands for several (Target Corp; Velmora Hotels)" in cli.refused(
+        "aliases", "remove", "domain", "shop.example"
+    )
+    cli.done("aliases", "remove", "domain", "shop.example", *ACCOUNT)
+    assert len(rows(database, "SELECT id FROM aliases")) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("name", "Target", *ACCOUNT), "'Target' is an ordinary English word"),
+        (("name", "targets", *ACCOUNT), "ordinary English word"),
+        (("name", "Target!", *ACCOUNT), "ordinary English word"),
+        (("keyword", "returns", "--campaign", "Spring launch"), "ordinary English word"),
+        (("name", "orchard", "--competitor", "Orchard"), "ordinary English word"),
+        (("name", "Target", *ACCOUNT, "--with", "the"), "tells nothing"),
+        (("name", "Target", *ACCOUNT, "--with", "TARGETS"), "no second signal"),
+        (("hashtag", "deal", *ACCOUNT, "--with", "store"), "Only a name or a keyword takes words beside it"),
+        (("domain", "https://facebook.com/acme", *ACCOUNT), "On facebook.com everybody may have a page"),
+        (("domain", "gmail.com", *ACCOUNT), "everybody may have a page or a mailbox"),
+        (("phone", "020 7946 0101", *ACCOUNT), "written with its country"),
+        (("phone", "+44 123", *ACCOUNT), "too few or too many digits"),
+        (("phone", "+what", *ACCOUNT), "is no phone number"),
+        (("handle", "acme", *ACCOUNT), "On which platform?"),
+        (("handle", "acme", *ACCOUNT, "--platform", "mastodon"), "names its server"),
+        (("handle", "acme", *ACCOUNT, "--platform", "myspace"), "is no platform"),
+        (("hashtag", "acme", *ACCOUNT, "--platform", "mastodon"), "Only a handle belongs to a platform"),
+        (("shoe", "44", *ACCOUNT), "There is no kind 'shoe'"),
+        (("hashtag", "acme"), "For whom?"),
+        (("hashtag", "acme", *ACCOUNT, "--competitor", "Acme"), "one at a time"),
+        (("hashtag", "acme", "--account", "Nobody Ltd"), "No account of main is called 'Nobody Ltd'"),
+    ],
+)
+def test_what_cannot_be_anybodys_is_refused_with_the_reason(
+    shared: tuple[Earshot, str], words: tuple[str, ...], reason: str
+) -> None:
+    cli, database = shared
+    assert reason in cli.refused("aliases", "add", *words)
+    assert rows(database, "SELECT id FROM aliases") == []
+
+
+def test_a_day_that_is_none_and_with_nothing_beside_it_are_told(shared: tuple[Earshot, str]) -> None:
+    cli, _ = shared
+    assert "is no day" in cli.refused("aliases", "add", "hashtag", "x1", *ACCOUNT, "--from", "soon", code=2)
+    assert "no word is named" in cli.refused(
+        "aliases", "add", "name", "Box", *ACCOUNT, "--with", " ,", code=2
+    )
+
+
+def test_our_own_name_that_is_an_ordinary_word_needs_another_beside_it(cli: Earshot) -> None:
+    assert "ordinary English word" in cli.refused("own", "add", "--name", "target")
+    assert "ordinary English word" in cli.refused("own", "add", "--keyword", "target")
+    cli.refused("own", "add", "--domain", "acme.example", "--with", "store", code=2)
+    cli.done("own", "add", "--name", "target", "--domain", "acme.example", "--with", "store,cart")
+    found = {row["kind"]: row["needs"] for row in cli.done("own", "list", "--json").json}
+    assert found == {"name": ["store", "cart"], "domain": []}
+
+
+def test_a_source_is_followed_for_a_campaign(cli: Earshot, database: str) -> None:
+    words = ("sources", "add", "mastodon", "hashtag", "cups", "--host", "mastodon.social")
+    assert (
+        "for the campaign 'Spring launch' (from 2026-03-01 until 2026-05-31)"
+        in cli.done(*words, "--campaign", "spring").out
+    )
+    assert [row["campaign"] for row in cli.done("sources", "list", "--json").json] == ["Spring launch"]
+    assert "cups (for Spring launch)" in cli.done("sources", "list").out
+    assert "nothing was changed" in cli.done(*words).out
+    rows(database, "UPDATE sources SET campaign_id = NULL")
+    assert "from now on for the campaign" in cli.done(*words, "--campaign", "Spring launch").out
+    assert "is called 'Autumn'" in cli.refused(*words, "--campaign", "Autumn")
