@@ -23,8 +23,8 @@ from workers.directory import Directories, Directory
 from workers.folding import addresses_in, ticket_numbers_in
 from workers.land import StaleFence
 from workers.pages import Candidate, choose, claim
-from workers.prune import prune
 from workers.score import Sentiment, Unscored
+from workers.sweep import sweep
 
 US = "northwind@town.example"
 Texts = Sequence[tuple[str, str | None]]
@@ -398,7 +398,7 @@ def test_the_sweep_finds_what_a_killed_worker_left_unjoined(journey: Journey) ->
     source = journey.source()
     journey.hear(source, post("1", FURIOUS, to=US), post("2", CALM, by="passer", reply_to="1", minutes=2))
     journey.execute("UPDATE social_events SET case_id = NULL, ticket_id = NULL WHERE external_id = '2'")
-    prune(journey.sessions, journey.settings)
+    sweep(journey.sessions, journey.settings)
     assert journey.event("2").case_id == journey.event("1").case_id
     assert journey.event("2").ticket_id == journey.event("1").ticket_id
 

@@ -16,7 +16,7 @@ from workers._said import first_said
 from workers.digest import digest, score_texts
 from workers.directory import Directories
 from workers.pages import claim
-from workers.prune import prune
+from workers.sweep import sweep
 
 US = "northwind@town.example"
 LOOKING = "Looking for a coffee roaster near the harbour, any ideas?"
@@ -274,6 +274,6 @@ def test_an_identity_that_another_holds_is_not_waited_for_and_linked_later(journ
         journey.hear(source, post("2", LOOKING, to=US, by="ann", minutes=2))
         assert journey.value("SELECT count(*) FROM leads") == 1
         assert journey.value("SELECT lead_id FROM identities WHERE handle LIKE 'ann%'") is None
-    prune(journey.sessions, journey.settings)
+    sweep(journey.sessions, journey.settings)
     [lead] = leads(journey)
     assert lead.handle == "ann@town.example"

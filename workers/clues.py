@@ -16,6 +16,7 @@ from workers.folding import (
     MOST_WORDS,
     WORD,
     addresses_in,
+    compared,
     domain_of,
     folded,
     is_ordinary_word,
@@ -24,7 +25,6 @@ from workers.folding import (
     phone_key,
     phones_in,
     similar_key,
-    words_of,
 )
 
 if TYPE_CHECKING:
@@ -55,14 +55,16 @@ class Clue(NamedTuple):
 def clues_of(platform: str, post: Post, gate: Gate) -> list[Clue]:
     """Everything in a post that may name a record of the organisation whose gate it is."""
     clues: list[Clue] = []
-    if post.author:
-        _handle(clues, gate, platform, post.author.id, post.author.handle)
-    for mention in post.mentions[:MOST_OF_A_KIND]:
-        _handle(clues, gate, platform, mention.id, mention.handle)
-    if post.reply_to_author:
-        _handle(clues, gate, platform, post.reply_to_author, None)
+    if gate.handles:
+        if post.author:
+            _handle(clues, gate, platform, post.author.id, post.author.handle)
+        for mention in post.mentions[:MOST_OF_A_KIND]:
+            _handle(clues, gate, platform, mention.id, mention.handle)
+        if post.reply_to_author:
+            _handle(clues, gate, platform, post.reply_to_author, None)
+        if post.place:
+            _handle(clues, gate, platform, post.place, None)
     if post.place:
-        _handle(clues, gate, platform, post.place, None)
         _domain(clues, gate, post.place, post.place)
     for tag in post.hashtags[:MOST_OF_A_KIND]:
         key = folded(tag)
@@ -80,15 +82,16 @@ def clues_of(platform: str, post: Post, gate: Gate) -> list[Clue]:
     return clues
 
 
-def _handle(clues: list[Clue], gate: Gate, platform: str, *names: str | None) -> None:
-    for name in names:
+def _handle(clues: list[Clue], gate: Gate, platform: str, stable_id: str | None, handle: str | None) -> None:
+    has, key = gate.has, ""
+    for name in (stable_id, handle):
         if name:
             key = folded(name)
-            for place in (platform, ""):
-                if gate.has(f"@{place}:{key}"):
-                    clues.append(Clue("handle", key, place, f"@{name}"))
-    handle = names[-1]
-    if handle and gate.has("%" + (alike := lookalike(folded(handle)))) and alike:
+            if has(f"@{platform}:{key}"):
+                clues.append(Clue("handle", key, platform, f"@{name}"))
+            if has(f"@:{key}"):
+                clues.append(Clue("handle", key, "", f"@{name}"))
+    if handle and gate.lookalikes and (alike := lookalike(key)) and has("%" + alike):
         clues.append(Clue("lookalike", alike, evidence=f"@{handle}"))
 
 
@@ -132,11 +135,15 @@ def _names(clues: list[Clue], gate: Gate, text: str) -> None:
         return
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    words = words_of(text)
-    del words[MOST_WORDS:]
-    has = gate.has
-    single = [at for at, word in enumerate(words) if has(word)]
-    pairs = [at for at, (word, after) in enumerate(pairwise(words)) if has(f"{word} {after}")]
+    written = WORD.findall(text)
+    del written[MOST_WORDS:]
+    words = compared(written, text.isascii())
+    if gate.may_open(words):
+        has = gate.has
+        single = [at for at, word in enumerate(words) if has(word)]
+        pairs = [at for at, (word, after) in enumerate(pairwise(words)) if has(f"{word} {after}")]
+    else:
+        single = pairs = []
     if single or pairs:
         spans = [hit.span() for hit in WORD.finditer(text)]
         for at in single[:MOST_OF_A_KIND]:
@@ -145,7 +152,7 @@ def _names(clues: list[Clue], gate: Gate, text: str) -> None:
             for end in range(at + 2, min(at + KEY_WORDS, len(words)) + 1):
                 _run(clues, text, words, spans, at, end)
     if gate.similar:
-        _similar(clues, gate, text, words)
+        _similar(clues, gate, text, words, written)
 
 
 def _run(
@@ -168,14 +175,11 @@ def stands_alone(text: str, start: int, end: int) -> bool:
     return not (after == "." and end + 1 < len(text) and text[end + 1].isalnum())
 
 
-def _similar(clues: list[Clue], gate: Gate, text: str, words: list[str]) -> None:
+def _similar(clues: list[Clue], gate: Gate, text: str, words: list[str], written: list[str]) -> None:
     """Runs of capitalised words, which is how a name is written, for names that are not quite the same."""
-    if text.islower():
-        return
     spans: list[tuple[int, int]] | None = None
     tried = 0
-    written = WORD.findall(text)
-    capitals = [at for at, word in enumerate(written[:MOST_WORDS]) if word[0].isupper()]
+    capitals = [at for at, (word, low) in enumerate(zip(written, words, strict=True)) if word != low]
     for first, at in enumerate(capitals):
         for length in range(1, LONGEST_SIMILAR + 1):
             last = first + length - 1

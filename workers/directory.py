@@ -21,7 +21,7 @@ from workers.names import AT_ONCE, index_due
 from workers.score import Scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import date
     from uuid import UUID
 
@@ -32,47 +32,71 @@ if TYPE_CHECKING:
 FRESH_SECONDS = 15.0
 """How old what is known may be; a change is heard within twice this."""
 
-_LEAST_SLOTS, _MOST_SLOTS = 1 << 12, 1 << 26
+EXACT = 100_000
+"""So many keys are kept as they are, about 15 MB; more are kept as marks in slots."""
+_MOST_SLOTS = 1 << 26
 _SLOTS_A_KEY = 32
+_MARKS = frozenset("@#/?!+~%")
 
 
 class Gate:
-    """Which keys an organisation has: never "no" for one that is there, "yes" for about three in a hundred others.
+    """Which keys an organisation has: never "no" for one that is there.
 
-    A byte per slot and one slot per key, because a look must cost less than the word it is for.
+    Few keys are kept exactly. Of many only a byte each in a row of slots, one slot a key, because a look must cost
+    less than the word it is for; that says "yes" to about three in a hundred others.
     """
 
     def __init__(self, keys: int = 0) -> None:
         """`keys`: about how many there will be."""
-        wanted = max(_LEAST_SLOTS, min(_MOST_SLOTS, keys * _SLOTS_A_KEY))
-        self._slots = bytearray(1 << (wanted - 1).bit_length())
+        self.handles = self.names = self.similar = self.lookalikes = False
+        self.has: Callable[[str], object]
+        """May there be such a key?"""
+        self._keys: set[str] | None = set() if keys <= EXACT else None
+        self._firsts: set[str] = set()
+        self._slots = bytearray()
+        if self._keys is not None:
+            self.has = self._keys.__contains__
+        else:
+            wanted = min(_MOST_SLOTS, keys * _SLOTS_A_KEY)
+            self._slots = bytearray(1 << (wanted - 1).bit_length())
+            self.has = self._marked
         self._mask = len(self._slots) - 1
-        self.keys = 0
-        self.names = self.similar = False
+        self._added = 0
+
+    def _marked(self, key: str) -> int:
+        return self._slots[hash(key) & self._mask]
 
     def add(self, keys: Iterable[str]) -> None:
-        """Let these keys through from now on."""
-        slots, mask = self._slots, self._mask
+        """Let these keys through from now on: as clues_of asks for them, of a longer name its first two words."""
+        held, firsts, slots, mask = self._keys, self._firsts, self._slots, self._mask
         for key in keys:
-            slots[hash(key) & mask] = 1
-            self.keys += 1
-            first = key[:1]
-            if first == "~":
+            self._added += 1
+            mark = key[:1]
+            if mark == "@":
+                self.handles = True
+            elif mark == "~":
                 self.similar = True
-            elif first not in _MARKS:
+            elif mark == "%":
+                self.lookalikes = True
+            elif mark not in _MARKS:
                 self.names = True
+                if held is not None:
+                    firsts.add(key.partition(" ")[0])
+            if held is not None:
+                held.add(key)
+            else:
+                slots[hash(key) & mask] = 1
 
-    def has(self, key: str) -> int:
-        """May there be such a key? 0 when there is none."""
-        return self._slots[hash(key) & self._mask]
+    def may_open(self, words: list[str]) -> bool:
+        """May one of these words be the first of a name?"""
+        return self._keys is None or not self._firsts.isdisjoint(words)
 
     @property
     def crowded(self) -> bool:
-        """Has it grown so far beyond its size that it lets too much through?"""
-        return len(self._slots) < _MOST_SLOTS and self.keys * _SLOTS_A_KEY > 4 * len(self._slots)
-
-
-_MARKS = frozenset("@#/?!+~%")
+        """Has it grown so far that another of its kind would do better?"""
+        if self._keys is not None:
+            return len(self._keys) > 2 * EXACT
+        return len(self._slots) < _MOST_SLOTS and self._added * _SLOTS_A_KEY > 4 * len(self._slots)
 
 
 class Dates(NamedTuple):

@@ -93,8 +93,12 @@ def is_ordinary_phrase(name: str) -> bool:
 
 def words_of(text: str) -> list[str]:
     """The words of a text as they are compared, in order; what is not a letter, digit or _ parts them."""
-    words = WORD.findall(text)
-    if text.isascii():
+    return compared(WORD.findall(text), text.isascii())
+
+
+def compared(words: list[str], plain: bool) -> list[str]:
+    """Words as they are compared; `plain`: they are all ASCII."""
+    if plain:
         return " ".join(words).lower().split(" ") if words else words
     return [unicodedata.normalize("NFKC", word).casefold() for word in words]
 

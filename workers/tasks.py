@@ -15,7 +15,7 @@ from workers._settings import settings
 from workers.app import app
 from workers.digest import digest_all
 from workers.poll import poll as poll_platform
-from workers.prune import prune
+from workers.sweep import sweep as sweep_all
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +47,10 @@ def digest(term: int | None = None) -> None:
 
 @app.task(name="earshot.sweep", max_retries=3)
 def sweep(term: int | None = None) -> None:
-    """Housekeeping: what is kept too long is dropped."""
+    """Housekeeping: what was left over is finished, what is kept too long is dropped."""
     process = _loop.process()
     if not process.stale(term):
-        prune(process.sessions, settings())
+        sweep_all(process.sessions, settings())
 
 
 def ring_digest() -> None:
