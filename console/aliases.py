@@ -45,10 +45,8 @@ _COLUMN = {"account": "account_id", "contact": "contact_id", "campaign": "campai
 WORDY = ("name", "keyword")
 """Kinds that are found in the text itself."""
 MOST_NEEDS, LONGEST_NEED = 50, 80
-_SAY_NOTHING = frozenset(
-    """
-    the and for with you are this that our your not but was from have has its his her they them all any
-    """.split()
+_SAYS_NOTHING = re.compile(
+    "(?i)the|and|for|with|you|are|this|that|our|your|not|but|was|from|have|has|its|his|her|they|them|all|any"
 )
 
 
@@ -174,7 +172,7 @@ def fit_needs(kind: str, value: str, needs: Sequence[str]) -> list[str]:
         raise Unfit(f"{len(words)} words beside a {kind} are too many; {MOST_NEEDS} are the most")
     own = [word.removesuffix("s") for word in words_of(value)]
     for word in words:
-        if "\0" in word or sum(c.isalnum() for c in word) < 2 or word.casefold() in _SAY_NOTHING:
+        if "\0" in word or sum(c.isalnum() for c in word) < 2 or _SAYS_NOTHING.fullmatch(word):
             raise Unfit(f"{word!r} beside {value!r} tells nothing: almost every post has it")
         if len(word) > LONGEST_NEED:
             raise Unfit(f"a word of {len(word)} characters is never said; {LONGEST_NEED} are the most")
