@@ -19,6 +19,7 @@ from workers.lexicon import NONE, Lexicon, shipped
 from workers.score import Scorer, Sentiment, Unscored
 
 Texts = Sequence[tuple[str, str | None]]
+SCORES = [words for name, _ in PARTS if name != "resolution" for words in ("--part", name)]
 LEXICONS = {"none": NONE, "support": shipped()}
 
 
@@ -133,7 +134,7 @@ def test_a_bar_is_kept_at_its_very_bound_and_not_by_what_is_not_there() -> None:
 
 
 def test_all_is_printed_with_every_bar(cli: Earshot, folder: Path) -> None:
-    told = cli("evaluate", "all", "--folder", str(folder))
+    told = cli("evaluate", "all", *SCORES, "--folder", str(folder))
     for part in (
         "tweets, pure scorer: Pearson r",
         "airlines, profile at",
@@ -142,7 +143,10 @@ def test_all_is_printed_with_every_bar(cli: Earshot, folder: Path) -> None:
         "semeval17",
     ):
         assert part in told.out, part
-    parts = {part["name"]: part for part in cli("evaluate", "all", "--json", EARSHOT_TRUTH=str(folder)).json}
+    parts = {
+        part["name"]: part
+        for part in cli("evaluate", "all", *SCORES, "--json", EARSHOT_TRUTH=str(folder)).json
+    }
     assert [
         len(parts[name]["bars"]) for name in ("tweets", "airlines", "brands", "semeval17", "language")
     ] == [2, 2, 2, 0, 2]
@@ -156,7 +160,7 @@ def test_all_is_printed_with_every_bar(cli: Earshot, folder: Path) -> None:
 def test_a_bar_that_is_missed_is_said_and_ends_with_1(cli: Earshot, folder: Path) -> None:
     with (folder / "complaints" / "airline_us.tsv").open("a") as file:
         file.write("negative\tBlue Air\t@BlueAir what a day\n" * 9)
-    told = cli("evaluate", "all", "--folder", str(folder))
+    told = cli("evaluate", "all", *SCORES, "--folder", str(folder))
     assert told.code == 1
     assert "MISSED: " in told.err
     assert "airlines, profile at -0.45: recall" in told.err
@@ -166,11 +170,15 @@ def test_truth_sets_that_are_not_there_are_said_to_be_skipped_and_fail_in_ci(
     cli: Earshot, folder: Path
 ) -> None:
     (folder / "complaints" / "complaints19.tsv").unlink()
-    told = cli("evaluate", "all", "--folder", str(folder))
+    told = cli("evaluate", "all", *SCORES, "--folder", str(folder))
     assert "SKIPPED: complaints19.tsv is not in the folder" in told.out
     assert "SKIPPED" in told.err
     assert "EARSHOT_TRUTH" in told.err
-    nothing = cli("evaluate", "all", CI="", EARSHOT_TRUTH=str(folder / "nothing"))
-    strict = cli("evaluate", "all", CI="true", EARSHOT_TRUTH=str(folder / "nothing"))
+    nothing = cli("evaluate", "all", *SCORES, CI="", EARSHOT_TRUTH=str(folder / "nothing"))
+    strict = cli("evaluate", "all", *SCORES, CI="true", EARSHOT_TRUTH=str(folder / "nothing"))
     assert "SKIPPED" in nothing.err
-    assert strict.code == 1
+    assert (nothing.code, strict.code) == (0, 1)
+
+
+def test_a_part_that_there_is_none_of_is_refused(cli: Earshot) -> None:
+    assert "there are: tweets, airlines" in cli.refused("evaluate", "all", "--part", "weather")

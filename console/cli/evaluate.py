@@ -1,4 +1,4 @@
-"""`earshot evaluate`: how good are the scores, held against what people said of the same texts?"""
+"""`earshot evaluate`: how good are scores and matches, held against what people said of the same texts?"""
 
 from __future__ import annotations
 
@@ -147,6 +147,55 @@ def language(
     _print.line(tables.INTERVALS)
 
 
+@app.command()
+def resolution(
+    rows: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="A folder of rows.tsv and companies.tsv of your own.", show_default=False
+        ),
+    ] = None,
+    mistakes: Annotated[bool, typer.Option("--mistakes", help="List each wrong row, and why.")] = False,
+    json: as_json = False,
+) -> None:
+    """What posts are tied to, held against rows that a person has judged; exit code 1 when a bar is missed.
+
+    The rows go through the real digest in a throwaway database: companies, people and campaigns, and posts that name
+    them, only seem to, or imitate them. Where the truth sets are (EARSHOT_TRUTH), their texts are heard as well, by
+    companies that are called like ordinary words.
+
+    A FOLDER holds rows.tsv and what its rows speak of: companies.tsv, contacts.tsv, campaigns.tsv, tickets.tsv. All are
+    tab-separated UTF-8 with a heading, nothing quoted; lists have spaces between their parts, and \\n is a line end. A row has
+    id, group, platform, posted_on, text and expected (account:KEY contact:KEY campaign:KEY ticket:KEY; with ? behind it:
+    may be), and where it needs them author_id, author_handle, mentions (id|handle), hashtags, links, reply_to, heard_by,
+    may_suggest, stands_on and note. The head of simulator/names/__init__.py says what each column means.
+
+    Examples: earshot evaluate resolution
+              earshot evaluate resolution --mistakes
+              earshot evaluate resolution --rows ~/our-rows --json
+    """
+    import msgspec
+
+    from console.cli import _print
+    from console.evaluate import resolution as measured
+    from console.evaluate.parts import truth_folder
+
+    told = measured.in_throwaway(rows, truth_folder())
+    part = measured.part(told)
+    if json:
+        bars = [{**msgspec.to_builtins(bar), "met": bar.met} for bar in told.bars]
+        _print.as_json({**msgspec.to_builtins(told), "bars": bars})
+    else:
+        from console.evaluate import tables
+
+        _part(part)
+        _show([measured.mistakes(told)] if mistakes else ())
+        _show([tables.of_bars(part.bars)])
+    if missed := [bar.what for bar in part.bars if not bar.met]:
+        _print.said(f"MISSED: {'; '.join(missed)}.")
+    raise typer.Exit(1 if missed else 0)
+
+
 @app.command("all")
 def everything(
     folder: Annotated[
@@ -156,13 +205,22 @@ def everything(
             show_default=False,
         ),
     ] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--part",
+            metavar="NAME",
+            help="Only this part: tweets, airlines, brands, semeval17, language, resolution.",
+        ),
+    ] = None,
     json: as_json = False,
 ) -> None:
     """All tables and bars that a release is held to; exit code 1 when a bar is missed.
 
     A truth set that is not there is said to be skipped; with CI=true that is a failure too.
 
-    Example: EARSHOT_TRUTH=~/truth earshot evaluate all
+    Examples: EARSHOT_TRUTH=~/truth earshot evaluate all
+              earshot evaluate all --part language --part airlines
     """
     import os
 
@@ -171,20 +229,20 @@ def everything(
     from console.evaluate.parts import Run, evaluate, truth_folder
 
     where = folder or truth_folder()
-    found = evaluate(Run(where, _bar))
-    bars = [bar for part in found for bar in part.bars]
-    skipped = [part for part in found if part.skipped]
+    found = evaluate(Run(where, _bar), part or ())
+    bars = [bar for one in found for bar in one.bars]
+    skipped = [one for one in found if one.skipped]
     failed = not all(bar.met for bar in bars) or bool(skipped and os.environ.get("CI") == "true")
     if json:
-        _print.as_json([_plain(part) for part in found])
+        _print.as_json([_plain(one) for one in found])
     else:
-        for part in found:
-            _part(part)
+        for one in found:
+            _part(one)
         if bars:
             _show([tables.of_bars(bars)])
     if skipped:
         _print.said(
-            f"SKIPPED, no truth sets in {where}: {', '.join(part.title for part in skipped)}."
+            f"SKIPPED, no truth sets in {where}: {', '.join(one.title for one in skipped)}."
             " EARSHOT_TRUTH names their folder."
         )
     if missed := [bar.what for bar in bars if not bar.met]:

@@ -7,7 +7,7 @@ heed to the folder.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ from console.evaluate.reading import Sheet, read
 from console.evaluate.report import Bar, Part, Table, number, of_share
 from console.evaluate.scoring import Scorers, Track, answers, numbers, silently
 from console.evaluate.sentiment import Measured, judged, measure
+from console.refusal import CannotDo
 
 
 class Run(NamedTuple):
@@ -117,18 +118,29 @@ def other_languages(run: Run) -> Part:
     )
 
 
+def resolution(run: Run) -> Part:
+    """Whom posts are tied to, and what is only suggested."""
+    from console.evaluate.resolution import resolution as measured
+
+    return measured(run.folder, run.track)
+
+
 PARTS: Final[tuple[tuple[str, Callable[[Run], Part]], ...]] = (
     ("tweets", tweets),
     ("airlines", airlines),
     ("brands", brands),
     ("semeval17", any_topic),
     ("language", other_languages),
+    ("resolution", resolution),
 )
 
 
-def evaluate(run: Run) -> list[Part]:
-    """All parts, in order."""
-    return [part(run) for _, part in PARTS]
+def evaluate(run: Run, only: Collection[str] = ()) -> list[Part]:
+    """All parts, or `only` these, in order. Raises CannotDo for a name that is no part's."""
+    names = [name for name, _ in PARTS]
+    if unknown := [name for name in only if name not in names]:
+        raise CannotDo(f"There is no part {unknown[0]!r}; there are: {', '.join(names)}.")
+    return [part(run) for name, part in PARTS if not only or name in only]
 
 
 def _complaints(
