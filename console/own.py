@@ -12,7 +12,6 @@ from console.aliases import OURSELVES, Aliases, Unfit, fit
 from console.refusal import CannotDo
 from models import Alias, Identity
 from workers.follow import follow
-from workers.follow import follow
 
 
 def add_own(
