@@ -7,7 +7,7 @@ import time
 import pytest
 
 from workers._normalise import MOST_CHARACTERS, MOST_EMOJI, MOST_TOKENS, Normaliser
-from workers.lexicon import Lexicon
+from workers.lexicon import Lexicon, shipped
 from workers.score import Scorer
 
 CAP = 0.012
@@ -38,12 +38,26 @@ DEAR = {
     "spaces": " \u3000\n" * 20_000,
     "our name": "Best  Buy Best \n" * 5_000,
     "question marks": "?!" * 20_000,
+    "phrases that begin everywhere": "w1 w2 w3 w4 w5 " * 5_000,
+    "words by which phrases are found": "waiting customer hold " * 5_000,
+    "one phrase of ours after another": "shop0 till0 shop1 till1 shop2 till2 " * 5_000,
 }
 
 
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
-    scorer = Scorer(["United", "Best Buy", "Best of All Things"], Lexicon({"still waiting": -2.0}, "test"))
+    """With the profile, and 5,000 words and phrases of one's own, some of them as nasty as they can be made."""
+    own = {f"shop{number} till{number}": -1.5 for number in range(2_500)}
+    own |= {f"word{number}": 1.5 for number in range(2_000)}
+    own |= {
+        " ".join(f"w{1 + (first + n) % 5}" for n in range(length)): -1.0
+        for first in range(5)
+        for length in range(2, 7)
+    }
+    own |= {f"waiting {'for ' * (number % 5)}thing{number}": -2.0 for number in range(475)}
+    scorer = Scorer(
+        ["United", "Best Buy", "Best of All Things"], Lexicon({**shipped().words, **own}, "support-1+test.1")
+    )
     scorer.score([("load the tables and the detector; ça va bien maintenant", None)])
     return scorer
 

@@ -182,6 +182,11 @@ def _remarkable() -> frozenset[str]:
     return _pictures().union(_APOSTROPHES, _INVISIBLE)
 
 
+def readable(text: str) -> str:
+    """A text with ASCII apostrophes and without what nobody sees."""
+    return _readable(text)[0]
+
+
 def _readable(text: str) -> tuple[str, bool]:
     """Apostrophes made ASCII, what nobody sees dropped; and whether there is an emoji."""
     # set arithmetic, because a regex class beyond the BMP costs more than all of VADER

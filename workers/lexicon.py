@@ -20,8 +20,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import models
+from workers._normalise import readable
+from workers._phrases import MOST_WORDS
+from workers._vader import bare, tables
 
 HEAVIEST: Final = 4.0
+MOST_CHARACTERS: Final = 80
+"""Of a word or phrase."""
+MOST_WORDS_A_PHRASE: Final = MOST_WORDS
 PROFILE: Final = "support-1"
 """The shipped profile's name; the number is raised with every change of `lexicon_support.txt`."""
 
@@ -59,6 +65,18 @@ class Lexicon:
 NONE: Final = Lexicon({}, "")
 
 
+def as_stored(word: str) -> str:
+    """A word or phrase as rows and lexicons have it: lower case, single spaces, no marks around it, `'` for `’`."""
+    return " ".join(bare(" ".join(readable(word).lower().split())).split())
+
+
+def weight_of(word: str, lexicon: Lexicon) -> float | None:
+    """What a word or phrase weighs with a lexicon over VADER's own; None where it has no weight."""
+    if word in lexicon.words:
+        return lexicon.words[word] or None
+    return tables().lexicon.get(word)
+
+
 @cache
 def categories() -> dict[str, tuple[float, tuple[str, ...]]]:
     """The shipped profile as it is written: category -> (its weight, its words and phrases)."""
@@ -80,7 +98,7 @@ def shipped() -> Lexicon:
 
 
 def read_lexicon(session: Session, org: str, version: int | None = None) -> Lexicon:
-    """An organisation's lexicon: the current one, or a version that it had. Version 0 is the shipped profile.
+    """An organisation's lexicon: the current one, or a version that it had. 0 is the shipped profile.
 
     LookupError for a version that it never had.
     """
@@ -101,14 +119,13 @@ def read_lexicon(session: Session, org: str, version: int | None = None) -> Lexi
 
 def words_of(session: Session, org: str, version: int) -> dict[str, float]:
     """The words of a version alone, without the profile beneath them, in alphabetical order."""
-    row = models.LexiconWord
-    return dict(
-        session.execute(
-            select(row.word, row.weight)
-            .where(row.org_id == org, row.since <= version, (row.until.is_(None)) | (row.until > version))
-            .order_by(row.word)
-        ).tuples()
+    held = models.LexiconWord
+    query = (
+        select(held.word, held.weight)
+        .where(held.org_id == org, held.since <= version, held.until.is_(None) | (held.until > version))
+        .order_by(held.word)
     )
+    return {row.word: row.weight for row in session.execute(query)}
 
 
 def lexicon_of(session: Session, org: str, scorer: str | None) -> Lexicon:
