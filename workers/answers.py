@@ -34,6 +34,7 @@ _LATE = text("""
         UPDATE social_events e SET addressed = true FROM held WHERE e.id = held.id
     )
     SELECT e.*, i.handle, i.name, i.bot, i.ours, s.id AS source, s.escalate_from,
+           coalesce(i.merged_into, i.id) AS person,
            i.id IS NOT NULL AND coalesce(i.contact_id, i.account_id, i.lead_id) IS NULL AND NOT i.ours
                AND e.voice = 'earned' AS stranger
     FROM held e LEFT JOIN identities i ON i.id = e.identity_id, LATERAL (
@@ -49,7 +50,9 @@ def late_answers(session: Session, org: str, ours: Sequence[UUID]) -> list[tuple
         identity = str(row.identity_id) if row.identity_id else None
         heard = Heard(
             ref=(row.platform, row.external_id),
-            subject=subject_of(row.platform, identity, row.thread, row.external_id),
+            subject=subject_of(
+                row.platform, str(row.person) if row.person else None, row.thread, row.external_id
+            ),
             text=row.text,
             sentiment=row.sentiment,
             occurred_at=row.occurred_at,

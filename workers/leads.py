@@ -5,7 +5,7 @@ competitor nor a bot. Whoever complains is no Lead: a post that crosses a rule f
 neither does an author with an open case. The unique index on (org_id, identity_id) decides that an author is a
 Lead once; a lock per rule, taken after every row but pages and hours, keeps its number in 24 hours exact.
 
-Surprising: a Lead that a person deletes may be made again by the author's next post; `unqualified` ends it.
+The author's other posts follow (workers/follow.py). Surprising: a Lead that a person deletes may be made again by the author's next post; `unqualified` ends it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sqlalchemy import text
 
 from workers._rows import as_json
 from workers._said import first_said
+from workers.follow import ask_to_follow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -75,9 +76,7 @@ def is_stranger(found: Resolved) -> bool:
     """Does a post's author, known by a stable id, belong to nobody, as far as resolve knows?"""
     author = found.author
     return (
-        author is not None
-        and not (author.ours or author.contact_id or author.account_id)
-        and not (found.ours or found.competitor)
+        author is not None and not (author.linked or author.lead_id) and not (found.ours or found.competitor)
     )
 
 
@@ -144,13 +143,14 @@ _MAKE = text(f"""
     ), linked AS (
         UPDATE identities i SET lead_id = held.lead_id FROM held
         WHERE i.id = held.id AND coalesce(i.contact_id, i.account_id, i.lead_id) IS NULL
+        RETURNING i.id
     ), told AS (
         UPDATE social_events e
         SET rule_id = CASE WHEN e.case_id IS NULL THEN coalesce(e.rule_id, r.rule_id) ELSE e.rule_id END,
             held_back = CASE WHEN r.room THEN e.held_back ELSE coalesce(e.held_back, '{CAPPED}') END
         FROM ranked r WHERE e.id = r.event_id
     )
-    SELECT id FROM made
+    SELECT made.id AS lead, linked.id AS identity FROM made LEFT JOIN linked ON linked.id = made.identity_id
 """)
 
 _LINK = text("""
@@ -162,7 +162,7 @@ _LINK = text("""
           AND coalesce(i.contact_id, i.account_id, i.lead_id) IS NULL
         ORDER BY i.platform, i.stable_id FOR NO KEY UPDATE OF i
     )
-    UPDATE identities i SET lead_id = held.lead_id FROM held WHERE i.id = held.id
+    UPDATE identities i SET lead_id = held.lead_id FROM held WHERE i.id = held.id RETURNING i.id
 """)
 
 
@@ -211,7 +211,9 @@ def make_leads(session: Session, org: str, facts: Mapping[Ref, Facts], wants: Se
     for rule in rules:
         if rule.per_day is not None:
             session.execute(_ALONE, {"rule": str(rule.rule_id)})
-    return list(session.scalars(_MAKE, values))
+    made = session.execute(_MAKE, values).all()
+    ask_to_follow(session, org, [row.identity for row in made if row.identity is not None])
+    return [row.lead for row in made]
 
 
 def _called(fact: Facts) -> str:
@@ -221,4 +223,4 @@ def _called(fact: Facts) -> str:
 
 def link_leads(session: Session, org: str) -> None:
     """Say of the identities of the last hour's Leads that they are theirs, where another held them then."""
-    session.execute(_LINK, {"org": org})
+    ask_to_follow(session, org, session.scalars(_LINK, {"org": org}).all())
