@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test test-slow test-bluesky check format contract bench lock compose-env compose-test clean
+.PHONY: help setup demo test test-slow test-bluesky check format contract evaluate bench lock compose-env compose-test clean
 
 help: ## list what you can type
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,9 @@ format: $(READY) ## let ruff mend what it can
 
 contract: $(READY) ## every recorded answer and what it is held to be
 	@$(BIN)/python -m tests.contract_table $(ARGS)
+
+evaluate: $(READY) ## how right it is: scores, language and matches against what people said, each bar met or missed
+	@$(BIN)/earshot evaluate all $(ARGS)
 
 bench: $(READY) ## posts per second, and CPU beside stock VADER
 	@$(BIN)/python -m bench $(ARGS)
