@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from connectors._base import Author
-from tests.journey import CALM, FURIOUS, WARM, Journey, post
+from tests.journey import CALM, FURIOUS, WARM, Journey, at, post
 from workers._said import first_said
 from workers.digest import digest, score_texts
 from workers.directory import Directories
@@ -277,3 +277,54 @@ def test_an_identity_that_another_holds_is_not_waited_for_and_linked_later(journ
     sweep(journey.sessions, journey.settings)
     [lead] = leads(journey)
     assert lead.handle == "ann@town.example"
+
+
+def test_what_a_lead_wrote_before_and_writes_later_is_the_lead_s(journey: Journey) -> None:
+    rule(journey)
+    source = journey.source()
+    journey.hear(source, post("1", CALM), post("2", WARM, to=US, minutes=2))
+    journey.hear(source, post("3", LOOKING, to=US, minutes=3), post("4", CALM, to=US, minutes=4))
+    sweep(journey.sessions, journey.settings)
+    journey.hear(source, post("5", WARM, to=US, minutes=5))
+    [lead] = leads(journey)
+    matches = journey.execute(
+        "SELECT e.external_id, m.how FROM matches m JOIN social_events e ON e.id = m.event_id"
+        " WHERE m.kind = 'lead' AND m.record_id = :lead AND m.author AND m.state = 'live' ORDER BY 1",
+        lead=lead.id,
+    )
+    assert [tuple(row) for row in matches] == [
+        ("1", "identity"),
+        ("2", "identity"),
+        ("3", "rule"),
+        ("4", "identity"),
+        ("5", "identity"),
+    ]
+
+
+def test_an_edit_that_asks_makes_a_lead(journey: Journey) -> None:
+    rule(journey)
+    source = journey.source()
+    journey.hear(source, post("1", CALM, to=US))
+    journey.hear(source, post("1", LOOKING, to=US, edited_at=at(9)))
+    assert len(leads(journey)) == 1
+
+
+def test_a_stranger_s_question_that_landed_before_our_post_makes_a_lead_when_that_comes(
+    journey: Journey,
+) -> None:
+    rule(journey)
+    source = journey.source()
+    journey.hear(source, post("1", LOOKING, by="ann", reply_to="a/0", verb="comment", minutes=2))
+    assert leads(journey) == []
+    journey.hear(source, post("0", WARM, by="northwind", local_id="a/0"))
+    assert [lead.handle for lead in leads(journey)] == ["ann@town.example"]
+
+
+def test_a_lead_of_a_source_that_is_followed_for_a_campaign_is_the_campaign_s(journey: Journey) -> None:
+    rule(journey, audience="named")
+    dates = "INSERT INTO campaigns (name, starts_on, ends_on) VALUES ('Spring', '2026-06-01', '2026-06-02') RETURNING id"
+    campaign = journey.value(dates)
+    source = journey.source(campaign_id=campaign)
+    journey.hear(source, post("1", LOOKING, by="ann"), post("2", LOOKING, by="bob", minutes=60 * 24 * 2))
+    assert [(lead.handle, lead.campaign_id) for lead in leads(journey)] == [("ann@town.example", campaign)]
+    assert journey.event("2").campaign_id is None
