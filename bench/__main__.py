@@ -1,18 +1,20 @@
 """Measure, interleaved in one run: stock VADER, the journey, stock VADER, the journey, ...
 
 Prints medians and ratios; exits 1 when a bar is missed. On shared machines only the ratios mean anything.
+`python -m bench names` measures resolve against a million accounts instead (bench/names.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import stages, stock
+from bench import names, stages, stock
 from bench.journey import PARTS, Run, corpus, run
 
 BAR_RATIO = 5.0
@@ -21,6 +23,8 @@ BAR_RATE = 2500.0
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["names"]:
+        names.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--posts", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=5)
