@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
+from models.rule import SHIPPED
 from workers._vader import Vader, knows, tables
-from workers.lexicon import HEAVIEST, NONE, PROFILE, Lexicon, as_stored, categories, shipped, weight_of
+from workers.lexicon import NONE, PROFILE, Lexicon, as_stored, categories, shipped, weight_of
 from workers.score import SCORER, Scorer, Sentiment
 
 # phrases
@@ -215,7 +216,7 @@ def test_a_word_is_stored_as_it_is_looked_for(written: str, stored: str) -> None
 def test_the_profile_has_few_weights_one_a_category() -> None:
     weights = {weight for weight, _ in categories().values()}
     assert len(weights) <= 4
-    assert all(-HEAVIEST / 2 <= weight <= 0 for weight in weights)
+    assert all(-3 < weight <= 0 for weight in weights)
     words = [word for _, words in categories().values() for word in words]
     assert len(words) == len(set(words)) == len(shipped().words)
 
@@ -240,6 +241,19 @@ def test_no_phrase_of_the_profile_is_milder_than_its_words_are_without_it() -> N
     for phrase, weight in shipped().words.items():
         if " " in phrase and weight:
             assert scorer.explain(phrase).total > weight, phrase
+
+
+def test_a_hint_alone_opens_nothing_a_failure_an_activity_a_verdict_a_ticket() -> None:
+    """What the four weights mean at the shipped thresholds for posts that are addressed to us."""
+    ticket, activity = -0.45, -0.25
+    assert {ticket, activity} == {rule["threshold"] for rule in SHIPPED if rule["audience"] == "addressed"}
+    scorer = Scorer((), shipped())
+    alone = {w: scorer.explain(w).compound for w in shipped().words}
+    meant = {0.0: (0.0, 1.0), -0.9: (activity, 0.0), -1.5: (ticket, activity), -2.5: (-1.0, ticket)}
+    for weight, words in categories().values():
+        low, high = meant[weight]
+        for word in words:
+            assert low < alone[word] <= high or alone[word] == low == 0, word
 
 
 def test_what_is_taken_out_is_what_vader_praises() -> None:
