@@ -30,7 +30,7 @@ _EVENT = text("""
            e.unscored, e.scorer, e.occurred_at, e.edited_at, e.recorded_at, e.reply_to, e.thread, e.addressed,
            e.about_us, e.reposts, e.rating, e.case_role, e.held_back, e.case_id, e.sightings, e.ticket_id,
            i.handle, i.name AS author, i.stable_id, i.bot, i.ours, i.former_handles,
-           r.name AS rule, r.audience, r.threshold, r.action,
+           r.name AS rule, r.audience, r.threshold, r.action, r.words AS asked,
            k.name AS account, g.name AS campaign, t.number AS ticket, t.status AS ticket_status, t.priority,
            nullif(concat_ws(' ', p.first_name, p.last_name), '') AS contact
     FROM social_events e
@@ -45,12 +45,14 @@ _EVENT = text("""
 _MATCHES = text("""
     SELECT m.kind, m.record_id, m.how, m.sure, m.evidence, m.starts, m.ends, m.state,
            coalesce(k.name, g.name, nullif(concat_ws(' ', p.first_name, p.last_name), ''), p.email,
+                    nullif(concat_ws(' ', l.first_name, l.last_name), ''),
                     'ticket #' || t.number) AS record
     FROM matches m
     LEFT JOIN accounts k ON m.kind = 'account' AND k.id = m.record_id
     LEFT JOIN contacts p ON m.kind = 'contact' AND p.id = m.record_id
     LEFT JOIN campaigns g ON m.kind = 'campaign' AND g.id = m.record_id
     LEFT JOIN tickets t ON m.kind = 'ticket' AND t.id = m.record_id
+    LEFT JOIN leads l ON m.kind = 'lead' AND l.id = m.record_id
     WHERE m.event_id = :id ORDER BY m.sure DESC, m.kind
 """)
 _CASE = text("""
@@ -113,9 +115,10 @@ def explained(session: Session, org: str, event: UUID) -> dict[str, Any]:
     row["author"]["name"] = row["author"].pop("author")
     row["author"]["former_handles"] = row.pop("former_handles")
     row["rule"] = row["rule"] and {"name": row["rule"]} | {
-        name: row[name] for name in ("audience", "threshold", "action")
+        **{name: row[name] for name in ("audience", "threshold", "action")},
+        "words": row["asked"],
     }
-    for name in ("audience", "threshold", "action"):
+    for name in ("audience", "threshold", "action", "asked"):
         row.pop(name)
     row["matches"] = _all(session, _MATCHES, {"id": event})
     row["sources"] = _all(session, _SOURCES, {"ids": sightings})

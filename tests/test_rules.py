@@ -147,3 +147,14 @@ def test_leads_are_listed_with_the_post_that_made_them_and_who_was_one_too_many(
     assert (late["handle"], late["rule"]) == ("bob@town.example", "Asks")
     assert "bob@town.example" in cli.done("leads", "--held-back").out
     assert cli.done("rules", "show", "Asks", "--json").json["leads_today"] == 1
+
+
+def test_explain_names_the_lead_and_the_rule_that_made_it(cli: Earshot, database: str) -> None:
+    cli.done("own", "add", "mastodon", "us@town.example")
+    cli.done("rules", "add", "Asks", "--action", "lead", "--audience", "addressed", "--words", "looking for")
+    hear(database, [post("1", "Looking for a good roaster", to="us@town.example", by="ann")])
+    said = cli.done("explain", "1").out
+    assert "lead ann@town.example: rule by “looking for”" in said
+    assert "Asks: addressed to us" in said
+    assert "and says “looking for” → lead" in said
+    assert "none: no threshold" not in said

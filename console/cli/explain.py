@@ -119,10 +119,11 @@ def rule_line(rule: dict[str, Any], sentiment: float | None) -> str:
         "customer": "a customer of ours, to or about us",
         "named": "about us or ours",
     }[rule["audience"]]
-    return (
-        f"{rule['name']}: {audience}, and {score(sentiment)} is at most {score(rule['threshold'])}"
-        f" → {rule['action']}"
-    )
+    if sentiment is not None:
+        audience += f", and {score(sentiment)} is at most {score(rule['threshold'])}"
+    if rule["words"]:
+        audience += f", and says {' or '.join(f'“{words}”' for words in rule['words'])}"
+    return f"{rule['name']}: {audience} → {rule['action']}"
 
 
 def _author(author: dict[str, Any]) -> str:
@@ -164,7 +165,7 @@ def _consequences(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if case is None:
         if told["voice"] == "own":
             yield "case", "none: our own posts never open one"
-        elif not told["held_back"]:
+        elif not told["held_back"] and not (told["rule"] and told["rule"]["action"] == "lead"):
             yield "case", "none: no threshold was crossed, and it answers no open case"
         return
     what = f"ticket #{case['ticket']}" if case["ticket"] else "an activity"
