@@ -306,7 +306,7 @@ def test_a_score_is_told_with_our_words_the_profiles_or_vaders(cli: Earshot) -> 
 def test_without_a_database_a_score_is_told_with_the_shipped_profile(home: Path) -> None:
     told = earshot(home)("score", "no refund", "--json")
     assert told.json["scorer"] == f"{SCORER}+support-1"
-    assert "shipped support profile, without our own words" in told.err
+    assert "shipped support profile, without our own names and words" in told.err
     assert not earshot(home)("score", "no refund", "--lexicon", "support").err
 
 

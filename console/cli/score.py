@@ -116,6 +116,6 @@ def _of_the_organisation() -> Scorer:
             raise
         _print.said(
             "No database is set and no instance runs here: scored with the shipped support profile,"
-            " without our own words and names."
+            " without our own names and words."
         )
         return Scorer((), shipped())
