@@ -12,9 +12,12 @@ import pytest
 
 from connectors._base import Author
 from tests.journey import CALM, FURIOUS, WARM, Journey, at, post
+from tests.waiting import eventually
 from workers._said import first_said
 from workers.digest import digest, score_texts
 from workers.directory import Directories
+from workers.escalate import Facts, Rule
+from workers.leads import Wanted, make_leads
 from workers.pages import claim
 from workers.sweep import sweep
 
@@ -200,8 +203,11 @@ def test_a_rule_without_a_cap_makes_as_many_as_there_are(journey: Journey) -> No
     assert len(leads(journey)) == 30
 
 
-def test_eight_workers_at_once_make_one_lead_of_one_and_keep_the_cap(journey: Journey) -> None:
-    rule(journey, per_day=5)
+@pytest.mark.parametrize(("per_day", "made"), [(5, 5), (None, 25)])
+def test_eight_workers_at_once_make_one_lead_of_one_and_keep_the_cap(
+    journey: Journey, per_day: int | None, made: int
+) -> None:
+    rule(journey, per_day=per_day)
     for n in range(8):
         source = journey.source(term=f"t{n}")
         journey.land(
@@ -220,7 +226,7 @@ def test_eight_workers_at_once_make_one_lead_of_one_and_keep_the_cap(journey: Jo
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
     assert journey.ledger()["new"] == 32
-    assert journey.value("SELECT count(*) FROM leads") == 5
+    assert journey.value("SELECT count(*) FROM leads") == made
     assert (
         journey.value(
             "SELECT count(*) FROM leads l JOIN identities i ON i.id = l.identity_id"
@@ -229,7 +235,7 @@ def test_eight_workers_at_once_make_one_lead_of_one_and_keep_the_cap(journey: Jo
         == 1
     )
     held = journey.value("SELECT count(DISTINCT identity_id) FROM social_events WHERE held_back IS NOT NULL")
-    assert held == 25 - 5
+    assert held == 25 - made
 
 
 def test_a_page_that_comes_again_makes_nobody_a_lead_again(journey: Journey) -> None:
@@ -328,3 +334,53 @@ def test_a_lead_of_a_source_that_is_followed_for_a_campaign_is_the_campaign_s(jo
     journey.hear(source, post("1", LOOKING, by="ann"), post("2", LOOKING, by="bob", minutes=60 * 24 * 2))
     assert [(lead.handle, lead.campaign_id) for lead in leads(journey)] == [("ann@town.example", campaign)]
     assert journey.event("2").campaign_id is None
+
+
+def at_once(
+    journey: Journey, first: tuple[str, UUID], second: tuple[str, UUID]
+) -> tuple[list[UUID], list[UUID]]:
+    """What two transactions make of a stored post and a rule each, the second begun before the first has ended."""
+
+    def make(session: Any, which: tuple[str, UUID]) -> list[UUID]:
+        ref, event = ("mastodon", which[0]), journey.event(which[0])
+        facts = Facts(
+            event.id, str(event.identity_id), "@x", "mastodon", event.text, None, None, None, UUID(int=0), 0.0
+        )
+        by = Rule(which[1], "", "addressed", 1.0, "lead", "normal", (), 1)
+        want = Wanted(ref, f"identity:{event.identity_id}", by, None)
+        return make_leads(session, journey.org, {ref: facts}, [want])
+
+    def make_second() -> list[UUID]:
+        with journey.sessions() as session, session.begin():
+            return make(session, second)
+
+    with ThreadPoolExecutor(1) as pool:
+        with journey.sessions() as session, session.begin():
+            made = make(session, first)
+            later = pool.submit(make_second)
+            waits = (
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database"
+            )
+            waits += " WHERE datname = current_database()) OR NOT granted AND locktype = 'transactionid'"
+            eventually(
+                lambda: journey.value(waits) > 0 or later.done(), within=10, of="the second transaction"
+            )
+            assert not later.done()
+        return made, later.result(10)
+
+
+def test_who_comes_while_the_last_place_of_a_rule_is_being_taken_waits_and_is_held_back(
+    journey: Journey,
+) -> None:
+    journey.hear(journey.source(), post("1", CALM, by="ann"), post("2", CALM, by="bob"))
+    made_by = rule(journey, per_day=1)
+    made, later = at_once(journey, ("1", made_by), ("2", made_by))
+    assert (len(made), later) == (1, [])
+    assert journey.event("2").held_back == "lead cap reached"
+
+
+def test_two_rules_that_make_one_author_a_lead_at_once_make_one(journey: Journey) -> None:
+    journey.hear(journey.source(), post("1", CALM, by="ann"))
+    made, later = at_once(journey, ("1", rule(journey, name="one")), ("1", rule(journey, name="two")))
+    assert (len(made), later) == (1, [])
+    assert len(leads(journey)) == 1
