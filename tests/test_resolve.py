@@ -14,6 +14,7 @@ from tests.journey import CALM, FURIOUS, Journey, at, post
 from workers.digest import digest, score_texts
 from workers.directory import Directories
 from workers.pages import claim
+from workers.sweep import sweep
 
 US = "northwind@town.example"
 
@@ -191,3 +192,70 @@ def test_what_was_rejected_is_not_suggested_again(journey: Journey) -> None:
     )
     journey.hear(source, post("p2", text=f"Brightwel {CALM}"))
     assert matches(journey, "p2", "suggested") == {}
+
+
+def test_an_answer_is_about_what_its_thread_is_about(journey: Journey) -> None:
+    one, two = journey.account("Brightwell"), journey.account("Osterly")
+    source = journey.source()
+    journey.hear(
+        source,
+        post("p1", text="Brightwell is late"),
+        post("p2", text="same here", by="a", reply_to="p1"),
+        post("p3", text="and Osterly too", by="b", reply_to="p2"),
+    )
+    journey.hear(source, post("p4", text="really?", by="c", reply_to="p2"), post("p5", by="d", reply_to="p3"))
+    assert [journey.event(f"p{n}").account_id for n in range(1, 6)] == [one, one, two, one, two]
+    assert matches(journey, "p4") == {one: "thread"}
+
+
+def test_an_answer_that_was_heard_first_is_about_its_thread_too(journey: Journey) -> None:
+    one, source = journey.account("Brightwell"), journey.source()
+    journey.hear(source, post("p3", by="b", reply_to="p2"), post("p2", by="a", reply_to="p1"))
+    journey.hear(source, post("p1", text="Brightwell is late"))
+    assert [journey.event(f"p{n}").account_id for n in range(1, 4)] == [one, one, one]
+    assert journey.value("SELECT sum(n) FROM hours WHERE scope = :scope", scope=f"account:{one}") == 3
+
+
+def test_what_a_killed_worker_left_of_a_thread_the_sweep_finds(journey: Journey) -> None:
+    one, source = journey.account("Brightwell"), journey.source()
+    journey.hear(source, post("p2", by="a", reply_to="p1"))
+    journey.hear(source, post("p1", text="nothing yet"))
+    journey.execute(
+        "INSERT INTO matches (org_id, event_id, kind, record_id, how, sure) "
+        "SELECT org_id, id, 'account', :one, 'alias', 0.9 FROM social_events WHERE external_id = 'p1'",
+        one=one,
+    )
+    journey.execute("UPDATE social_events SET account_id = :one WHERE external_id = 'p1'", one=one)
+    sweep(journey.sessions, journey.settings)
+    assert journey.event("p2").account_id == one
+
+
+def test_an_answer_by_a_customer_of_another_account_is_not_about_the_thread(journey: Journey) -> None:
+    one, two = journey.account("Brightwell"), journey.account("Osterly")
+    journey.contact("ann@town.example", account=two)
+    journey.hear(
+        journey.source(),
+        post("p1", text="Brightwell is late"),
+        post("p2", author=by(1, "ann"), reply_to="p1"),
+    )
+    assert [journey.event(p).account_id for p in ("p1", "p2")] == [one, two]
+
+
+def test_a_reply_in_a_bad_thread_opens_nothing_by_its_thread_alone(journey: Journey) -> None:
+    journey.account("Brightwell")
+    journey.hear(
+        journey.source(), post("p1", text="Brightwell is here"), post("p2", FURIOUS, by="a", reply_to="p1")
+    )
+    assert journey.cases() == []
+
+
+def test_a_handle_entered_beside_a_stable_id_is_nobody_s_with_another_id(journey: Journey) -> None:
+    account = journey.account("Brightwell")
+    for value in ("https://town.example/u/1", "brightwell@town.example"):
+        journey.alias("handle", value, "account", platform="mastodon", account_id=account)
+    source = journey.source()
+    journey.hear(source, post("p1", author=by(2, "brightwell")), post("p2", author=by(1, "brightwell")))
+    assert [journey.event(p).account_id for p in ("p1", "p2")] == [None, account]
+    named = Mention(id="https://town.example/u/2", handle="brightwell@town.example")
+    journey.hear(source, post("p3", by="a", mentions=(named,)))
+    assert matches(journey, "p3") == {}

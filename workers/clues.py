@@ -7,7 +7,6 @@ organisation has at all, so that the few clues that are left can be looked up in
 
 from __future__ import annotations
 
-import unicodedata
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +16,7 @@ from workers.folding import (
     WORD,
     addresses_in,
     compared,
+    composed,
     domain_of,
     folded,
     is_ordinary_word,
@@ -26,6 +26,7 @@ from workers.folding import (
     phones_in,
     similar_key,
 )
+from workers.spelling import stands_alone
 
 if TYPE_CHECKING:
     from connectors._base import Post
@@ -133,8 +134,7 @@ def _names(clues: list[Clue], gate: Gate, text: str) -> None:
     """Runs of words that begin like a name: the first word of a name of one, the first two of a longer one."""
     if not gate.names or not text:
         return
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
+    text = composed(text)
     written = WORD.findall(text)
     del written[MOST_WORDS:]
     words = compared(written, text.isascii())
@@ -161,18 +161,6 @@ def _run(
     starts, ends = spans[start][0], spans[end - 1][1]
     if stands_alone(text, starts, ends):
         clues.append(Clue("name", " ".join(words[start:end]), "", text[starts:ends], starts, ends))
-
-
-def stands_alone(text: str, start: int, end: int) -> bool:
-    """No word, handle, tag or address goes on before or after the span."""
-    if start and (text[start - 1].isalnum() or text[start - 1] in "@#_/."):
-        return False
-    if end == len(text):
-        return True
-    after = text[end]
-    if after.isalnum() or after in "_@":
-        return False
-    return not (after == "." and end + 1 < len(text) and text[end + 1].isalnum())
 
 
 def _similar(clues: list[Clue], gate: Gate, text: str, words: list[str], written: list[str]) -> None:

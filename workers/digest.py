@@ -21,6 +21,7 @@ from uuid import UUID
 from sqlalchemy.exc import DBAPIError
 
 from workers.answers import late_answers
+from workers.claims import ClaimLost, record_claims
 from workers.escalate import Facts, Heard, carry_out, decide, open_levels, subject_of
 from workers.follow import ask_to_follow, follow_waiting
 from workers.gather import gather
@@ -29,11 +30,9 @@ from workers.land import StaleFence
 from workers.leads import is_stranger, leads_of
 from workers.pages import Claimed, claim, fresh, release
 from workers.record import (
-    ClaimLost,
     Draft,
     Recorded,
     count_reposts,
-    record_claims,
     record_events,
     record_identities,
     record_matches,
@@ -42,6 +41,7 @@ from workers.record import (
 from workers.resolve import resolve
 from workers.sift import Item, sift
 from workers.tally import settle
+from workers.threads import hand_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -144,6 +144,7 @@ def think_and_write(
     }
     with sessions() as session, session.begin():
         gather(session, org, replies=replies, attached=attached, risen=risen)
+        hand_down(session, org, [one.key for one in written if one.resolved.topic])
         originals = [*(draft.key[1] for draft in written), *(of for _, _, of in reposts)]
         record_hours(session, org, (), {}, count_reposts(session, org, originals))
     if newly:

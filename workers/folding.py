@@ -91,6 +91,11 @@ def is_ordinary_phrase(name: str) -> bool:
     return len("".join(words)) <= 3 or all(len(word) <= 2 or is_ordinary_word(word) for word in words)
 
 
+def composed(text: str) -> str:
+    """A text with each accent on its letter (NFC), as names are looked for in it; mostly the text itself."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text as they are compared, in order; what is not a letter, digit or _ parts them."""
     return compared(WORD.findall(text), text.isascii())

@@ -63,8 +63,8 @@ class Known(NamedTuple):
 class Entry(NamedTuple):
     """Whom a name stands for, and on which days. `record` is None for ourselves and competitors.
 
-    `value` is the name as it was entered, `account` a contact's account. A handle that was seen already has
-    `claimed`, the stable id that it was seen with, and is another's with any other. `alias` is its row, if it is one.
+    `value` is the name as it was entered, `account` a contact's account. A handle that was seen already, or was entered
+    beside a stable id, has `claimed`, that id, and is another's with any other. `alias` is its row, if it is one.
     """
 
     of: Of
@@ -95,6 +95,8 @@ class Parent(NamedTuple):
     case: UUID | None
     case_open: bool
     ticket: UUID | None
+    account: UUID | None = None
+    """The account that the post is about, not its author's."""
 
 
 Key = tuple[str, str, str]
@@ -111,6 +113,9 @@ class Looked(NamedTuple):
     parents: dict[tuple[str, str], Parent]
     held: dict[tuple[str, str], list[Known]]
 
+
+STABLE = "^(did[:]|https?[:]//|[0-9]+$)"
+"""What a stable id looks like beside a handle. Whoever is entered with both has the handle with that id only."""
 
 _LINKED = """
     i.id, i.platform, i.stable_id, i.handle, i.name, i.bot, coalesce(r.ours, i.ours),
@@ -137,7 +142,12 @@ _LOOK = text(
              coalesce(a.label, g.name, k.name, concat_ws(' ', p.first_name, p.last_name), ''),
              coalesce(a.value, CASE WHEN n.kind = 'phone' THEN coalesce(k.phone, p.phone) ELSE k.name END, ''),
              greatest(a.valid_from, g.starts_on), least(a.valid_to, g.ends_on),
-             p.account_id, coalesce(a.needs, '{{}}'), a.id, i.stable_id)))::text
+             p.account_id, coalesce(a.needs, '{{}}'), a.id,
+             coalesce(i.stable_id, (
+                 SELECT min(b.value) FROM aliases b
+                 WHERE n.kind = 'handle' AND b.kind = 'handle' AND b.platform = a.platform AND b.id <> a.id
+                   AND (b.account_id = a.account_id OR b.contact_id = a.contact_id)
+                   AND a.value !~ '{STABLE}' AND b.value ~ '{STABLE}')))))::text
      FROM json_to_recordset(CAST(:keys AS json)) AS x(kind text, key text, platform text), LATERAL (
          SELECT * FROM names n
          WHERE n.org_id = :org AND n.kind = x.kind AND n.key = x.key AND n.platform = x.platform
@@ -155,7 +165,10 @@ _LOOK = text(
      JOIN tickets t ON t.org_id = :org AND t.number = n.number::bigint) AS tickets,
     (SELECT json_agg(json_build_array(x.platform, x.ref, json_build_array(
          e.id, e.external_id, e.direction = 'outbound', e.case_id,
-         coalesce(c.closed_at IS NULL AND c.id IS NOT NULL, false), e.ticket_id)))::text
+         coalesce(c.closed_at IS NULL AND c.id IS NOT NULL, false), e.ticket_id,
+         (SELECT m.record_id FROM matches m
+          WHERE m.event_id = e.id AND m.kind = 'account' AND m.record_id = e.account_id AND m.state = 'live'
+            AND m.how <> 'identity'))))::text
      FROM json_to_recordset(CAST(:refs AS json)) AS x(platform text, ref text)
      JOIN LATERAL (
          SELECT * FROM social_events e

@@ -1,9 +1,9 @@
 """Housekeeping, once a minute: what a worker that was killed has left over is finished by whoever comes next.
 
-    names    what changed since the last digest is taken into the index (workers/names.py)
-    follow   posts of identities whose link changed, a batch after the other (workers/follow.py)
-    join     what two workers could not see of each other (workers/gather.py, workers/leads.py)
-    prune    what is kept too long (workers/prune.py)
+names    what changed since the last digest is taken into the index (workers/names.py)
+follow   posts of identities whose link changed, a batch after the other (workers/follow.py)
+join     what two workers could not see of each other (workers/gather.py, threads.py, leads.py)
+prune    what is kept too long (workers/prune.py)
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from workers.gather import gather_late
 from workers.leads import link_leads
 from workers.names import index_all
 from workers.prune import prune
+from workers.threads import hand_down_late
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session, sessionmaker
@@ -37,4 +38,6 @@ def sweep(sessions: sessionmaker[Session], settings: Settings) -> None:
             link_leads(session, org)
         with sessions() as session, session.begin():
             gather_late(session, org)
+        with sessions() as session, session.begin():
+            hand_down_late(session, org)
     prune(sessions, settings)

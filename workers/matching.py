@@ -1,0 +1,239 @@
+"""What a post's clues say: entries become matches, suggestions or nothing.
+
+A key that one record has is a match; what two share is suggested for both, because which of them is meant would be a
+guess; what is only similar, or may be somebody else of that name, is suggested. Of names that overlap the longest
+counts. Pure: what the database knows comes in as a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+from rapidfuzz import fuzz
+
+from workers.folding import composed, core_of, folded, same_phone, words_of
+from workers.spelling import spelt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+    from workers.clues import Clue
+    from workers.lookup import Entry, Looked
+    from workers.resolve import Resolved
+
+SURE = {
+    "identity": 1.0,
+    "handle": 1.0,
+    "reply": 1.0,
+    "ticket number": 0.95,
+    "e-mail": 0.98,
+    "phone": 0.95,
+    "link domain": 0.95,
+    "hashtag": 0.95,
+    "UTM tag": 0.98,
+    "alias": 0.9,
+    "keyword": 0.9,
+    "source": 0.9,
+    "thread": 0.9,
+    # never more than suggestions
+    "similar name": 0.6,
+    "lookalike": 0.5,
+    "recycled handle": 0.4,
+}
+_HOW = {
+    "name": "alias",
+    "domain": "link domain",
+    "utm": "UTM tag",
+    "email": "e-mail",
+    "similar": "similar name",
+}
+ALIKE, APART = 90.0, 10.0
+"""A similar name is suggested from this likeness on (of 100), and only if no other comes this near to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """One record that a post is about, how we know, and how sure that is, in [0, 1].
+
+    `suggested`: for a person to decide. `author`: it is the author's own.
+    """
+
+    kind: str
+    record: UUID
+    how: str
+    evidence: str | None
+    starts: int | None = None
+    ends: int | None = None
+    sure: float = 1.0
+    suggested: bool = False
+    author: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The entries behind keys that count for one post: valid on its day, with a second word where one is needed."""
+
+    platform: str
+    looked: Looked
+    day: date
+    words: str
+
+    def under(self, kind: str, key: str, platform: str = "") -> list[Entry]:
+        entries = self.looked.names.get((kind, key, platform))
+        if not entries:
+            return []
+        return [entry for entry in entries if entry.holds_on(self.day) and self._second(entry)]
+
+    def _second(self, entry: Entry) -> bool:
+        return not entry.needs or any(spaced(need) in self.words for need in entry.needs)
+
+    def handle(self, *names: str | None) -> list[Entry]:
+        """Whom the first of these handles or stable ids that anybody has stands for."""
+        for name in names:
+            if name:
+                key = folded(name)
+                found = self.under("handle", key, self.platform) or self.under("handle", key)
+                if found:
+                    return found
+        return []
+
+
+def spaced(text: str) -> str:
+    """The words of a text as they are compared, each between spaces."""
+    return f" {' '.join(words_of(text))} "
+
+
+def sure(kind: str, record: UUID, how: str, evidence: str | None) -> Matched:
+    """A match outside of the text."""
+    return Matched(kind, record, how, evidence, sure=SURE[how])
+
+
+def match(found: Resolved, made: Matched) -> None:
+    """Keep the surest way in which a record was found, of equals the first; a live one before a suggestion."""
+    for at, held in enumerate(found.matches):
+        if (held.kind, held.record) == (made.kind, made.record):
+            kept = made if _rank(made) > _rank(held) else held
+            author = any(one.author and one.suggested == kept.suggested for one in (held, made))
+            found.matches[at] = kept if kept.author == author else replace(kept, author=author)
+            return
+    found.matches.append(made)
+
+
+def _rank(made: Matched) -> tuple[bool, bool, float]:
+    return not made.suggested, made.how != "identity", made.sure
+
+
+def suggest(found: Resolved, entry: Entry, how: str, clue: Clue, author: bool = False) -> None:
+    """Leave it to a person whether this account, contact or campaign is meant."""
+    if entry.record is None or entry.of in ("ourselves", "competitor"):
+        return
+    half = SURE[how] if SURE[how] < SURE["alias"] else SURE[how] / 2
+    shown = (clue.evidence, clue.starts, clue.ends)
+    match(found, Matched(entry.of, entry.record, how, *shown, half, suggested=True, author=author))
+
+
+def take(found: Resolved, clue: Clue, entries: Sequence[Entry], how: str) -> None:
+    """One key and whom it stands for: ourselves make the post about us, one record of a kind is a match, and
+    several are suggested, because which of them is meant would be a guess."""
+    if any(entry.of == "ourselves" for entry in entries):
+        found.about_us = True
+    for kind in ("account", "contact", "campaign"):
+        meant = {entry.record: entry for entry in entries if entry.of == kind and entry.record}
+        if len(meant) == 1:
+            (record,) = meant
+            shown = (clue.evidence, clue.starts, clue.ends)
+            match(found, Matched(kind, record, how, *shown, SURE[how]))
+        else:
+            for record in sorted(meant):
+                suggest(found, meant[record], how, clue)
+
+
+def take_named(found: Resolved, clues: Iterable[Clue], names: Names) -> None:
+    """Tags, links, addresses, numbers and runs of words of a post, and the records that they name."""
+    runs: list[_Run] = []
+    similar: list[tuple[Clue, list[Entry]]] = []
+    for clue in clues:
+        if clue.kind in ("handle", "lookalike"):
+            continue
+        entries = names.under(clue.kind, clue.key)
+        if not entries:
+            continue
+        if clue.kind == "name":
+            runs += _runs(found.post.text, clue, entries)
+        elif clue.kind == "similar":
+            similar.append((clue, entries))
+        else:
+            if clue.kind == "phone":
+                entries = [entry for entry in entries if same_phone(entry.value, clue.evidence or "")]
+            by_mail = clue.kind == "domain" and "@" in (clue.evidence or "")
+            take(found, clue, entries, "e-mail" if by_mail else _HOW.get(clue.kind, clue.kind))
+    longest = [run for run in runs if not any(other.holds(run) for other in runs)]
+    for run in longest:
+        if run.doubtful:
+            for entry in run.entries:
+                suggest(found, entry, run.how, run.clue)
+        else:
+            take(found, run.clue, run.entries, run.how)
+    for clue, entries in similar:
+        if not any(run.covers(clue) for run in runs):
+            _take_similar(found, clue, entries)
+
+
+# --- names in the text ---------------------------------------------------------------------------------
+
+
+class _Run(NamedTuple):
+    """A run of words that spells a name, as a clue of its whole length, and whose name it is."""
+
+    clue: Clue
+    how: str
+    doubtful: bool
+    entries: list[Entry]
+
+    def covers(self, clue: Clue) -> bool:
+        a, b = self.clue, clue
+        assert a.starts is not None
+        assert a.ends is not None
+        return b.starts is not None and b.ends is not None and a.starts <= b.starts and b.ends <= a.ends
+
+    def holds(self, other: _Run) -> bool:
+        """Is the other one a shorter name inside this one?"""
+        longer = (self.clue.starts, self.clue.ends) != (other.clue.starts, other.clue.ends)
+        return longer and self.covers(other.clue)
+
+
+def _runs(text: str, clue: Clue, entries: Iterable[Entry]) -> list[_Run]:
+    """The names that stand where a clue says, by where they end and how sure that is."""
+    assert clue.starts is not None
+    assert clue.ends is not None
+    text = composed(text)
+    found: dict[tuple[int, str, bool], list[Entry]] = {}
+    for entry in entries:
+        how = "keyword" if entry.how == "keyword" else "alias"
+        if stands := spelt(text, clue.starts, clue.ends, entry.value, keyword=how == "keyword"):
+            found.setdefault((stands[0], how, stands[1] == "doubtful"), []).append(entry)
+    return [
+        _Run(clue._replace(ends=ends, evidence=text[clue.starts : ends]), how, doubtful, meant)
+        for (ends, how, doubtful), meant in found.items()
+    ]
+
+
+def _take_similar(found: Resolved, clue: Clue, entries: Sequence[Entry]) -> None:
+    """The one record whose name is much like the run of words; none where two are about as near."""
+    run = " ".join(words_of(clue.evidence or ""))
+    nearest: dict[UUID, tuple[float, Entry]] = {}
+    for entry in entries:
+        if entry.record is not None and entry.of not in ("competitor", "ourselves"):
+            spellings = (" ".join(words_of(name)) for name in (core_of(entry.value), entry.value))
+            like = max(fuzz.ratio(run, name) for name in spellings)
+            if like > nearest.get(entry.record, (0.0, entry))[0]:
+                nearest[entry.record] = like, entry
+    ranked = sorted(nearest.values(), key=lambda near: -near[0])
+    if not ranked or ranked[0][0] < ALIKE or (len(ranked) > 1 and ranked[0][0] - ranked[1][0] < APART):
+        return
+    entry = ranked[0][1]
+    if not any((held.kind, held.record) == (entry.of, entry.record) for held in found.matches):
+        suggest(found, entry, "similar name", clue)

@@ -1,0 +1,96 @@
+"""Does a run of words in a text spell a name, and is it the company that is meant?
+
+A name counts where it stands alone and as it is written. What else may be meant makes it doubtful, which is then
+for a person to see: a namesake ("Tom Velquist", "Tarnbeck Road"), a first name's genitive ("Wendy's mother"). Names of
+ordinary words ("Best Choice") count only with their own capitals, and not in a title, where every word has one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from workers.folding import KEY_WORDS, WORD, as_written, is_ordinary_phrase, is_ordinary_word
+
+Spelt = tuple[int, Literal["sure", "doubtful"]]
+"""Where the name ends, and whether it is surely the name."""
+
+_GOES_ON = re.compile(r"[@#_]|\.\w|[-+][\w.+-]*@|[-+](?:[\w-]*\.)+[A-Za-z]{2}|(?:[.+-][\w.+-]+)@")
+_GENITIVE = re.compile(r"\w+'s", re.IGNORECASE)
+_BESIDE = 40
+"""So many characters around a name are looked at for what else may be meant."""
+_BEFORE = re.compile(r"(\S*)[ \t]+$")
+_AFTER = re.compile(r"[ \t]+(\w+)")
+_CALLED = "mr mrs ms miss dr prof sir lady lord lake mount mt port fort saint st san river"
+_TITLES = frozenset(_CALLED.split())
+_BESIDE_US = """
+    i support customer service services care team app store shop card account staff website online order delivery
+    and or vs but is was are has the a to
+"""
+_OURS = frozenset(_BESIDE_US.split())
+
+
+def stands_alone(text: str, start: int, end: int) -> bool:
+    """No word, handle, tag or address goes on before or after the span."""
+    if start:
+        before = text[start - 1]
+        if before.isalnum() or before in "@#_.":
+            return False
+        if before == "/" or before == "-":
+            # "Elquist/Brightwell" names two, a path or an address names none
+            run = text[max(0, start - 64) : start - 1].rpartition(" ")[2]
+            if any(mark in run for mark in "./@\\") or (before == "/" and not run):
+                return False
+    return end == len(text) or not (text[end].isalnum() or _GOES_ON.match(text, end, end + 64))
+
+
+def spelt(text: str, starts: int, ends: int, value: str, keyword: bool = False) -> Spelt | None:
+    """How a name stands where its first words were found; None where it does not.
+
+    `keyword`: a phrase that a person chose, which counts however it is written.
+    """
+    name = as_written(value)
+    more = len(WORD.findall(name)) - KEY_WORDS
+    if more > 0:
+        for _, word in zip(range(more), WORD.finditer(text, ends), strict=False):
+            ends = word.end()
+        if not stands_alone(text, starts, ends):
+            return None
+    written = as_written(text[starts:ends])
+    if written.casefold() != name.casefold():
+        return None
+    if keyword:
+        return ends, "sure"
+    if is_ordinary_phrase(name) and (written != name or name.islower() or _is_title(text, starts, ends)):
+        return None
+    if _GENITIVE.fullmatch(name) and is_ordinary_word(name[:-2]):
+        return None
+    if _GENITIVE.fullmatch(name) or (" " not in name and _is_namesake(text, starts, ends)):
+        return ends, "doubtful"
+    return ends, "sure"
+
+
+def _is_title(text: str, starts: int, ends: int) -> bool:
+    """Have all other words capitals too, so that the name's say nothing?"""
+    around = text[max(0, starts - 200) : starts] + " " + text[ends : ends + 200]
+    others = [word for word in WORD.findall(around) if len(word) > 3 and word[0].isalpha()]
+    return len(others) > 1 and not any(word[0].islower() for word in others)
+
+
+def _is_namesake(text: str, starts: int, ends: int) -> bool:
+    """Is it part of a longer proper name: a person's, a place's, another company's?"""
+    if not text[starts].isupper() or (ends - starts > 1 and text[starts:ends].isupper()):
+        return False
+    after = _AFTER.match(text, ends, ends + _BESIDE)
+    if after and after[1][0].isupper() and after[1].casefold() not in _OURS and not after[1].isupper():
+        return True
+    before = text[max(0, starts - _BESIDE) : starts]
+    last = _BEFORE.search(before)
+    if last is None or not last[1] or not last[1].isalpha():
+        return False
+    word = last[1]
+    if word.casefold() in _TITLES:
+        return True
+    begins = before[: last.start()].rstrip()
+    opens = not begins or begins[-1] in ".!?:…\n\"'”"
+    return word[0].isupper() and not word.isupper() and word.casefold() not in _OURS and not opens
