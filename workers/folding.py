@@ -142,13 +142,30 @@ def similar_key(words: list[str]) -> str:
     return key if len(key) >= 4 else ""
 
 
+@cache
+def _legal_forms() -> dict[str, list[tuple[int, tuple[int, list[str]]]]]:
+    """cleanco's terms, numbered in its order, by their last word."""
+    from cleanco import prepare_default_terms
+
+    found: dict[str, list[tuple[int, tuple[int, list[str]]]]] = {}
+    for number, term in enumerate(prepare_default_terms()):
+        found.setdefault(term[1][-1], []).append((number, term))
+    return found
+
+
 @lru_cache(maxsize=20_000)
 def core_of(name: str) -> str:
     """A company's name without its legal form, by cleanco: "Northwind Coffee GmbH" is "Northwind Coffee"."""
-    from cleanco import basename
+    from cleanco.clean import custom_basename, normalized, strip_punct, strip_tail
 
+    forms = _legal_forms()
     for _ in range(3):
-        shorter = str(basename(name)).rstrip(" .,&+-")
+        # cleanco tries each of its terms on each name, so it is given those alone that may end this one
+        plain = name.lower() if name.isascii() else normalized(name)
+        ends = {strip_punct(word) for word in strip_tail(plain).split()}
+        terms = [term for _, term in sorted(form for word in ends for form in forms.get(word, ()))]
+        shorter = custom_basename(name, terms) if terms else strip_tail(" ".join(strip_tail(name).split()))
+        shorter = shorter.rstrip(" .,&+-")
         if not shorter or shorter == name:
             break
         name = shorter

@@ -139,15 +139,26 @@ _WRITE = text("""
 """)
 # A handle that was entered is meant for whoever has it now, if that is one. Another identity that takes it later
 # is somebody else. Where several were seen with it, the next post shows who has it. Identities are locked before
-# aliases, as in a digest.
+# aliases, as in a digest. LATERAL holds the planner to one look into an index an alias, however many authors there are.
 _HOLDERS = text("""
-    SELECT a.id AS alias, a.of, a.account_id, a.contact_id, i.id AS identity, i.stable_id = a.value AS by_id
-    FROM aliases a
-    JOIN identities i ON i.org_id = a.org_id AND i.platform = a.platform
-                     AND (lower(i.handle) = a.value OR i.stable_id = a.value)
-    WHERE a.id = ANY(:alias) AND a.kind = 'handle' AND a.identity_id IS NULL
-      AND a.of IN ('ourselves', 'account', 'contact', 'competitor')
-    ORDER BY i.platform, i.stable_id FOR NO KEY UPDATE OF i
+    WITH found AS MATERIALIZED (
+        SELECT a.id AS alias, a.of, a.account_id, a.contact_id, a.value, h.id AS identity
+        FROM aliases a, LATERAL (
+            (SELECT i.id, i.platform, i.stable_id FROM identities i
+             WHERE i.org_id = a.org_id AND i.platform = a.platform AND lower(i.handle) = a.value LIMIT 3)
+            UNION
+            (SELECT i.id, i.platform, i.stable_id FROM identities i
+             WHERE i.org_id = a.org_id AND i.platform = a.platform AND i.stable_id = a.value)
+        ) h
+        WHERE a.id = ANY(:alias) AND a.kind = 'handle' AND a.identity_id IS NULL
+          AND a.of IN ('ourselves', 'account', 'contact', 'competitor')
+        ORDER BY h.platform, h.stable_id
+    )
+    SELECT f.alias, f.of, f.account_id, f.contact_id, f.identity, i.stable_id = f.value AS by_id
+    FROM found f, LATERAL (
+        SELECT * FROM identities i
+        WHERE i.id = f.identity AND (lower(i.handle) = f.value OR i.stable_id = f.value) FOR NO KEY UPDATE
+    ) i
 """)
 _CLAIM = text("""
     UPDATE aliases a SET identity_id = x.identity
