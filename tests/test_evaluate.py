@@ -11,7 +11,7 @@ from console.evaluate.figures import classes, detector, pearson, share
 from tests.command_line import Earshot, earshot
 
 EDGES = (-1.0, -0.5, 0.0, 1.0)
-AWFUL, FINE = "the app is awful", "the app is lovely"
+AWFUL, MILD, FINE = "the app is awful", "I am a bit annoyed by this.", "the app is lovely"
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_labelled_file_is_measured_without_a_database(cli: Earshot, sheet: Pat
 
 
 def test_complaints_are_classed_at_the_shipped_threshold(cli: Earshot, sheet: Path) -> None:
-    file = labelled(sheet, ("complaint", AWFUL), ("not", FINE), ("not-complaint", AWFUL))
+    file = labelled(sheet, ("complaint", AWFUL), ("not", MILD), ("not-complaint", AWFUL))
     told = cli.done("evaluate", "sentiment", file, "--json").json
     assert [(one["name"], one["rows"]) for one in told["classes"]["classes"]] == [
         ("complaint", 1),
@@ -150,21 +150,11 @@ def test_ratings_are_correlated_and_cut_at_zero(cli: Earshot, sheet: Path) -> No
 
 
 def test_a_brand_is_masked_in_its_own_rows_only(cli: Earshot, sheet: Path) -> None:
-    rows = [
-        ("neutral", "Best Joy", "the flight of @BestJoy"),
-        ("neutral", "Other", "the flight of @joy"),
-        ("negative", "", AWFUL),
-    ]
-    told = cli.done(
-        "evaluate", "sentiment", labelled(sheet, *rows, columns="label\tbrand\ttext"), "--json"
-    ).json
-    assert told["zeros"] == 2
-    assert (
-        cli.done("evaluate", "sentiment", labelled(sheet, ("neutral", "Joy is here")), "--json").json["zeros"]
-        == 0
-    )
-    named = cli.done("evaluate", "sentiment", str(sheet), "--own-name", "Joy", "--json").json
-    assert named["zeros"] == 1
+    rows = [("neutral", "Joy", "the flight with Joy"), ("neutral", "Other", "the flight with Joy")]
+    branded = labelled(sheet, *rows, columns="label\tbrand\ttext")
+    assert cli.done("evaluate", "sentiment", branded, "--json").json["zeros"] == 1
+    named = cli.done("evaluate", "sentiment", branded, "--own-name", "Joy", "--json").json
+    assert named["zeros"] == 2
 
 
 def test_rows_can_be_chosen_by_a_column(cli: Earshot, sheet: Path) -> None:

@@ -138,6 +138,17 @@ def test_the_hours_follow_in_every_scope_with_their_reposts(journey: Journey) ->
     assert len({scope.split(":")[0] for scope, *_ in hours(journey)}) == 3
 
 
+def test_reposts_are_counted_under_the_language_of_their_original(journey: Journey) -> None:
+    words = "The parcel is not what they have said that it would be"
+    journey.hear(journey.source(), post("1", words), post("r", "", verb="repost", repost_of="1"))
+    for change in ("UPDATE social_events SET lang = 'und'", "UPDATE hours SET language = 'und'"):
+        journey.execute(change)
+    assert [(key[3], counts[-1]) for key, counts in hours(journey).items()] == [("und", 1)]
+    rescore(journey)
+    assert [(key[3], counts[-1]) for key, counts in hours(journey).items()] == [("en", 1)]
+    assert hours(journey) == counted_anew(journey)
+
+
 def test_an_event_of_the_same_scorer_is_left_and_a_second_run_does_nothing(journey: Journey) -> None:
     journey.hear(journey.source(), post("1", CALM), post("2", WARM))
     first = rescore(journey)

@@ -97,7 +97,7 @@ def _lines(told: Told, events: int, version: str, dry: bool) -> Iterable[str]:
         return
     would = "would " if dry else ""
     yield f"{span}; {told.looked:,} {'are' if told.looked != 1 else 'is'} of another scorer or without a score."
-    mean = "" if told.mean_change is None else f", by {told.mean_change:.3f} in the mean (up or down)"
+    mean = "" if told.mean_change is None else f", by {told.mean_change:.3f} on average (up or down)"
     yield f"{told.changed:,} {would}change{'' if dry else 'd'} their number{mean}."
     if told.scored or told.unscored:
         yield f"{told.scored:,} that had none {would}get one; {told.unscored:,} {would}lose theirs."

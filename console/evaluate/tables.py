@@ -9,20 +9,18 @@ from console.evaluate.language import Group, Languages
 from console.evaluate.lexicons import Choice
 from console.evaluate.report import Bar, Table, number, percent
 from console.evaluate.sentiment import FEELINGS, Measured
+from console.words import counted
 
 INTERVALS = "In brackets: 95 % intervals (Wilson)."
 
 
 def head(told: Measured) -> str:
     """A file in a sentence: how many rows, what they were judged by, what has no score."""
-    without = [f"{n:,} {reason.replace('_', ' ')}" for reason, n in told.unscored.items()]
-    said = (
-        f"{told.rows:,} rows by their {told.column}, scored by {told.scorer}; {told.zeros:,} score exactly 0"
-    )
-    if without:
-        said += (
-            f"; {sum(told.unscored.values()):,} have no score ({', '.join(without)}) and are never flagged"
-        )
+    zeros = f"{told.zeros:,} score{'s' if told.zeros == 1 else ''} exactly 0"
+    said = f"{counted(told.rows, 'row')} by their {told.column}, scored by {told.scorer}; {zeros}"
+    if told.unscored:
+        without = ", ".join(f"{reason.replace('_', ' ')} {n:,}" for reason, n in told.unscored.items())
+        said += f"; without a score, and so never flagged: {without}"
     return said + "."
 
 
