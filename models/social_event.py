@@ -47,6 +47,7 @@ class SocialEvent(Record):
         where_set("ix_social_events_local_ref", "local_ref", "org_id"),
         where_set("ix_social_events_case_id", "case_id"),
         where_set("ix_social_events_identity_id", "identity_id"),
+        where_set("ix_social_events_rule_id", "rule_id"),
         where_set("ix_social_events_account_id", "account_id", "occurred_at"),
         where_set("ix_social_events_contact_id", "contact_id", "occurred_at"),
         where_set("ix_social_events_campaign_id", "campaign_id", "occurred_at"),

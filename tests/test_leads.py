@@ -122,7 +122,7 @@ def test_two_identities_of_one_person_make_one_lead(journey: Journey) -> None:
     ann = journey.event("1").identity_id
     journey.execute("UPDATE identities SET merged_into = :to WHERE handle LIKE 'bob%'", to=ann)
     journey.hear(
-        source, post("3", LOOKING, to=US, by="ann", minutes=3), post("4", LOOKING, to=US, by="bob", minutes=4)
+        source, post("3", LOOKING, to=US, by="bob", minutes=3), post("4", LOOKING, to=US, by="ann", minutes=4)
     )
     journey.hear(source, post("5", LOOKING, to=US, by="bob", minutes=5))
     assert [lead.identity_id for lead in leads(journey)] == [ann]

@@ -20,6 +20,7 @@ Words = Annotated[
     list[str] | None,
     typer.Option(help='Phrases of which the post must have one, commas between them; "" for none.'),
 ]
+_TRIES = 4
 PerDay = Annotated[int | None, typer.Option(help="How many leads in 24 hours at most (default: 20).")]
 
 
@@ -164,13 +165,22 @@ def disable(named: Named, org: chosen_org = None) -> None:
 @app.command()
 def remove(named: Named, org: chosen_org = None) -> None:
     """Take a rule away. Cases and leads that it opened stay and name no rule any more."""
+    from sqlalchemy.exc import OperationalError
+
     from console.cli import _print
     from console.database import opened
     from console.rules import remove_rule
 
     chosen = _options.org()
-    with opened() as session:
-        gone = remove_rule(session, chosen, named)
+    for attempt in range(_TRIES):
+        try:
+            with opened() as session:
+                gone = remove_rule(session, chosen, named)
+            break
+        except OperationalError as error:
+            # whoever writes a post of the rule at this moment holds what we want, and wants the rule
+            if attempt == _TRIES - 1 or getattr(error.orig, "sqlstate", None) != "40P01":
+                raise
     _print.line(f"Removed {gone['name']!r} (organisation {chosen}); what it opened stays.")
 
 

@@ -26,6 +26,7 @@ def upgrade() -> None:
         unique=True,
     )
     where_set("leads", "rule_id", "created_at")
+    where_set("social_events", "rule_id")  # a rule that is removed is taken out of its posts
     op.add_column("rules", array("words", sa.Text))
     op.add_column("rules", count("per_day"))
     op.create_check_constraint("per_day", "rules", "per_day > 0")
@@ -39,6 +40,7 @@ def _actions(listed: str) -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_social_events_rule_id", "social_events")
     op.execute("DELETE FROM rules WHERE action = 'lead'")
     _actions("activity ticket")
     op.drop_column("rules", "per_day")
