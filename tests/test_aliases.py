@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import Earshot, earshot, rows
+from tests.command_line import Earshot, earshot, hear, rows
 from tests.conftest import Servers
+from tests.journey import post
 
 ACCOUNT = ("--account", "Target Corp")
 
@@ -157,3 +158,25 @@ def test_a_source_is_followed_for_a_campaign(cli: Earshot, database: str) -> Non
     rows(database, "UPDATE sources SET campaign_id = NULL")
     assert "from now on for the campaign" in cli.done(*words, "--campaign", "Spring launch").out
     assert "is called 'Autumn'" in cli.refused(*words, "--campaign", "Autumn")
+
+
+def test_a_word_with_another_beside_it_means_its_account_and_after_its_removal_nobody(
+    cli: Earshot, database: str
+) -> None:
+    cli.done("aliases", "add", "name", "Target", *ACCOUNT, "--with", "store,cart")
+    source = hear(
+        database,
+        [
+            post("1", "The Target store in town is closed again.", by="ann"),
+            post("2", "My target is to run five miles.", by="bob"),
+            post("3", "Our store has a target for the year.", by="cat"),
+        ],
+    )
+    named = {row["external_id"] for row in cli.done("mentions", "--account", "Target Corp", "--json").json}
+    assert "1" in named
+    assert "2" not in named
+    cli.done("aliases", "remove", "name", "Target")
+    hear(database, [post("4", "The Target store in town is closed for good.", by="ann")], source=source)
+    assert named == {
+        row["external_id"] for row in cli.done("mentions", "--account", "Target Corp", "--json").json
+    }
