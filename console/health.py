@@ -351,7 +351,7 @@ def _projection(session: Session, org: str) -> Iterator[Finding]:
 
 _FOLLOWINGS = text("""
     SELECT count(DISTINCT identity_id) FROM followings
-    WHERE org_id = :org AND created_at < now() - interval '10 minutes'
+    WHERE org_id = :org AND due_at < now() - interval '10 minutes'
 """)
 
 

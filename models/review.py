@@ -60,6 +60,7 @@ class Following(Base):
     """The posts of an identity that are to follow its link, in the order of their ids, from after `after` on.
 
     `review_id` is the step for which it is kept what they were; `restores_id` the one that is taken back by it.
+    `since`: a second look, `due_at` a while later, at what was being written while the link changed.
     """
 
     __tablename__ = "followings"
@@ -74,6 +75,8 @@ class Following(Base):
     review_id: Mapped[UUID | None] = to("reviews.id", lost="CASCADE")
     restores_id: Mapped[UUID | None] = to("reviews.id", lost="CASCADE")
     after: Mapped[UUID | None]
+    since: Mapped[datetime | None]
+    due_at: Mapped[Written]
     created_at: Mapped[Written]
 
 

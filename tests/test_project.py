@@ -158,7 +158,7 @@ def test_past_posts_follow_the_link_of_their_author_in_short_transactions(journe
         left.append(journey.value("SELECT count(*) FROM social_events WHERE contact_id IS NULL"))
         assert journey.broken() == []
     assert left == [3, 1, 0]
-    assert journey.value("SELECT count(*) FROM followings") == 0
+    assert journey.value("SELECT count(*) FROM followings WHERE due_at <= now()") == 0
     assert {row[1] for row in journey.projection().values()} == {contact}
     assert {row[0] for row in journey.projection().values()} == {journey.value("SELECT id FROM accounts")}
 
@@ -179,6 +179,26 @@ def test_what_is_left_after_a_crash_is_carried_on_by_the_next(journey: Reviewing
     assert {row[1] for row in journey.projection().values()} == {contact}
 
 
+def test_a_post_that_was_being_written_while_the_link_changed_follows_a_little_later(
+    journey: Reviewing,
+) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", CALM))
+    contact, zoe = journey.person("Zoe"), journey.who("zoe@town.example")
+    step = journey.link(zoe, "contact", contact)
+    journey.hear(source, post("2", CALM, minutes=2))
+    late = journey.event("2").id
+    journey.execute("DELETE FROM matches WHERE event_id = :id", id=late)  # as if it knew nothing of the link
+    with journey.session() as session:
+        reproject(session, journey.org, [late])
+    assert follow_waiting(journey.sessions) == 0
+    journey.execute("UPDATE followings SET due_at = now()")
+    assert follow_waiting(journey.sessions) == 1
+    assert journey.event("2").contact_id == contact
+    assert journey.value("SELECT count(*) FROM followings") == 0
+    assert journey.value("SELECT count(*) FROM reviewed_events WHERE review_id = :id", id=step.id) == 1
+
+
 def test_one_call_follows_one_batch_and_leaves_the_rest_as_rows(journey: Reviewing) -> None:
     """follow() is called inside transactions of others, which must not grow with the number of posts."""
     assert following.BATCH <= 5_000
@@ -188,7 +208,7 @@ def test_one_call_follows_one_batch_and_leaves_the_rest_as_rows(journey: Reviewi
     with journey.session() as session:
         follow(session, journey.org, [journey.who("zoe@town.example").id])
     assert journey.event("1").contact_id is not None
-    assert journey.value("SELECT count(*) FROM followings") == 0
+    assert journey.value("SELECT count(*) FROM followings WHERE due_at <= now()") == 0
 
 
 def test_following_keeps_what_the_post_names_and_what_a_person_decided(journey: Reviewing) -> None:

@@ -98,6 +98,8 @@ def upgrade() -> None:
         to("review_id", "reviews", lost="CASCADE"),
         to("restores_id", "reviews", lost="CASCADE"),
         sa.Column("after", UUID),
+        moment("since"),
+        moment("due_at", default="now()"),
         moment("created_at", default="now()"),
     )
     index("followings", "org_id id", name="ix_followings_org_id")
