@@ -16,7 +16,8 @@ class Rule(Record):
 
     addressed: mentions, answers or reviews us. customer: is addressed to or about us, by a linked
     Contact. named: is about us, or names one of our accounts or campaigns. `words`: phrases of which the post must
-    have one, if there are any. `per_day`: how many Leads a rule makes in 24 hours; NULL is no limit.
+    have one, if there are any. The action `lead` opens nothing: it makes a Lead of an author who is nobody's yet;
+    `per_day`: of how many in 24 hours; NULL is no limit.
     """
 
     __tablename__ = "rules"
