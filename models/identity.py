@@ -27,7 +27,8 @@ class Identity(Record):
         where_set("ix_identities_contact_id", "contact_id"),
         where_set("ix_identities_account_id", "account_id"),
         where_set("ix_identities_merged_into", "merged_into"),
-        Index("ix_identities_handle", "org_id", "platform", text("lower(handle)")),
+        # the handle leads, or the planner may take this index where the stable id is asked for
+        Index("ix_identities_handle", text("lower(handle)"), "org_id", "platform"),
         CheckConstraint("merged_into <> id", name="merged_into"),
     )
 

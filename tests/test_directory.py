@@ -58,7 +58,7 @@ class Book:
         return self.add(Named("account", uuid4(), name=name, **columns), "account")
 
     def alias(self, kind: str, value: str, platform: str | None = None, **more: Any) -> UUID:
-        record = Named("alias", uuid4(), kind, value, platform, needs=bool(more.get("needs")))
+        record = Named("alias", uuid4(), kind, value, platform, "account", needs=bool(more.get("needs")))
         return self.add(record, "account", **more)
 
     def hear(self, text: str, **columns: Any) -> list[Matched]:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from workers.answers import late_answers
 from workers.claims import ClaimLost, record_claims
-from workers.escalate import Facts, Heard, carry_out, decide, open_levels, subject_of
+from workers.escalate import Facts, Heard, carry_out, crossed, decide, open_levels, subject_of
 from workers.follow import ask_to_follow, follow_waiting
 from workers.gather import gather
 from workers.hours import record_hours
@@ -256,7 +256,7 @@ def _escalate(
         if late.ref not in facts:
             heard.append(late)
             facts[late.ref] = fact
-    subjects = [post.subject for post in heard if post.sentiment is not None and post.sentiment < 0]
+    subjects = [post.subject for post in heard if crossed(post, rules) is not None]
     decisions = decide(heard, rules, open_levels(session, org, subjects))
     risen = carry_out(session, org, decisions, facts, tickets)
     leads_of(session, org, heard, facts, rules, decisions)

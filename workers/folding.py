@@ -196,29 +196,33 @@ _ADDED = """
     app get my ask inc ltd corp news online global uk us usa eu de
 """
 _AFFIXES = frozenset(_ADDED.split())
+_GLUED = re.compile(
+    r"^(?:support|official|helpdesk|customercare|care|help)|(?:support|official|helpdesk|customercare|care|help)$"
+)
 
 
 @lru_cache(maxsize=20_000)
 def lookalike(handle: str) -> str:
-    """What a handle looks like at a glance: its own part, in ASCII, without separators and words such as support.
+    """What a folded handle looks like at a glance: its own part, in ASCII, without separators and words like support.
 
     Two handles that share it may be one a copy of the other; that never shows that they belong together. Empty
     where it is too short or an ordinary word, which many have without meaning anybody.
     """
-    own = handle.partition("@")[0].removeprefix("did:")
-    if own.count(".") >= 1:
-        own = own.split(".")[0] if len(own.split(".")[0]) > 3 else own.rsplit(".", 1)[0]
-    plain = unicodedata.normalize("NFKD", own).casefold().translate(_prototypes())
-    plain = "".join(char for char in plain if not unicodedata.combining(char))
-    parts = [part for part in _PARTS.split(plain) if part]
-    kept = [part for part in parts if part not in _AFFIXES] or parts
-    whole = "".join(kept)
-    for affix in ("support", "official", "helpdesk", "customercare", "care", "help"):
-        if len(whole) > len(affix) + 3:
-            whole = whole.removesuffix(affix).removeprefix(affix)
-    if len(whole) < 4 or is_ordinary_word(whole):
+    own = handle.partition("@")[0]
+    if "." in own:
+        first = own.partition(".")[0]
+        own = first if len(first) > 3 else own.rpartition(".")[0]
+    if not own.isascii():
+        own = unicodedata.normalize("NFKD", own).casefold().translate(_prototypes())
+        own = "".join(char for char in own if not unicodedata.combining(char))
+    if not own.isalnum():
+        parts = [part for part in _PARTS.split(own) if part]
+        own = "".join([part for part in parts if part not in _AFFIXES] or parts)
+    if len(own) > 8 and len(bare := _GLUED.sub("", own)) > 3:
+        own = bare
+    if len(own) < 4 or is_ordinary_word(own):
         return ""
-    return whole.replace("rn", "m").replace("vv", "w").translate(_LEET)
+    return own.replace("rn", "m").replace("vv", "w").translate(_LEET)
 
 
 # --- addresses, numbers --------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from workers.spelling import spelt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import date
 
+    from connectors._base import Post
     from workers.clues import Clue
     from workers.lookup import Entry, Looked
     from workers.resolve import Resolved
@@ -72,36 +72,42 @@ class Matched:
     author: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Names:
-    """The entries behind keys that count for one post: valid on its day, with a second word where one is needed."""
+    """The entries behind a post's clues that count for it: valid on its day, with a second word where one is needed."""
 
-    platform: str
-    looked: Looked
-    day: date
-    words: str
+    def __init__(self, platform: str, looked: Looked, post: Post, clues: Sequence[Clue]) -> None:
+        self.looked = looked
+        self.lookalikes = [clue for clue in clues if clue.kind == "lookalike"]
+        self._platform, self._post = platform, post
+        self._handles = {clue.key for clue in clues if clue.kind == "handle"}
+        self._words: str | None = None
 
     def under(self, kind: str, key: str, platform: str = "") -> list[Entry]:
+        """The entries of a key."""
         entries = self.looked.names.get((kind, key, platform))
         if not entries:
             return []
-        return [entry for entry in entries if entry.holds_on(self.day) and self._second(entry)]
+        day = self._post.posted_at.date()
+        return [entry for entry in entries if entry.holds_on(day) and self._second(entry)]
 
     def _second(self, entry: Entry) -> bool:
-        return not entry.needs or any(spaced(need) in self.words for need in entry.needs)
+        if not entry.needs:
+            return True
+        if self._words is None:
+            self._words = _spaced(self._post.text)
+        return any(_spaced(need) in self._words for need in entry.needs)
 
     def handle(self, *names: str | None) -> list[Entry]:
         """Whom the first of these handles or stable ids that anybody has stands for."""
-        for name in names:
-            if name:
-                key = folded(name)
-                found = self.under("handle", key, self.platform) or self.under("handle", key)
+        for name in names if self._handles else ():
+            if name and (key := folded(name)) in self._handles:
+                found = self.under("handle", key, self._platform) or self.under("handle", key)
                 if found:
                     return found
         return []
 
 
-def spaced(text: str) -> str:
+def _spaced(text: str) -> str:
     """The words of a text as they are compared, each between spaces."""
     return f" {' '.join(words_of(text))} "
 
@@ -128,7 +134,7 @@ def _rank(made: Matched) -> tuple[bool, bool, float]:
 
 def suggest(found: Resolved, entry: Entry, how: str, clue: Clue, author: bool = False) -> None:
     """Leave it to a person whether this account, contact or campaign is meant."""
-    if entry.record is None or entry.of in ("ourselves", "competitor"):
+    if entry.record is None or entry.of not in ("account", "contact", "campaign"):
         return
     half = SURE[how] if SURE[how] < SURE["alias"] else SURE[how] / 2
     shown = (clue.evidence, clue.starts, clue.ends)
@@ -170,8 +176,7 @@ def take_named(found: Resolved, clues: Iterable[Clue], names: Names) -> None:
                 entries = [entry for entry in entries if same_phone(entry.value, clue.evidence or "")]
             by_mail = clue.kind == "domain" and "@" in (clue.evidence or "")
             take(found, clue, entries, "e-mail" if by_mail else _HOW.get(clue.kind, clue.kind))
-    longest = [run for run in runs if not any(other.holds(run) for other in runs)]
-    for run in longest:
+    for run in _longest(runs):
         if run.doubtful:
             for entry in run.entries:
                 suggest(found, entry, run.how, run.clue)
@@ -199,10 +204,17 @@ class _Run(NamedTuple):
         assert a.ends is not None
         return b.starts is not None and b.ends is not None and a.starts <= b.starts and b.ends <= a.ends
 
-    def holds(self, other: _Run) -> bool:
-        """Is the other one a shorter name inside this one?"""
-        longer = (self.clue.starts, self.clue.ends) != (other.clue.starts, other.clue.ends)
-        return longer and self.covers(other.clue)
+
+def _longest(runs: Iterable[_Run]) -> list[_Run]:
+    """Without those that are a shorter name inside a longer one, in the order of the text."""
+    kept: list[_Run] = []
+    furthest = (-1, -1)
+    for run in sorted(runs, key=lambda run: (run.clue.starts or 0, -(run.clue.ends or 0))):
+        span = (run.clue.starts or 0, run.clue.ends or 0)
+        if span == furthest or span[1] > furthest[1]:
+            kept.append(run)
+            furthest = span
+    return kept
 
 
 def _runs(text: str, clue: Clue, entries: Iterable[Entry]) -> list[_Run]:

@@ -52,6 +52,7 @@ class Named(NamedTuple):
     kind: str | None = None
     value: str | None = None
     platform: str | None = None
+    of: str | None = None
     needs: bool = False
     name: str | None = None
     website: str | None = None
@@ -67,6 +68,9 @@ def names_of(record: Named) -> set[Key]:
 def _keys(record: Named) -> Iterator[Key]:
     if record.kind is not None and record.value is not None:
         yield from _alias(record.kind, record.value, record.platform or "", record.needs)
+        # nobody is suggested for looking like us or like a competitor: there is no record to suggest
+        if record.kind == "handle" and ":" not in record.value and record.of in ("account", "contact"):
+            yield "lookalike", lookalike(folded(record.value)), ""
     if record.name:
         yield from _name(record.name)
     if record.website:
@@ -89,8 +93,6 @@ def _alias(kind: str, value: str, platform: str, needs: bool) -> Iterator[Key]:
         yield "phone", phone_key(value), ""
     else:
         yield kind, folded(value), platform if kind == "handle" else ""
-        if kind == "handle" and ":" not in value:
-            yield "lookalike", lookalike(folded(value)), ""
 
 
 def _name(name: str, needs: bool = False) -> Iterator[Key]:
@@ -119,14 +121,14 @@ _DUE = text("""
     RETURNING owner, owner_id
 """)
 _RECORDS = text("""
-    SELECT 'alias' AS owner, id, kind, value, platform, needs <> '{}' AS needs, NULL AS name, NULL AS website,
+    SELECT 'alias' AS owner, id, kind, value, platform, of, needs <> '{}' AS needs, NULL AS name, NULL AS website,
            NULL AS email, NULL AS phone
     FROM aliases WHERE id = ANY(:alias)
     UNION ALL
-    SELECT 'account', id, NULL, NULL, NULL, false, name, website, NULL, phone
+    SELECT 'account', id, NULL, NULL, NULL, NULL, false, name, website, NULL, phone
     FROM accounts WHERE id = ANY(:account)
     UNION ALL
-    SELECT 'contact', id, NULL, NULL, NULL, false, NULL, NULL, email, phone
+    SELECT 'contact', id, NULL, NULL, NULL, NULL, false, NULL, NULL, email, phone
     FROM contacts WHERE id = ANY(:contact)
 """)
 _FORGET = text("DELETE FROM names WHERE owner_id = ANY(:owners)")

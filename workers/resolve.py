@@ -18,9 +18,9 @@ from uuid import UUID
 from uuid_utils import uuid7
 
 from workers.clues import MOST_OF_A_KIND, Clue, clues_of
-from workers.folding import domain_of, folded, lookalike, ticket_numbers_in
+from workers.folding import domain_of, folded, ticket_numbers_in
 from workers.lookup import Known, Looked, Parent, look_up
-from workers.matching import Matched, Names, match, spaced, suggest, sure, take, take_named
+from workers.matching import Matched, Names, match, suggest, sure, take, take_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,6 +75,8 @@ class Resolved:
     @property
     def topic(self) -> UUID | None:
         """The account that what answers this post is about too: the only one that it names."""
+        if not self.matches:
+            return None
         named = [made.record for made in self.live if made.kind == "account" and made.how != "identity"]
         return named[0] if len(named) == 1 else None
 
@@ -107,6 +109,8 @@ def resolve(
 
 def _follow_threads(batch: Sequence[Resolved]) -> None:
     """What answers a post about an account, and names none itself, is about that account."""
+    if not any(one.topic or (one.parent and one.parent.account) for one in batch):
+        return
     here = {(one.platform, name): one for one in batch for name in (one.post.id, one.post.local_id) if name}
     for one in batch:
         above, path = one, [one]
@@ -136,17 +140,15 @@ def _resolve(
     platform: str, post: Post, directory: Directory, looked: Looked, clues: Sequence[Clue]
 ) -> Resolved:
     found = Resolved(post, platform)
-    demanding = any(
-        entry.needs for clue in clues for entry in looked.names.get((clue.kind, clue.key, clue.platform), ())
-    )
-    names = Names(platform, looked, post.posted_at.date(), spaced(post.text) if demanding else "")
+    names = Names(platform, looked, post, clues)
     if post.author:
         _author(found, post.author, names)
     if post.reply_to:
         found.parent = looked.parents.get((platform, post.reply_to))
     _mentions(found, names)
     _answered(found, names)
-    take_named(found, clues, names)
+    if clues:
+        take_named(found, clues, names)
     if looked.tickets:
         for number in ticket_numbers_in(post.text):
             if number in looked.tickets:
@@ -193,8 +195,8 @@ def _author(found: Resolved, author: Author, names: Names) -> None:
     found.author = known
     found.ours = known.ours
     found.competitor = any(entry.of == "competitor" for entry in meant)
-    if not (known.linked or entries):
-        _alike(found, names, author.handle, shown, author=True)
+    if names.lookalikes and not (known.linked or entries):
+        _alike(found, names, author.handle, author=True)
 
 
 def _linked_by(found: Resolved, known: Known, entry: Entry, names: Names) -> Known:
@@ -225,12 +227,13 @@ def _handle_clue(shown: str) -> Clue:
     return Clue("handle", "", evidence=shown)
 
 
-def _alike(found: Resolved, names: Names, handle: str | None, shown: str, author: bool = False) -> None:
+def _alike(found: Resolved, names: Names, handle: str | None, author: bool = False) -> None:
     """Somebody whose handle looks like one that we know: worth a look, and never a link."""
-    key = lookalike(folded(handle)) if handle else ""
-    for entry in names.under("lookalike", key) if key else ():
-        if entry.of in ("account", "contact"):
-            suggest(found, entry, "lookalike", _handle_clue(shown), author=author)
+    shown = f"@{handle}"
+    for clue in names.lookalikes:
+        if clue.evidence == shown:
+            for entry in names.under("lookalike", clue.key):
+                suggest(found, entry, "lookalike", clue, author=author)
 
 
 def _mentions(found: Resolved, names: Names) -> None:
@@ -259,7 +262,7 @@ def _mentions(found: Resolved, names: Names) -> None:
         if meant:
             take(found, _handle_clue(shown), meant, "handle")
         elif named is None and not entries:
-            _alike(found, names, mention.handle, shown)
+            _alike(found, names, mention.handle)
 
 
 def _answered(found: Resolved, names: Names) -> None:
@@ -326,6 +329,8 @@ def _project(found: Resolved) -> None:
             match(found, _own("account", account, shown))
         if author.lead_id:
             match(found, _own("lead", author.lead_id, shown))
+    if not found.matches:
+        return
     live = found.live
     named = [made.record for made in live if made.kind == "account" and made.how != "identity"]
     own = {made.kind: made.record for made in live if made.author}

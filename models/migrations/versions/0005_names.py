@@ -73,7 +73,7 @@ def upgrade() -> None:
     op.add_column("identities", flag("decided"))
     op.create_check_constraint("merged_into", "identities", "merged_into <> id")
     where_set("identities", "merged_into")
-    op.create_index("ix_identities_handle", "identities", ["org_id", "platform", sa.text("lower(handle)")])
+    op.create_index("ix_identities_handle", "identities", [sa.text("lower(handle)"), "org_id", "platform"])
     op.add_column("aliases", to("identity_id", "identities"))
     op.add_column("aliases", array("needs", sa.Text))
     _kinds(KINDS + " phone")
