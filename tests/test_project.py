@@ -196,7 +196,14 @@ def test_a_post_that_was_being_written_while_the_link_changed_follows_a_little_l
     assert follow_waiting(journey.sessions) == 1
     assert journey.event("2").contact_id == contact
     assert journey.value("SELECT count(*) FROM followings") == 0
-    assert journey.value("SELECT count(*) FROM reviewed_events WHERE review_id = :id", id=step.id) == 1
+    notes = "SELECT count(*) FROM reviewed_events WHERE review_id = :id"
+    assert journey.value(notes, id=step.id) == 1
+    journey.undo(step)
+    assert journey.event("2").contact_id is None
+    assert journey.value(notes, id=step.id) == 1
+    journey.execute("UPDATE followings SET due_at = now()")
+    follow_waiting(journey.sessions)
+    assert journey.value(notes, id=step.id) == 0
 
 
 def test_one_call_follows_one_batch_and_leaves_the_rest_as_rows(journey: Reviewing) -> None:

@@ -139,6 +139,12 @@ _SUGGEST_AGAIN = text("""
 """)
 _ON = text("UPDATE followings SET after = :after WHERE id = :id")
 _DONE = text("DELETE FROM followings WHERE id = :id")
+# what was taken back needs its notes no more
+_FORGET = text("""
+    DELETE FROM reviewed_events n USING reviews r, social_events e
+    WHERE n.org_id = :org AND n.review_id = :restores AND r.id = n.review_id AND r.undone_at IS NOT NULL
+      AND e.id = n.event_id AND e.identity_id = :identity
+""")
 # A batch that was resolved before the link changed may be written after we have passed; none takes this long.
 _LOOK_AGAIN = text("""
     UPDATE followings SET after = NULL, since = created_at - interval '2 minutes', due_at = now() + interval '2 minutes'
@@ -188,6 +194,8 @@ def follow_on(
         _follow(session, due, events)
     if len(events) < most:
         session.execute(_LOOK_AGAIN if due.since is None else _DONE, {"id": due.id})
+        if due.since is not None and due.restores_id is not None:
+            session.execute(_FORGET, values)
     else:
         session.execute(_ON, {"id": due.id, "after": events[-1]})
     return True
