@@ -10,6 +10,7 @@ import console.cases
 import console.cli._failures
 import console.cli._print
 import console.corrections
+import console.evaluate.parts
 import console.explain
 import console.fleet
 import console.following
@@ -25,8 +26,10 @@ import console.preview
 import console.quarantine
 import console.review
 import console.rules
+import console.scorers
 import console.workers_alive
 import tests.command_line
 import workers.app
+import workers.rescore
 
 __all__ = ["console", "rich", "sqlalchemy", "tests", "workers"]
