@@ -7,7 +7,8 @@ organisation has at all, so that the few clues that are left can be looked up in
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import compress, count, islice
+from operator import ne
 from typing import TYPE_CHECKING, NamedTuple
 
 from workers.folding import (
@@ -138,14 +139,10 @@ def _names(clues: list[Clue], gate: Gate, text: str) -> None:
     written = WORD.findall(text)
     del written[MOST_WORDS:]
     words = compared(written, text.isascii())
-    if gate.may_open(words):
-        has = gate.has
-        single = [at for at, word in enumerate(words) if has(word)]
-        pairs = [at for at, (word, after) in enumerate(pairwise(words)) if has(f"{word} {after}")]
-    else:
-        single = pairs = []
+    single, pairs = gate.openings(words)
     if single or pairs:
-        spans = [hit.span() for hit in WORD.finditer(text)]
+        far = max(single[-1:] + pairs[-1:]) + KEY_WORDS
+        spans = [hit.span() for hit in islice(WORD.finditer(text), far)]
         for at in single[:MOST_OF_A_KIND]:
             _run(clues, text, words, spans, at, at + 1)
         for at in pairs[:MOST_OF_A_KIND]:
@@ -167,7 +164,7 @@ def _similar(clues: list[Clue], gate: Gate, text: str, words: list[str], written
     """Runs of capitalised words, which is how a name is written, for names that are not quite the same."""
     spans: list[tuple[int, int]] | None = None
     tried = 0
-    capitals = [at for at, (word, low) in enumerate(zip(written, words, strict=True)) if word != low]
+    capitals = list(compress(count(), map(ne, written, words)))
     for first, at in enumerate(capitals):
         for length in range(1, LONGEST_SIMILAR + 1):
             last = first + length - 1

@@ -1,7 +1,7 @@
 """What a process knows of an organisation while it digests: which names there are at all, its rules, its scorer.
 
 The names themselves stay in the database (`names`); in memory is only a gate that says of a key "there may be such
-a name" or "there is none", about 32 bytes a name and never more than 64 MB, so a million accounts fit. The rest is
+a name" or "there is none", about 16 bytes a name and never more than 64 MB, so a million accounts fit. The rest is
 small and read anew when it has changed. Surprising: the gate forgets nothing; a name that is gone is merely asked
 for in vain until the process starts anew.
 """
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import compress, count, pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import text
@@ -21,7 +23,7 @@ from workers.names import AT_ONCE, index_due
 from workers.score import Scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import date
     from uuid import UUID
 
@@ -34,16 +36,17 @@ FRESH_SECONDS = 15.0
 
 EXACT = 100_000
 """So many keys are kept as they are, about 15 MB; more are kept as marks in slots."""
-_MOST_SLOTS = 1 << 26
-_SLOTS_A_KEY = 32
+_MOST_SLOTS = 1 << 25
+_SLOTS_A_KEY = 4
 _MARKS = frozenset("@#/?!+~%")
 
 
 class Gate:
     """Which keys an organisation has: never "no" for one that is there.
 
-    Few keys are kept exactly. Of many only a byte each in a row of slots, one slot a key, because a look must cost
-    less than the word it is for; that says "yes" to about three in a hundred others.
+    Few keys are kept exactly. Of many only a bit each in rows of slots of eight, because a look must cost less than
+    the word it is for; that says "yes" to about one in a hundred others. Names have a row of their own, which is
+    smaller and hence quicker, since every word of every post is looked for in it.
     """
 
     def __init__(self, keys: int = 0) -> None:
@@ -53,22 +56,20 @@ class Gate:
         """May there be such a key?"""
         self._keys: set[str] | None = set() if keys <= EXACT else None
         self._firsts: set[str] = set()
-        self._slots = bytearray()
+        self._words: set[str] | None = set()
+        self._names = self._others = bytearray()
         if self._keys is not None:
             self.has = self._keys.__contains__
         else:
-            wanted = min(_MOST_SLOTS, keys * _SLOTS_A_KEY)
-            self._slots = bytearray(1 << (wanted - 1).bit_length())
-            self.has = self._marked
-        self._mask = len(self._slots) - 1
+            slots = 1 << (min(_MOST_SLOTS, keys * _SLOTS_A_KEY) - 1).bit_length()
+            self._names, self._others = bytearray(slots), bytearray(slots)
+            self.has = self._is_marked
+        self._mask = len(self._names) - 1
         self._added = 0
-
-    def _marked(self, key: str) -> int:
-        return self._slots[hash(key) & self._mask]
 
     def add(self, keys: Iterable[str]) -> None:
         """Let these keys through from now on: as clues_of asks for them, of a longer name its first two words."""
-        held, firsts, slots, mask = self._keys, self._firsts, self._slots, self._mask
+        held, firsts = self._keys, self._firsts
         for key in keys:
             self._added += 1
             mark = key[:1]
@@ -85,18 +86,79 @@ class Gate:
             if held is not None:
                 held.add(key)
             else:
-                slots[hash(key) & mask] = 1
+                self._mark(key)
 
-    def may_open(self, words: list[str]) -> bool:
-        """May one of these words be the first of a name?"""
-        return self._keys is None or not self._firsts.isdisjoint(words)
+    def openings(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
+        """Which of these words in a row may be a name, and which may, with the next, be the first two of a longer one;
+        by where they stand."""
+        held, firsts = self._keys, self._firsts
+        if held is None:
+            return self._marked(words)
+        if firsts.isdisjoint(words):
+            return [], []
+        some = [at for at, word in enumerate(words) if word in firsts]
+        pairs = [at for at in some if at + 1 < len(words) and f"{words[at]} {words[at + 1]}" in held]
+        return [at for at in some if words[at] in held], pairs
 
     @property
     def crowded(self) -> bool:
         """Has it grown so far that another of its kind would do better?"""
         if self._keys is not None:
             return len(self._keys) > 2 * EXACT
-        return len(self._slots) < _MOST_SLOTS and self._added * _SLOTS_A_KEY > 4 * len(self._slots)
+        return len(self._names) < _MOST_SLOTS and self._added * _SLOTS_A_KEY > 4 * len(self._names)
+
+    # Marks. Two words in a row have theirs where the two hashes say, which a text's words have already; which bit of
+    # a slot it is, other bits of the hashes say.
+
+    def _spot(self, key: str) -> tuple[bytearray, int, int]:
+        if key[:1] in _MARKS:
+            place = hash(key)
+            return self._others, place & self._mask, 1 << (place >> 40 & 7)
+        one, _, other = key.partition(" ")
+        if not other:
+            place = hash(one)
+            return self._names, place & self._mask, 1 << (place >> 40 & 7)
+        return self._names, (hash(one) & self._mask) >> 1 ^ hash(other) & self._mask, _bit(one, other)
+
+    def _mark(self, key: str) -> None:
+        if self._words is not None and key[:1] not in _MARKS and " " not in key:
+            self._words.add(key)
+            if len(self._words) <= EXACT:
+                return
+            for word in self._words:
+                slots, at, bit = self._spot(word)
+                slots[at] |= bit
+            self._words = None
+            return
+        slots, at, bit = self._spot(key)
+        slots[at] |= bit
+
+    def _is_marked(self, key: str) -> object:
+        if key[:1] in _MARKS:
+            place = hash(key)
+            return self._others[place & self._mask] >> (place >> 40 & 7) & 1
+        if self._words is not None and " " not in key:
+            return key in self._words
+        slots, at, bit = self._spot(key)
+        return slots[at] & bit
+
+    def _marked(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
+        slots, mask, known = self._names, self._mask, self._words
+        places = [place & mask for place in map(hash, words)]
+        pairs = [one >> 1 ^ other for one, other in pairwise(places)]
+        # itemgetter fetches all the slots in one call, whose waits for memory overlap; it gives a tuple from two on
+        near = compress(count(), itemgetter(*pairs)(slots)) if len(pairs) > 1 else range(len(pairs))
+        second = [at for at in near if slots[pairs[at]] & _bit(words[at], words[at + 1])]
+        if known is None:
+            some = [at for at, place in enumerate(places) if slots[place]]
+            return [at for at in some if self._is_marked(words[at])], second
+        if known.isdisjoint(words):
+            return [], second
+        return [at for at, word in enumerate(words) if word in known], second
+
+
+def _bit(one: str, other: str) -> int:
+    return 1 << ((hash(one) ^ hash(other) >> 1) >> 40 & 7)
 
 
 class Dates(NamedTuple):
