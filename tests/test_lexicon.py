@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import string
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -61,10 +62,14 @@ def test_negations_and_boosters_reach_a_phrase_as_they_reach_a_word() -> None:
         ), frame
 
 
-def test_a_full_memo_loses_no_phrase() -> None:
+def test_a_full_memo_loses_no_phrase_and_keeps_no_more_than_it_may() -> None:
     vader = Vader({**tables().lexicon, "on_hold": -1.5}, ["on hold"])
     for number in range(50_100):
-        assert vader.scores(f"word{number} on hold")[0] < 0
+        assert vader.scores(f"on hold word{number}")[0] < 0
+    spelled = (f"hold{a}{b}{c}{d}" for a, b, c, d in product(string.punctuation[:15], repeat=4))
+    for word in spelled:
+        vader.scores(word)
+    assert len(vader._memo.keyed) < 50_000
 
 
 def test_our_own_name_is_no_part_of_a_phrase() -> None:

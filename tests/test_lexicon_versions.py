@@ -299,6 +299,8 @@ def test_a_score_is_told_with_our_words_the_profiles_or_vaders(cli: Earshot) -> 
         )
         assert any(word["word"] == "sour" for word in told["words"]) == (lexicon == "org")
     shown = cli.done("score", text).out
+    told = cli.done("score", text, "--json").json
+    assert float(shown.split("sum ")[1].split()[0]) == pytest.approx(told["total"], abs=1e-9)
     weights = [float(part.split()[-1]) for part in shown.split("words   ")[1].split(";")[0].split(", ")]
     assert sum(weights) == pytest.approx(float(shown.split("sum ")[1].split()[0]), abs=1e-9)
 
