@@ -14,6 +14,7 @@ from itertools import compress, count, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from sqlalchemy import text
 
 from workers.escalate import read_rules
@@ -69,24 +70,24 @@ class Gate:
 
     def add(self, keys: Iterable[str]) -> None:
         """Let these keys through from now on: as clues_of asks for them, of a longer name its first two words."""
-        held, firsts = self._keys, self._firsts
+        others, mask, seen = self._others, self._mask, set[str]()
         for key in keys:
             self._added += 1
-            mark = key[:1]
-            if mark == "@":
-                self.handles = True
-            elif mark == "~":
-                self.similar = True
-            elif mark == "%":
-                self.lookalikes = True
-            elif mark not in _MARKS:
-                self.names = True
-                if held is not None:
-                    firsts.add(key.partition(" ")[0])
-            if held is not None:
-                held.add(key)
+            first = key[:1]
+            seen.add(first)
+            if self._keys is not None:
+                self._keys.add(key)
+                if first not in _MARKS:
+                    self._firsts.add(key.partition(" ")[0])
+            elif first in _MARKS:
+                place = hash(key)
+                others[place & mask] |= 1 << (place >> 40 & 7)
             else:
                 self._mark(key)
+        self.handles |= "@" in seen
+        self.similar |= "~" in seen
+        self.lookalikes |= "%" in seen
+        self.names |= not seen <= _MARKS
 
     def openings(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
         """Which of these words in a row may be a name, and which may, with the next, be the first two of a longer one;
@@ -110,28 +111,24 @@ class Gate:
     # Marks. Two words in a row have theirs where the two hashes say, which a text's words have already; which bit of
     # a slot it is, other bits of the hashes say.
 
-    def _spot(self, key: str) -> tuple[bytearray, int, int]:
-        if key[:1] in _MARKS:
-            place = hash(key)
-            return self._others, place & self._mask, 1 << (place >> 40 & 7)
-        one, _, other = key.partition(" ")
-        if not other:
-            place = hash(one)
-            return self._names, place & self._mask, 1 << (place >> 40 & 7)
-        return self._names, (hash(one) & self._mask) >> 1 ^ hash(other) & self._mask, _bit(one, other)
+    def _spot(self, name: str) -> tuple[int, int]:
+        """Which slot of the names, and which bit of it."""
+        one, _, other = name.partition(" ")
+        if other:
+            return (hash(one) & self._mask) >> 1 ^ hash(other) & self._mask, _bit(one, other)
+        return hash(one) & self._mask, 1 << (hash(one) >> 40 & 7)
 
-    def _mark(self, key: str) -> None:
-        if self._words is not None and key[:1] not in _MARKS and " " not in key:
-            self._words.add(key)
+    def _mark(self, name: str) -> None:
+        if self._words is not None and " " not in name:
+            self._words.add(name)
             if len(self._words) <= EXACT:
                 return
-            for word in self._words:
-                slots, at, bit = self._spot(word)
-                slots[at] |= bit
-            self._words = None
-            return
-        slots, at, bit = self._spot(key)
-        slots[at] |= bit
+            names, self._words = self._words, None
+        else:
+            names = {name}
+        for one in names:
+            at, bit = self._spot(one)
+            self._names[at] |= bit
 
     def _is_marked(self, key: str) -> object:
         if key[:1] in _MARKS:
@@ -139,8 +136,8 @@ class Gate:
             return self._others[place & self._mask] >> (place >> 40 & 7) & 1
         if self._words is not None and " " not in key:
             return key in self._words
-        slots, at, bit = self._spot(key)
-        return slots[at] & bit
+        at, bit = self._spot(key)
+        return self._names[at] & bit
 
     def _marked(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
         slots, mask, known = self._names, self._mask, self._words
@@ -234,31 +231,45 @@ _STATE = text(
 )
 _HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 _COUNT = text("SELECT count(*) FROM names WHERE org_id = :org")
-# A key as clues_of asks for it: a mark for its kind, and of a name no more than what opens the gate.
+# In lists of what one transaction wrote, which are never long (workers/names.py): a row a key would take ten times as long.
 _KEYS = text("""
-    SELECT CASE kind
-        WHEN 'name' THEN CASE split_part(key, ' ', 2) WHEN '' THEN key
-                         ELSE split_part(key, ' ', 1) || ' ' || split_part(key, ' ', 2) END
-        WHEN 'handle' THEN '@' || platform || ':' || key
-        WHEN 'hashtag' THEN '#' || key WHEN 'domain' THEN '/' || key WHEN 'utm' THEN '?' || key
-        WHEN 'email' THEN '!' || key WHEN 'phone' THEN '+' || key WHEN 'similar' THEN '~' || key
-        ELSE '%' || key END
-    FROM names WHERE org_id = :org AND written_by >= :horizon
+    SELECT kind, platform, json_agg(key)::text FROM names
+    WHERE org_id = :org AND written_by >= :horizon GROUP BY written_by, kind, platform ORDER BY written_by
 """)
+_MARK = {
+    "hashtag": "#",
+    "domain": "/",
+    "utm": "?",
+    "email": "!",
+    "phone": "+",
+    "similar": "~",
+    "lookalike": "%",
+}
+_keys = msgspec.json.Decoder(list[str])
 
 
 def _open(session: Session, org: str, gate: Gate, horizon: int) -> None:
-    """Let the keys through that transactions from the horizon on have written."""
+    """Let the keys through that transactions from the horizon on have written, as clues_of asks for them: a mark for
+    the kind, and of a name no more than what opens the gate."""
     found = session.execute(
-        _KEYS, {"org": org, "horizon": horizon}, execution_options={"stream_results": True}
+        _KEYS,
+        {"org": org, "horizon": horizon},
+        execution_options={"stream_results": True, "max_row_buffer": 8},
     )
-    for some in found.partitions(20_000):
-        gate.add([row[0] for row in some])
+    for kind, platform, listed in found:
+        keys = _keys.decode(listed)
+        if kind == "name":
+            gate.add([" ".join(key.split(" ", 2)[:2]) for key in keys])
+        else:
+            mark = f"@{platform}:" if kind == "handle" else _MARK[kind]
+            gate.add([mark + key for key in keys])
 
 
 def read_directory(session: Session, org: str) -> Directory:
     """All that is known of an organisation, as it stands now. What is due in the index of names is not in it yet."""
     gate = Gate(session.execute(_COUNT, {"org": org}).scalar_one())
+    # all names in one hash would be written to disk and read again; in the index's order none of it is
+    session.execute(text("SET LOCAL enable_hashagg = off"))
     _open(session, org, gate, 0)
     return _read(session, org, gate)
 

@@ -120,7 +120,12 @@ _DASHES = dict.fromkeys(map(ord, "-‐‑‒–—"), " ")
 
 def as_written(name: str) -> str:
     """A name with its capitals, in one spelling of spaces, dashes and apostrophes, without marks at its ends."""
-    name = unicodedata.normalize("NFKC", name).translate(_APOSTROPHES).translate(_DASHES)
+    if name.isascii():
+        name = name.replace("`", "'").replace("-", " ")
+        if name[:1].isalnum() and name[-1:].isalnum():
+            return " ".join(name.split())
+    else:
+        name = unicodedata.normalize("NFKC", name).translate(_APOSTROPHES).translate(_DASHES)
     ends = [(found.start(), found.end()) for found in WORD.finditer(name)]
     return " ".join(name[ends[0][0] : ends[-1][1]].split()) if ends else ""
 
