@@ -72,6 +72,20 @@ def test_what_the_contact_is_since_does_not_rewrite_what_events_were(heard: Revi
     assert heard.projection() == before
 
 
+def test_unmerging_gives_events_back_the_company_of_then(heard: Reviewing) -> None:
+    kim, other = heard.who("kim@town.example"), heard.who("kim@town.example", "bluesky")
+    assert kim.contact_id
+    heard.link(other, "contact", kim.contact_id)
+    heard.execute(
+        "UPDATE contacts SET account_id = :a WHERE id = :id", a=heard.account("New"), id=kim.contact_id
+    )
+    before = heard.projection()
+    heard.merge(kim, other)
+    assert heard.projection()["4"][0] != before["4"][0]
+    heard.unmerge(other)
+    assert heard.projection() == before
+
+
 def test_posts_heard_while_merged_go_with_their_own_author_when_unmerged(heard: Reviewing) -> None:
     heard.merge(heard.who("kim@town.example"), heard.who("kim@town.example", "bluesky"))
     heard.hear(
@@ -104,6 +118,9 @@ def test_two_authors_of_one_platform_are_not_merged(heard: Reviewing) -> None:
     heard.merge(kim, other)
     with pytest.raises(CannotDo, match="both on mastodon"):
         heard.merge(ann, other)
+    heard.hear(heard.value("SELECT id FROM sources WHERE platform = 'bluesky'"), post("9", CALM, by="ann"))
+    with pytest.raises(CannotDo, match="both on bluesky"):
+        heard.merge(kim, heard.who("ann@town.example", "bluesky"))
     with pytest.raises(CannotDo, match="one person already"):
         heard.merge(other, kim)
 
