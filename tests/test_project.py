@@ -115,9 +115,9 @@ def test_a_record_that_the_neighbour_deletes_is_nobody(journey: Reviewing) -> No
     journey.execute("DELETE FROM accounts WHERE id = :id", id=gone)
     assert _account(journey) is None
     assert journey.broken() == []
-    with journey.session() as session:
-        reproject(session, journey.org, [event])
-    assert _account(journey) is None
+    campaign = journey.campaign("Spring")
+    _tie(journey, event, "campaign", campaign)
+    assert (journey.event("1").account_id, journey.event("1").campaign_id) == (None, campaign)
 
 
 def test_what_the_neighbour_wrote_into_an_event_of_its_own_stays(journey: Reviewing) -> None:
@@ -220,12 +220,13 @@ def test_one_call_follows_one_batch_and_leaves_the_rest_as_rows(journey: Reviewi
 
 def test_following_keeps_what_the_post_names_and_what_a_person_decided(journey: Reviewing) -> None:
     source = journey.source()
-    journey.hear(source, post("1", CALM), post("2", CALM, minutes=2), post("3", CALM, minutes=3))
+    journey.hear(source, *(post(str(number), CALM, minutes=number) for number in (1, 2, 3, 4)))
     account, other = journey.account("Acme"), journey.account("Other")
-    first, second, third = (journey.event(one).id for one in "123")
+    first, second, third, fourth = (journey.event(one).id for one in "1234")
     _tie(journey, first, "account", account, "alias")
     _tie(journey, second, "account", account, "identity", state="undone", by="sam", author=True)
     _tie(journey, third, "account", other, "person", by="sam")
+    _tie(journey, fourth, "account", other, "identity", by="sam", author=True)
     zoe = journey.who("zoe@town.example")
     for whom, flagged in ((account, True), (other, False)):
         journey.execute("UPDATE identities SET account_id = :account", account=whom)
@@ -234,6 +235,7 @@ def test_following_keeps_what_the_post_names_and_what_a_person_decided(journey: 
         assert ("account", account, "alias", "live", flagged, None) in journey.matches("1")
         assert ("account", account, "identity", "undone", flagged, "sam") in journey.matches("2")
         assert ("account", other, "person", "live", not flagged, "sam") in journey.matches("3")
+        assert ("account", other, "identity", "live", not flagged, "sam") in journey.matches("4")
     assert [_account(journey, one) for one in "123"] == [account, other, other]
 
 
