@@ -7,6 +7,7 @@ organisation has at all, so that the few clues that are left can be looked up in
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import compress, count, islice
 from operator import ne
 from typing import TYPE_CHECKING, NamedTuple
@@ -85,13 +86,13 @@ def clues_of(platform: str, post: Post, gate: Gate) -> list[Clue]:
 
 
 def _handle(clues: list[Clue], gate: Gate, platform: str, stable_id: str | None, handle: str | None) -> None:
-    has, key = gate.has, ""
+    has, key, here, anywhere = gate.has, "", platform in gate.handles, "" in gate.handles
     for name in (stable_id, handle):
         if name:
             key = folded(name)
-            if has(f"@{platform}:{key}"):
+            if here and has(f"@{platform}:{key}"):
                 clues.append(Clue("handle", key, platform, f"@{name}"))
-            if has(f"@:{key}"):
+            if anywhere and has(f"@:{key}"):
                 clues.append(Clue("handle", key, "", f"@{name}"))
     if handle and gate.lookalikes and (alike := lookalike(key)) and has("%" + alike):
         clues.append(Clue("lookalike", alike, evidence=f"@{handle}"))
@@ -160,6 +161,11 @@ def _run(
         clues.append(Clue("name", " ".join(words[start:end]), "", text[starts:ends], starts, ends))
 
 
+@lru_cache(maxsize=20_000)
+def _alone(word: str) -> str:
+    return "" if len(word) < 5 or is_ordinary_word(word) else similar_key([word])
+
+
 def _similar(clues: list[Clue], gate: Gate, text: str, words: list[str], written: list[str]) -> None:
     """Runs of capitalised words, which is how a name is written, for names that are not quite the same."""
     spans: list[tuple[int, int]] | None = None
@@ -170,10 +176,7 @@ def _similar(clues: list[Clue], gate: Gate, text: str, words: list[str], written
             last = first + length - 1
             if last >= len(capitals) or capitals[last] != at + length - 1:
                 break
-            run = words[at : at + length]
-            if length == 1 and (len(run[0]) < 5 or is_ordinary_word(run[0])):
-                continue
-            key = similar_key(run)
+            key = similar_key(words[at : at + length]) if length > 1 else _alone(words[at])
             if key and gate.has("~" + key):
                 spans = spans or [hit.span() for hit in WORD.finditer(text)]
                 starts, ends = spans[at][0], spans[at + length - 1][1]

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from itertools import compress, count, pairwise
-from operator import itemgetter
+from itertools import compress, count, islice, repeat
+from operator import and_, itemgetter, rshift, xor
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -52,7 +52,9 @@ class Gate:
 
     def __init__(self, keys: int = 0) -> None:
         """`keys`: about how many there will be."""
-        self.handles = self.names = self.similar = self.lookalikes = False
+        self.names = self.similar = self.lookalikes = False
+        self.handles: set[str] = set()
+        """The platforms on which there are handles; "" for those that mean any."""
         self.has: Callable[[str], object]
         """May there be such a key?"""
         self._keys: set[str] | None = set() if keys <= EXACT else None
@@ -75,6 +77,8 @@ class Gate:
             self._added += 1
             first = key[:1]
             seen.add(first)
+            if first == "@":
+                self.handles.add(key[1:].partition(":")[0])
             if self._keys is not None:
                 self._keys.add(key)
                 if first not in _MARKS:
@@ -84,7 +88,6 @@ class Gate:
                 others[place & mask] |= 1 << (place >> 40 & 7)
             else:
                 self._mark(key)
-        self.handles |= "@" in seen
         self.similar |= "~" in seen
         self.lookalikes |= "%" in seen
         self.names |= not seen <= _MARKS
@@ -141,8 +144,9 @@ class Gate:
 
     def _marked(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
         slots, mask, known = self._names, self._mask, self._words
-        places = [place & mask for place in map(hash, words)]
-        pairs = [one >> 1 ^ other for one, other in pairwise(places)]
+        # without a loop of our own: this is done for every word of every post
+        places = list(map(and_, map(hash, words), repeat(mask)))
+        pairs = list(map(xor, map(rshift, places, repeat(1)), islice(places, 1, None)))
         # itemgetter fetches all the slots in one call, whose waits for memory overlap; it gives a tuple from two on
         near = compress(count(), itemgetter(*pairs)(slots)) if len(pairs) > 1 else range(len(pairs))
         second = [at for at in near if slots[pairs[at]] & _bit(words[at], words[at + 1])]
