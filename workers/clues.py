@@ -35,7 +35,11 @@ if TYPE_CHECKING:
     from workers.directory import Gate
 
 MOST_OF_A_KIND = 100
-"""So many mentions, tags, links or addresses of one post are looked at, and so many runs of words."""
+"""So many mentions, tags, links or addresses of one post are looked at."""
+MOST_NAMES = 60
+"""So many words that may be a name are looked up, and so many places where a longer one may begin."""
+MOST_CAPITALS = 200
+"""So many capitalised words are looked at for similar names."""
 MOST_SIMILAR = 12
 """So many runs of capitalised words are compared with names that are only similar."""
 LONGEST_SIMILAR = 4
@@ -144,9 +148,9 @@ def _names(clues: list[Clue], gate: Gate, text: str) -> None:
     if single or pairs:
         far = max(single[-1:] + pairs[-1:]) + KEY_WORDS
         spans = [hit.span() for hit in islice(WORD.finditer(text), far)]
-        for at in single[:MOST_OF_A_KIND]:
+        for at in single[:MOST_NAMES]:
             _run(clues, text, words, spans, at, at + 1)
-        for at in pairs[:MOST_OF_A_KIND]:
+        for at in pairs[:MOST_NAMES]:
             for end in range(at + 2, min(at + KEY_WORDS, len(words)) + 1):
                 _run(clues, text, words, spans, at, end)
     if gate.similar:
@@ -170,7 +174,7 @@ def _similar(clues: list[Clue], gate: Gate, text: str, words: list[str], written
     """Runs of capitalised words, which is how a name is written, for names that are not quite the same."""
     spans: list[tuple[int, int]] | None = None
     tried = 0
-    capitals = list(compress(count(), map(ne, written, words)))
+    capitals = list(islice(compress(count(), map(ne, written, words)), MOST_CAPITALS))
     for first, at in enumerate(capitals):
         for length in range(1, LONGEST_SIMILAR + 1):
             last = first + length - 1

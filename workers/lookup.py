@@ -226,7 +226,7 @@ def look_up(
         {
             "org": org,
             "ids": _pairs("id", ids),
-            "keys": as_json([{"kind": k, "key": key, "platform": p} for k, key, p in sorted(keys)]),
+            "keys": as_json([{"kind": k, "key": key, "platform": p} for k, key, p in keys]),
             "numbers": as_json([str(number) for number in sorted(numbers)]),
             "refs": _pairs("ref", refs),
             "handles": _pairs("handle", handles),
@@ -251,4 +251,4 @@ def look_up(
 
 
 def _pairs(name: str, found: Iterable[tuple[str, str]]) -> str:
-    return as_json([{"platform": platform, name: value} for platform, value in sorted(found)])
+    return as_json([{"platform": platform, name: value} for platform, value in found])
