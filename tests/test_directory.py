@@ -128,6 +128,13 @@ def test_an_ordinary_word_counts_beside_its_second_word_and_with_its_capital(boo
     assert book.live("Target was dirty") == []
 
 
+def test_a_hashtag_of_a_name_names_it_unless_it_is_made_of_ordinary_words(book: Book) -> None:
+    named = book.account("Brightwell Coffee GmbH")
+    for name in ("Target", "Best Choice"):
+        book.account(name)
+    assert book.live("hm", hashtags=("BrightwellCoffee", "target", "BestChoice")) == [named]
+
+
 def test_two_records_of_one_name_are_both_suggested_and_neither_is_linked(book: Book) -> None:
     both = {book.account("Brightwell"), book.account("Brightwell")}
     assert book.live("Brightwell was late") == []

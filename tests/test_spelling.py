@@ -31,6 +31,9 @@ def judged(name: str, text: str) -> str | None:
         "it was Brightwell I think",
         "(Brightwell)",
         "Brightwell's van",
+        "New Brightwell Update Breaks Login",
+        "At Christmas Brightwell forgot us",
+        "In London Brightwell is everywhere",
         "so Brightwell... no",
         "ex-Brightwell driver",
     ],
@@ -46,7 +49,6 @@ def test_a_name_is_the_company(text: str) -> None:
         "they live in Brightwell Road",
         "Miss Brightwell teaches us",
         "Lake Brightwell froze",
-        "we called Acme Brightwell yesterday",
     ],
 )
 def test_a_namesake_is_left_to_a_person(text: str) -> None:
@@ -81,4 +83,5 @@ def test_a_name_of_ordinary_words_needs_its_own_capitals_and_others_without() ->
 
 def test_a_first_name_s_genitive_is_no_company() -> None:
     assert judged("Mike's", "Mike's book is funny") is None
-    assert judged("Kellberg's", "Kellberg's is late") == "doubtful"
+    assert judged("Denny's", "we stayed at Denny's for a week") == "doubtful"
+    assert judged("Kellberg's", "Kellberg's is late") == "sure"

@@ -21,7 +21,7 @@ EVENTS = """
            ARRAY(SELECT m.kind || ':' || coalesce(ma.name, mg.name) FROM matches m
                  LEFT JOIN accounts ma ON m.kind = 'account' AND ma.id = m.record_id
                  LEFT JOIN campaigns mg ON m.kind = 'campaign' AND mg.id = m.record_id
-                 WHERE m.event_id = e.id AND m.state = 'live' AND m.kind IN ('account', 'campaign')
+                 WHERE m.event_id = e.id AND m.state = 'live' AND m.how <> 'identity' AND m.kind IN ('account', 'campaign')
                  ORDER BY 1) AS about
     FROM social_events e LEFT JOIN accounts a ON a.id = e.account_id LEFT JOIN contacts c ON c.id = e.contact_id
     LEFT JOIN campaigns g ON g.id = e.campaign_id

@@ -102,6 +102,7 @@ def _name(name: str, needs: bool = False) -> Iterator[Key]:
     core = core_of(name)
     if not is_ordinary_phrase(core):
         yield "similar", similar_key(words_of(core)), ""
+        yield "hashtag", "".join(words_of(core)), ""
 
 
 def _domain(website: str) -> Iterator[Key]:

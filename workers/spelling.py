@@ -19,15 +19,29 @@ _GOES_ON = re.compile(r"[@#_]|\.\w|[-+][\w.+-]*@|[-+](?:[\w-]*\.)+[A-Za-z]{2}|(?
 _GENITIVE = re.compile(r"\w+'s", re.IGNORECASE)
 _BESIDE = 40
 """So many characters around a name are looked at for what else may be meant."""
-_BEFORE = re.compile(r"(\S*)[ \t]+$")
+_BEFORE = re.compile(r"(\w+)\.?[ \t]+$")
 _AFTER = re.compile(r"[ \t]+(\w+)")
-_CALLED = "mr mrs ms miss dr prof sir lady lord lake mount mt port fort saint st san river"
-_TITLES = frozenset(_CALLED.split())
-_BESIDE_US = """
-    i support customer service services care team app store shop card account staff website online order delivery
-    and or vs but is was are has the a to
+_CALLED = """
+    mr mrs ms miss mister dr prof sir lady lord uncle aunt auntie king queen saint st san lake mount mt port fort cape
+    aaron adam alan alex alice amy andrew andy anna anne ann anthony barbara ben betty bill bob brian carl carol
+    charles charlie chris christine claire colin craig dan daniel dave david dean deborah denise dennis denny diana
+    donna dorothy doug ed edward elizabeth ellen emily emma eric eve frank fred gary george gerald grace graham greg
+    hannah harold harry heather helen henry howard ian jack jacob james jamie jane janet jason jean jeff jennifer jenny
+    jeremy jerry jessica jill jim jimmy joan joe john jonathan joseph josh joyce judith judy julia julie karen kate
+    kathy keith kelly ken kevin kim kyle larry laura lauren lee leo leon levi linda lisa liz louise lucy luke lynn macy
+    margaret maria marie mark martha martin mary matt matthew megan melissa michael michelle mike molly nancy nathan
+    neil nick nicole nigel nina oliver oscar pam pamela pat patricia paul peter phil philip rachel ralph ray rebecca
+    richard rick rob robert robin roger ron rose roy russell ruth ryan sally sam samantha samuel sandra sara sarah scott
+    sean sharon sheila simon sophie stephanie stephen steve steven stuart sue susan ted teresa terry theresa tim tina
+    todd tom tommy tony tracy trevor tyler vera victor victoria vincent walter wayne wendy will william zoe
 """
-_OURS = frozenset(_BESIDE_US.split())
+_NAMES = frozenset(_CALLED.split())
+"""Titles, what places are called by, and common first names: what follows is probably a person or a place."""
+_PLACES = """
+    road rd street avenue ave lane drive way square court close crescent park hill bridge valley island lake river
+    creek bay beach county village station cemetery
+"""
+_PLACED = frozenset(_PLACES.split())
 
 
 def stands_alone(text: str, start: int, end: int) -> bool:
@@ -63,11 +77,11 @@ def spelt(text: str, starts: int, ends: int, value: str, keyword: bool = False) 
         return ends, "sure"
     if is_ordinary_phrase(name) and (written != name or name.islower() or _is_title(text, starts, ends)):
         return None
-    if _GENITIVE.fullmatch(name) and is_ordinary_word(name[:-2]):
-        return None
-    if _GENITIVE.fullmatch(name) or (" " not in name and _is_namesake(text, starts, ends)):
-        return ends, "doubtful"
-    return ends, "sure"
+    if _GENITIVE.fullmatch(name):
+        if is_ordinary_word(name[:-2]):
+            return None
+        return ends, "doubtful" if name[:-2].casefold() in _NAMES else "sure"
+    return ends, "doubtful" if " " not in name and _is_namesake(text, starts, ends) else "sure"
 
 
 def _is_title(text: str, starts: int, ends: int) -> bool:
@@ -78,19 +92,11 @@ def _is_title(text: str, starts: int, ends: int) -> bool:
 
 
 def _is_namesake(text: str, starts: int, ends: int) -> bool:
-    """Is it part of a longer proper name: a person's, a place's, another company's?"""
+    """Is it part of a longer name: a person's, a place's?"""
     if not text[starts].isupper() or (ends - starts > 1 and text[starts:ends].isupper()):
         return False
     after = _AFTER.match(text, ends, ends + _BESIDE)
-    if after and after[1][0].isupper() and after[1].casefold() not in _OURS and not after[1].isupper():
+    if after and after[1][0].isupper() and after[1].casefold() in _PLACED:
         return True
-    before = text[max(0, starts - _BESIDE) : starts]
-    last = _BEFORE.search(before)
-    if last is None or not last[1] or not last[1].isalpha():
-        return False
-    word = last[1]
-    if word.casefold() in _TITLES:
-        return True
-    begins = before[: last.start()].rstrip()
-    opens = not begins or begins[-1] in ".!?:…\n\"'”"
-    return word[0].isupper() and not word.isupper() and word.casefold() not in _OURS and not opens
+    before = _BEFORE.search(text[max(0, starts - _BESIDE) : starts])
+    return before is not None and before[1][0].isupper() and before[1].casefold() in _NAMES
