@@ -91,10 +91,10 @@ def driver(url: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
-def load(server: Postgres, size: world.Size, told: Told, tell: world.TELL) -> list[str]:
-    """Everything into the database and into the index; returns a thousand of the accounts' names."""
-    owner, fleet, words = server.url("owner"), server.url("fleet"), world.vocabulary(size.seed)
-    world.stage(owner, size, words, "earshot_fleet")
+def load(owner: str, fleet: str, size: world.Size, told: Told, tell: world.TELL) -> list[str]:
+    """Everything into the database and into the index; returns a thousand of the accounts' names. Takes the URLs of
+    a migrated database as both roles, for psycopg."""
+    world.stage(owner, fleet, size, world.vocabulary(size.seed))
     tell(f"{size.accounts:,} accounts are made up")
     bare = world.import_accounts(owner, fleet, triggers=False)
     noted = world.import_accounts(owner, fleet, triggers=True)
@@ -304,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="earshot-bench-", dir="/tmp") as folder:
         Path(folder).chmod(0o711)
         with database(Path(folder) / "home") as server:
-            some = load(server, size, told, tell)
+            some = load(server.url("owner"), server.url("fleet"), size, told, tell)
             ask(driver(server.url("fleet")), size, some, told, tell)
     _print(size, told)
     raise SystemExit(0 if told.met else 1)

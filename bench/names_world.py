@@ -15,6 +15,8 @@ from uuid import UUID
 
 import psycopg
 from english_words import get_english_words_set
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from connectors._base import Author, Mention, Post
 from simulator import words as english
@@ -126,12 +128,13 @@ _IDENTITIES = """
 """
 
 
-def stage(owner: str, size: Size, words: list[str], fleet: str) -> None:
+def stage(owner: str, fleet: str, size: Size, words: list[str]) -> None:
     """The accounts in a table beside the real one, from where both kinds of import are measured."""
     dice = random.Random(f"sites {size.seed}")
     with psycopg.connect(owner, autocommit=True) as db:
         db.execute(_STAGE)
-        db.execute(f"GRANT SELECT ON bench_accounts TO {fleet}")
+        role = sql.Identifier(str(conninfo_to_dict(fleet)["user"]))
+        db.execute(sql.SQL("GRANT SELECT ON bench_accounts TO {}").format(role))
         with db.cursor().copy("COPY bench_accounts (n, name, website, phone) FROM STDIN") as copy:
             for n, name in enumerate(names(size, words)):
                 slug = "".join(name.lower().split()).replace(".", "")
