@@ -116,10 +116,11 @@ def load(owner: str, fleet: str, size: world.Size, told: Told, tell: world.TELL)
     )
     told.add("beside it, CPU of the database", (cpu_seconds(backend) - at_first) / done * 1e6, "µs a record")
     told.add(f"index of {done:,} records, time", time.monotonic() - started, "s")
-    engine.dispose()
     world.finish(owner)
-    with create_engine(driver(fleet)).connect() as db:
-        return list(db.scalars(text("SELECT name FROM accounts ORDER BY id LIMIT 1000")))
+    with engine.connect() as db:
+        some = list(db.scalars(text("SELECT name FROM accounts ORDER BY id LIMIT 1000")))
+    engine.dispose()
+    return some
 
 
 def _backend(sessions: sessionmaker[Session]) -> int:

@@ -34,7 +34,7 @@ class Loaded:
     engine: Engine
     directories: Directories
     directory: Directory
-    names: list[str]
+    some: list[str]
     told: names.Told
 
 
@@ -57,7 +57,7 @@ def loaded(servers: Servers) -> Iterator[Loaded]:
 
 def _posts(loaded: Loaded) -> names.Batches:
     words = names_world.vocabulary(SIZE.seed)
-    return names.batches(names_world.posts(SIZE, words, loaded.names, ordinary=True))
+    return names.batches(names_world.posts(SIZE, words, loaded.some, ordinary=True))
 
 
 def test_names_are_taken_into_the_index_without_a_walk_through_all_authors(loaded: Loaded) -> None:
@@ -69,7 +69,7 @@ def test_names_are_taken_into_the_index_without_a_walk_through_all_authors(loade
 
 def test_every_account_is_found_by_its_name(loaded: Loaded) -> None:
     at = _posts(loaded)[0][0][1].posted_at
-    several = [name for name in loaded.names if " " in name]
+    several = [name for name in loaded.some if " " in name]
     heard = [
         ("mastodon", Post(id=name, posted_at=at, verb="post", text=f"they say {name}, of all"))
         for name in several
@@ -120,7 +120,7 @@ def test_a_directory_of_150_000_keys_takes_less_than_20_megabytes(loaded: Loaded
 
 
 def test_a_text_that_is_all_names_costs_less_than_12_milliseconds(loaded: Loaded) -> None:
-    posts = names_world.hostile(loaded.names)
+    posts = names_world.hostile(loaded.some)
     assert names.worst(loaded.engine, loaded.directory, posts) < names.BAR_HOSTILE_MS
 
 
