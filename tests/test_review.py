@@ -313,3 +313,22 @@ def test_an_event_of_the_neighbours_is_not_ours_to_tie(heard: Reviewing) -> None
     event = heard.value("INSERT INTO social_events (org_id) VALUES (:org) RETURNING id", org=heard.org)
     with pytest.raises(CannotDo, match="heard by no source"):
         heard.link(event, "account", heard.account("Mine"))
+
+
+def test_a_tie_taken_back_is_what_the_authors_link_makes_of_it_by_now(heard: Reviewing) -> None:
+    other, account = heard.who("kim@town.example", "bluesky"), heard.account("Mine")
+    event = heard.event("4").id
+    by_link = {("account", account, "identity", "live", True, None)}
+    tied = heard.link(event, "account", account)
+    linked = heard.link(other, "account", account)
+    heard.undo(tied)
+    assert heard.matches("4") == by_link
+    heard.undo(linked)
+    [accepted] = heard.accept(heard.suggest(event, "account", account, "Mien"))
+    linked = heard.link(other, "account", account)
+    heard.undo(accepted)
+    assert heard.matches("4") == by_link
+    untied = heard.unlink(event, "account", account)
+    heard.undo(linked)
+    heard.undo(untied)
+    assert heard.matches("4") == set()
