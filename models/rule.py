@@ -45,14 +45,14 @@ SHIPPED: tuple[dict[str, str | float], ...] = (
     {
         "name": "A complaint to us",
         "audience": "addressed",
-        "threshold": -0.45,
+        "threshold": -0.42,
         "action": "ticket",
         "priority": "high",
     },
     {
         "name": "A customer complains about us",
         "audience": "customer",
-        "threshold": -0.45,
+        "threshold": -0.42,
         "action": "ticket",
         "priority": "high",
     },

@@ -103,7 +103,7 @@ def test_explain_says_why_this_score_this_record_and_this_ticket(cli: Earshot, d
         "ticket #",
     ):
         assert part in by_id, part
-    assert "-0.45" in by_id
+    assert "-0.42" in by_id
     assert "mastodon hashtag acme" in by_id
     for name in (event.external_id, str(event.id)[-8:], str(event.id)[:20]):
         assert cli.done("explain", name).out == by_id

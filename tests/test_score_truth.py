@@ -165,7 +165,7 @@ def test_the_profile_finds_more_at_the_same_rate_of_false_alarms() -> None:
 def test_the_profile_does_no_harm_where_nobody_is_complained_to() -> None:
     scorers = Scorer(), Scorer((), shipped())
     tweets = rows("complaints/semeval17_test.tsv")
-    for at in (-0.25, -0.45, -0.50):
+    for at in (-0.25, -0.42, -0.50):
         precisions = []
         for scorer in scorers:
             scored = [(row["label"] == "negative", compound(scorer, row["text"])) for row in tweets]

@@ -38,7 +38,7 @@ WHERE threshold = {of} AND action = 'ticket' AND priority = 'high'
   AND (name, audience) IN (('A complaint to us', 'addressed'), ('A customer complains about us', 'customer'))
 """
 """Rules that are still as they were shipped: a threshold that somebody has chosen stays."""
-BEFORE, SINCE = "-0.40", "-0.45"
+BEFORE, SINCE = "-0.40", "-0.42"
 
 
 def upgrade() -> None:
