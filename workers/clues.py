@@ -176,11 +176,8 @@ def _similar(clues: list[Clue], gate: Gate, text: str, words: list[str], written
     tried = 0
     capitals = list(islice(compress(count(), map(ne, written, words)), MOST_CAPITALS))
     for first, at in enumerate(capitals):
-        for length in range(1, LONGEST_SIMILAR + 1):
-            last = first + length - 1
-            if last >= len(capitals) or capitals[last] != at + length - 1:
-                break
-            key = similar_key(words[at : at + length]) if length > 1 else _alone(words[at])
+        key, length = _alone(words[at]), 1
+        while True:
             if key and gate.has("~" + key):
                 spans = spans or [hit.span() for hit in WORD.finditer(text)]
                 starts, ends = spans[at][0], spans[at + length - 1][1]
@@ -189,3 +186,7 @@ def _similar(clues: list[Clue], gate: Gate, text: str, words: list[str], written
                     tried += 1
                     if tried == MOST_SIMILAR:
                         return
+            if length == LONGEST_SIMILAR or capitals[first + length : first + length + 1] != [at + length]:
+                break
+            length += 1
+            key = similar_key(words[at : at + length])
