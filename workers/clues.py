@@ -17,7 +17,7 @@ from workers.folding import (
     MOST_WORDS,
     WORD,
     addresses_in,
-    compared,
+    both_ways,
     composed,
     domain_of,
     folded,
@@ -141,9 +141,8 @@ def _names(clues: list[Clue], gate: Gate, text: str) -> None:
     if not gate.names or not text:
         return
     text = composed(text)
-    written = WORD.findall(text)
-    del written[MOST_WORDS:]
-    words = compared(written, text.isascii())
+    written, words = both_ways(text)
+    del written[MOST_WORDS:], words[MOST_WORDS:]
     single, pairs = gate.openings(words)
     if single or pairs:
         far = max(single[-1:] + pairs[-1:]) + KEY_WORDS

@@ -104,16 +104,24 @@ def composed(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+# what is not a letter, digit or _ becomes a space; twice as fast as WORD
+_KEPT = bytes(code if chr(code).isalnum() or code == ord("_") else 32 for code in range(128)) + bytes(128)
+_LOWERED = _KEPT.lower()
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text as they are compared, in order; what is not a letter, digit or _ parts them."""
-    return compared(WORD.findall(text), text.isascii())
+    if text.isascii():
+        return text.encode().translate(_LOWERED).decode().split()
+    return both_ways(text)[1]
 
 
-def compared(words: list[str], plain: bool) -> list[str]:
-    """Words as they are compared; `plain`: they are all ASCII."""
-    if plain:
-        return " ".join(words).lower().split(" ") if words else words
-    return [unicodedata.normalize("NFKC", word).casefold() for word in words]
+def both_ways(text: str) -> tuple[list[str], list[str]]:
+    """The words of a text as they are written, and as they are compared."""
+    if text.isascii():
+        return text.encode().translate(_KEPT).decode().split(), words_of(text)
+    written = WORD.findall(text)
+    return written, [unicodedata.normalize("NFKC", word).casefold() for word in written]
 
 
 def name_key(name: str) -> str:
