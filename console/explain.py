@@ -141,17 +141,16 @@ def _now(scorer: Scorer, row: dict[str, Any]) -> dict[str, Any]:
 def weighed(scorer: Scorer, words: str) -> dict[str, Any]:
     """Why a text scores what it scores, as plain values.
 
-    {text: what was read after normalising, words: [{word, weight}] the heaviest first, emphasis, total, compound}.
+    {text: what was read after normalising, words: [{word, weight}] in the order of the text, emphasis, total, compound}.
     """
     return as_values(scorer.explain(words))
 
 
 def as_values(told: Explanation) -> dict[str, Any]:
-    """An explanation as plain values, the heaviest words first."""
-    ranked = sorted(told.words, key=lambda word: -abs(word.weight))
+    """An explanation as plain values, the words in the order of the text: so their sum is the total, to the digit."""
     return {
         "text": told.text,
-        "words": [{"word": word.word, "weight": word.weight} for word in ranked],
+        "words": [{"word": word.word, "weight": word.weight} for word in told.words],
         "emphasis": told.emphasis,
         "total": told.total,
         "compound": told.compound,

@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 
 from connectors._base import Author, Mention
-from tests.journey import CALM, FURIOUS, Journey, at, post
+from console.invariants import broken
+from tests.journey import CALM, FURIOUS, MILD, Journey, at, post
 from workers.digest import digest, score_texts
 from workers.directory import Directories
 from workers.pages import claim
@@ -259,3 +260,34 @@ def test_a_handle_entered_beside_a_stable_id_is_nobody_s_with_another_id(journey
     named = Mention(id="https://town.example/u/2", handle="brightwell@town.example")
     journey.hear(source, post("p3", by="a", mentions=(named,)))
     assert matches(journey, "p3") == {}
+
+
+def test_an_edit_takes_the_reposts_to_its_new_account(journey: Journey) -> None:
+    journey.account("Brightwell")
+    two, source = journey.account("Osterly"), journey.source()
+    journey.hear(source, post("p1", text="Brightwell is late"), post("r1", verb="repost", repost_of="p1"))
+    journey.hear(source, post("p1", text="Osterly is late", edited_at=at(5)))
+    assert journey.value("SELECT sum(reposts) FROM hours WHERE scope = :scope", scope=f"account:{two}") == 1
+    with journey.sessions() as session:
+        assert list(broken(session, "main")) == []
+
+
+def test_a_case_that_rises_brings_its_ticket_to_a_post_that_named_another(journey: Journey) -> None:
+    other = journey.execute("INSERT INTO tickets (subject) VALUES ('x') RETURNING id, number")[0]
+    source = journey.source()
+    journey.hear(source, post("p1", f"{MILD} about ticket {other.number}", to=US))
+    assert journey.event("p1").ticket_id == other.id
+    journey.hear(source, post("p2", FURIOUS, to=US, minutes=2))
+    assert journey.event("p1").ticket_id == journey.event("p2").ticket_id != other.id
+    with journey.sessions() as session:
+        assert list(broken(session, "main")) == []
+
+
+def test_an_edit_does_not_bring_a_ticket_back_that_a_person_untied(journey: Journey) -> None:
+    other = journey.execute("INSERT INTO tickets (subject) VALUES ('x') RETURNING id, number")[0]
+    source = journey.source()
+    journey.hear(source, post("p1", f"{CALM} about ticket {other.number}", to=US))
+    journey.execute("UPDATE matches SET state = 'undone', by = 'sam' WHERE kind = 'ticket'")
+    journey.execute("UPDATE social_events SET ticket_id = NULL")
+    journey.hear(source, post("p1", f"{CALM} so, about ticket {other.number}", to=US, edited_at=at(5)))
+    assert journey.event("p1").ticket_id is None

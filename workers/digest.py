@@ -245,7 +245,7 @@ def _escalate(
             sentiment=draft.sentiment,
             name=post.author.name if post.author else None,
         )
-        if found.ticket is not None:
+        if found.ticket is not None and outcome.fate == "new":
             tickets[outcome.event] = found.ticket
     ours = [
         recorded[draft.key].event

@@ -81,7 +81,7 @@ _LATE = text(
 _RISEN = """
     WITH held AS (
         SELECT e.id, c.ticket_id FROM cases c JOIN social_events e ON e.case_id = c.id
-        WHERE c.org_id = :org AND c.ticket_id IS NOT NULL AND e.ticket_id IS NULL AND {which}
+        WHERE c.org_id = :org AND c.ticket_id IS NOT NULL AND e.ticket_id IS DISTINCT FROM c.ticket_id AND {which}
         ORDER BY e.platform, e.external_id FOR UPDATE OF e
     )
     UPDATE social_events e SET ticket_id = held.ticket_id FROM held WHERE e.id = held.id

@@ -105,10 +105,12 @@ def record_hours(
             voice, at = was.voice, was.occurred_at
             before = _Kind(found.platform, _hour(at), was.lang or "und", voice, was.account, was.campaign)
             kinds[before].append((was.sentiment, -1))
+            reposts[before] -= was.reposts
         is_now = _Kind(
             found.platform, _hour(at), draft.score.lang or "und", voice, found.account, found.campaign
         )
         kinds[is_now].append((draft.sentiment, 1))
+        reposts[is_now] += was.reposts if was else 0
     if kinds:
         session.execute(_HOURS, {"org": org, "rows": as_json(_counted(kinds, reposts))})
 

@@ -42,6 +42,7 @@ class Before(NamedTuple):
     account: UUID | None
     campaign: UUID | None
     occurred_at: datetime
+    reposts: int
 
 
 class Recorded(NamedTuple):
@@ -177,7 +178,7 @@ _AGAIN = text(f"""
     ), judged AS MATERIALIZED (
         SELECT x.*, b.id AS known, b.case_id, b.sentiment AS was_sentiment, b.lang AS was_lang,
                b.voice AS was_voice, b.account_id AS was_account, b.campaign_id AS was_campaign,
-               b.occurred_at AS was_at,
+               b.occurred_at AS was_at, b.reposts AS was_reposts,
                CASE WHEN x.edited_at > coalesce(b.edited_at, '-infinity') AND x.text <> b.text THEN 'edited'
                     WHEN x.edited_at IS NULL AND b.edited_at IS NULL AND x.text <> b.text
                          AND b.sightings @> x.sightings THEN 'edited'
@@ -200,7 +201,7 @@ _AGAIN = text(f"""
         FROM judged j WHERE e.id = j.known AND j.fate = 'duplicate' AND j.touched
     )
     SELECT platform, external_id, known, fate, case_id,
-           was_sentiment, was_lang, was_voice, was_account, was_campaign, was_at
+           was_sentiment, was_lang, was_voice, was_account, was_campaign, was_at, was_reposts
     FROM judged
 """)
 
