@@ -252,6 +252,7 @@ def lookalike(handle: str) -> str:
 _ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _TICKET = re.compile(r"(?i)\bticket\s{0,3}(?:(?:no\.?|nr\.?|number)\s{0,3})?#?\s{0,3}(\d{4,12})\b")
 _PHONE = re.compile(r"(?<![\w.,/])(?:\+|\(\+?)?\d(?:[ ().\-/\u00a0\u2011]{0,3}\d){8,16}(?![\w])")
+_DIGIT = re.compile(r"[0-9]")
 _SIGNIFICANT = 9
 
 
@@ -272,7 +273,7 @@ def ticket_numbers_in(words: str) -> list[int]:
 def phones_in(words: str) -> list[re.Match[str]]:
     """What may be a telephone number: nine digits or more, written like one. A bare run of digits is none."""
     # most posts have no digit at all, and looking for one is far cheaper than the pattern
-    if not any(digit in words for digit in "0123456789"):
+    if _DIGIT.search(words) is None:
         return []
     return [m for m in _PHONE.finditer(words) if m[0][0] in "+(0" or not m[0].isdigit()]
 

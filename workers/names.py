@@ -61,16 +61,14 @@ class Named(NamedTuple):
 
 
 def names_of(record: Named) -> set[Key]:
-    """Everything that a record is found by."""
-    return {key for key in _keys(record) if key[1]}
+    """Everything that a record is found by. Nothing that only suggests where there is no record to suggest."""
+    sure = record.of in ("ourselves", "competitor")
+    return {key for key in _keys(record) if key[1] and not (sure and key[0] in ("similar", "lookalike"))}
 
 
 def _keys(record: Named) -> Iterator[Key]:
     if record.kind is not None and record.value is not None:
         yield from _alias(record.kind, record.value, record.platform or "", record.needs)
-        # nobody is suggested for looking like us or like a competitor: there is no record to suggest
-        if record.kind == "handle" and ":" not in record.value and record.of in ("account", "contact"):
-            yield "lookalike", lookalike(folded(record.value)), ""
     if record.name:
         yield from _name(record.name)
     if record.website:
@@ -93,6 +91,8 @@ def _alias(kind: str, value: str, platform: str, needs: bool) -> Iterator[Key]:
         yield "phone", phone_key(value), ""
     else:
         yield kind, folded(value), platform if kind == "handle" else ""
+        if kind == "handle" and ":" not in value:
+            yield "lookalike", lookalike(folded(value)), ""
 
 
 def _name(name: str, needs: bool = False) -> Iterator[Key]:
