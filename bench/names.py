@@ -238,7 +238,10 @@ def freshness(engine: Engine, directories: Directories) -> dict[str, float]:
         with sessions() as session, session.begin():
             return [one.account is not None for one in resolve(session, world.ORG, batch, directory)]
 
+    until = time.monotonic() + 4 * BAR_FRESH_S
     while heard() != [False, False, False, True]:
+        if time.monotonic() > until:
+            return dict.fromkeys(_CHANGES, float("inf"))
         time.sleep(0.2)
     for held in directories._held.values():
         held.looked = float("-inf")
