@@ -50,8 +50,10 @@ class Book:
             entry = Entry(of, record.id, "keyword" if record.kind == "keyword" else kind, "", **more)
             value = record.value or (record.phone if kind == "phone" else record.name) or ""
             self.names.setdefault((kind, key, platform), []).append(entry._replace(value=value))
-            opens = f"@{platform}:{key}" if kind == "handle" else MARKS.get(kind, "") + key
-            self.directory.gate.add([" ".join(opens.split()[:2]) if kind == "name" else opens])
+            if kind == "name":
+                self.directory.gate.add_names([key])
+            else:
+                self.directory.gate.add([f"@{platform}:{key}" if kind == "handle" else MARKS[kind] + key])
         return record.id
 
     def account(self, name: str, **columns: Any) -> UUID:

@@ -150,8 +150,11 @@ def _names(clues: list[Clue], gate: Gate, text: str) -> None:
         for at in single[:MOST_NAMES]:
             _run(clues, text, words, spans, at, at + 1)
         for at in pairs[:MOST_NAMES]:
-            for end in range(at + 2, min(at + KEY_WORDS, len(words)) + 1):
-                _run(clues, text, words, spans, at, end)
+            name = "=" + words[at]
+            for end in range(at + 1, min(at + KEY_WORDS, len(words))):
+                name = f"{name} {words[end]}"
+                if gate.has(name):
+                    _run(clues, text, words, spans, at, end + 1)
     if gate.similar:
         _similar(clues, gate, text, words, written)
 

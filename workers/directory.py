@@ -39,7 +39,7 @@ EXACT = 100_000
 """So many keys are kept as they are, about 15 MB; more are kept as marks in slots."""
 _MOST_SLOTS = 1 << 25
 _SLOTS_A_KEY = 4
-_MARKS = frozenset("@#/?!+~%")
+_MARKS = frozenset("@#/?!+~%=")
 
 
 class Gate:
@@ -91,6 +91,11 @@ class Gate:
         self.similar |= "~" in seen
         self.lookalikes |= "%" in seen
         self.names |= not seen <= _MARKS
+
+    def add_names(self, names: Sequence[str]) -> None:
+        """Let these names through: their first word, or first two, and longer ones as a whole."""
+        self.add([" ".join(name.split(" ", 2)[:2]) for name in names])
+        self.add(["=" + name for name in names if " " in name])
 
     def openings(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
         """Which of these words in a row may be a name, and which may, with the next, be the first two of a longer one;
@@ -254,7 +259,7 @@ _keys = msgspec.json.Decoder(list[str])
 
 def _open(session: Session, org: str, gate: Gate, horizon: int) -> None:
     """Let the keys through that transactions from the horizon on have written, as clues_of asks for them: a mark for
-    the kind, and of a name no more than what opens the gate."""
+    the kind."""
     found = session.execute(
         _KEYS,
         {"org": org, "horizon": horizon},
@@ -263,7 +268,7 @@ def _open(session: Session, org: str, gate: Gate, horizon: int) -> None:
     for kind, platform, listed in found:
         keys = _keys.decode(listed)
         if kind == "name":
-            gate.add([" ".join(key.split(" ", 2)[:2]) for key in keys])
+            gate.add_names(keys)
         else:
             mark = f"@{platform}:" if kind == "handle" else _MARK[kind]
             gate.add([mark + key for key in keys])

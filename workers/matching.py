@@ -77,10 +77,15 @@ class Names:
 
     def __init__(self, platform: str, looked: Looked, post: Post, clues: Sequence[Clue]) -> None:
         self.looked = looked
-        self.lookalikes = [clue for clue in clues if clue.kind == "lookalike"]
         self._platform, self._post = platform, post
-        self._handles = {clue.key for clue in clues if clue.kind == "handle"}
         self._words: str | None = None
+        self.handles: set[str] = set()
+        self.lookalikes: list[Clue] = []
+        for clue in clues:
+            if clue.kind == "handle":
+                self.handles.add(clue.key)
+            elif clue.kind == "lookalike":
+                self.lookalikes.append(clue)
 
     def under(self, kind: str, key: str, platform: str = "") -> list[Entry]:
         """The entries of a key."""
@@ -99,8 +104,8 @@ class Names:
 
     def handle(self, *names: str | None) -> list[Entry]:
         """Whom the first of these handles or stable ids that anybody has stands for."""
-        for name in names if self._handles else ():
-            if name and (key := folded(name)) in self._handles:
+        for name in names if self.handles else ():
+            if name and (key := folded(name)) in self.handles:
                 found = self.under("handle", key, self._platform) or self.under("handle", key)
                 if found:
                     return found

@@ -178,6 +178,12 @@ def _author(found: Resolved, author: Author, names: Names) -> None:
     known = identities.get((platform, author.id)) or Known(
         str(uuid7()), platform, author.id, author.handle, author.name, author.bot, stored=False
     )
+    found.author = known
+    found.ours = known.ours
+    if not (entries or names.lookalikes):
+        # the next post of the same author in this batch must meet the same identity
+        identities[platform, author.id] = known
+        return
     shown = f"@{author.handle or author.id}"
     meant = [entry for entry in entries if entry.claimed in (None, author.id)]
     if len({(entry.of, entry.record) for entry in meant if entry.of in ("account", "contact")}) > 1:
@@ -190,9 +196,7 @@ def _author(found: Resolved, author: Author, names: Names) -> None:
     for entry in entries:
         if entry.of in ("account", "contact") and entry.claimed not in (None, author.id) and not known.linked:
             suggest(found, entry, "recycled handle", _handle_clue(shown), author=True)
-    # the next post of the same author in this batch must meet the same identity
-    identities[platform, author.id] = known
-    found.author = known
+    identities[platform, author.id] = found.author = known
     found.ours = known.ours
     found.competitor = any(entry.of == "competitor" for entry in meant)
     if names.lookalikes and not (known.linked or entries):
@@ -239,9 +243,14 @@ def _alike(found: Resolved, names: Names, handle: str | None, author: bool = Fal
 def _mentions(found: Resolved, names: Names) -> None:
     looked = names.looked
     for mention in found.post.mentions[:MOST_OF_A_KIND]:
+        named, held = None, list[Known]()
+        if mention.id:
+            named = looked.identities.get((found.platform, mention.id))
+        elif mention.handle:
+            held = looked.held.get((found.platform, mention.handle.lower()), held)
+        if named is None and not (held or names.handles or names.lookalikes):
+            continue
         shown = f"@{mention.handle or mention.id}"
-        held = looked.held.get((found.platform, (mention.handle or "").lower()), ()) if not mention.id else ()
-        named = looked.identities.get((found.platform, mention.id)) if mention.id else None
         if len(held) == 1 and held[0].linked:
             named = held[0]
         if named is not None:
@@ -321,7 +330,7 @@ def _project(found: Resolved) -> None:
     projected by the same rules in workers/project.py.
     """
     author = found.author
-    if author is not None:
+    if author is not None and (author.linked or author.lead_id):
         shown = author.handle and f"@{author.handle}"
         if author.contact_id:
             match(found, _own("contact", author.contact_id, shown))
