@@ -31,6 +31,8 @@ from workers.folding import (
 from workers.spelling import stands_alone
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from connectors._base import Post
     from workers.directory import Gate
 
@@ -61,68 +63,80 @@ class Clue(NamedTuple):
 
 def clues_of(platform: str, post: Post, gate: Gate) -> list[Clue]:
     """Everything in a post that may name a record of the organisation whose gate it is."""
-    clues: list[Clue] = []
+    keys: list[str] = []
+    offered: list[_Offered] = []
     if gate.handles:
-        if post.author:
-            _handle(clues, gate, platform, post.author.id, post.author.handle)
-        for mention in post.mentions[:MOST_OF_A_KIND]:
-            _handle(clues, gate, platform, mention.id, mention.handle)
-        if post.reply_to_author:
-            _handle(clues, gate, platform, post.reply_to_author, None)
-        if post.place:
-            _handle(clues, gate, platform, post.place, None)
+        here, anywhere = platform in gate.handles, "" in gate.handles
+        for stable_id, handle in _people(post):
+            key = ""
+            for name in (stable_id, handle):
+                if name:
+                    key = folded(name)
+                    if here:
+                        keys.append(f"@{platform}:{key}")
+                        offered.append(("handle", key, platform, f"@{name}", None, None))
+                    if anywhere:
+                        keys.append(f"@:{key}")
+                        offered.append(("handle", key, "", f"@{name}", None, None))
+            if handle and gate.lookalikes:
+                alike = lookalike(key)
+                keys.append("%" + alike)
+                offered.append(("lookalike", alike, "", f"@{handle}", None, None))
+    if post.hashtags:
+        for tag in post.hashtags[:MOST_OF_A_KIND]:
+            key = folded(tag)
+            keys.append("#" + key)
+            offered.append(("hashtag", key, "", f"#{tag}", None, None))
     if post.place:
-        _domain(clues, gate, post.place, post.place)
-    for tag in post.hashtags[:MOST_OF_A_KIND]:
-        key = folded(tag)
-        if gate.has("#" + key):
-            clues.append(Clue("hashtag", key, evidence=f"#{tag}"))
-    for link in post.links[:MOST_OF_A_KIND]:
-        _domain(clues, gate, link)
-        for campaign in utm_campaigns(link):
-            key = folded(campaign)
-            if gate.has("?" + key):
-                clues.append(Clue("utm", key, evidence=campaign))
-    _addresses(clues, gate, post.text)
-    _phones(clues, gate, post.text)
+        _domain(keys, offered, post.place, post.place)
+    if post.links:
+        for link in post.links[:MOST_OF_A_KIND]:
+            _domain(keys, offered, link)
+            for campaign in utm_campaigns(link):
+                keys.append("?" + (key := folded(campaign)))
+                offered.append(("utm", key, "", campaign, None, None))
+    _written(keys, offered, post.text)
+    clues = [Clue(*offered[at]) for at in gate.among(keys)] if keys else []
     _names(clues, gate, post.text)
     return clues
 
 
-def _handle(clues: list[Clue], gate: Gate, platform: str, stable_id: str | None, handle: str | None) -> None:
-    has, key, here, anywhere = gate.has, "", platform in gate.handles, "" in gate.handles
-    for name in (stable_id, handle):
-        if name:
-            key = folded(name)
-            if here and has(f"@{platform}:{key}"):
-                clues.append(Clue("handle", key, platform, f"@{name}"))
-            if anywhere and has(f"@:{key}"):
-                clues.append(Clue("handle", key, "", f"@{name}"))
-    if handle and gate.lookalikes and (alike := lookalike(key)) and has("%" + alike):
-        clues.append(Clue("lookalike", alike, evidence=f"@{handle}"))
+_Offered = tuple[str, str, str, str | None, int | None, int | None]
+"""What makes a Clue, if the gate lets its key through; most are not let through."""
 
 
-def _domain(clues: list[Clue], gate: Gate, link: str, shown: str | None = None) -> None:
-    domain = domain_of(link)
-    if domain and gate.has("/" + domain):
-        clues.append(Clue("domain", domain, evidence=shown or domain))
+def _people(post: Post) -> Iterator[tuple[str | None, str | None]]:
+    """Stable id and handle of whoever wrote it, is mentioned, is answered, or is where it was posted."""
+    if post.author:
+        yield post.author.id, post.author.handle
+    for mention in post.mentions[:MOST_OF_A_KIND]:
+        yield mention.id, mention.handle
+    if post.reply_to_author:
+        yield post.reply_to_author, None
+    if post.place:
+        yield post.place, None
 
 
-def _addresses(clues: list[Clue], gate: Gate, text: str) -> None:
+def _domain(keys: list[str], offered: list[_Offered], link: str, shown: str | None = None) -> None:
+    if domain := domain_of(link):
+        keys.append("/" + domain)
+        offered.append(("domain", domain, "", shown or domain, None, None))
+
+
+def _written(keys: list[str], offered: list[_Offered], text: str) -> None:
+    """E-mail addresses and telephone numbers in the text."""
     for hit in addresses_in(text)[:MOST_OF_A_KIND]:
         key = folded(hit[0])
-        if gate.has("!" + key):
-            clues.append(Clue("email", key, "", hit[0], hit.start(), hit.end()))
+        keys.append("!" + key)
+        offered.append(("email", key, "", hit[0], hit.start(), hit.end()))
         domain = domain_of(key.rpartition("@")[2])
-        if domain and gate.has("/" + domain) and not is_shared_host(domain):
-            clues.append(Clue("domain", domain, "", hit[0], hit.start(), hit.end()))
-
-
-def _phones(clues: list[Clue], gate: Gate, text: str) -> None:
+        if domain and not is_shared_host(domain):
+            keys.append("/" + domain)
+            offered.append(("domain", domain, "", hit[0], hit.start(), hit.end()))
     for hit in phones_in(text)[:MOST_OF_A_KIND]:
-        key = phone_key(hit[0])
-        if key and gate.has("+" + key):
-            clues.append(Clue("phone", key, "", hit[0], hit.start(), hit.end()))
+        if key := phone_key(hit[0]):
+            keys.append("+" + key)
+            offered.append(("phone", key, "", hit[0], hit.start(), hit.end()))
 
 
 def utm_campaigns(link: str) -> list[str]:
@@ -174,21 +188,23 @@ def _alone(word: str) -> str:
 
 def _similar(clues: list[Clue], gate: Gate, text: str, words: list[str], written: list[str]) -> None:
     """Runs of capitalised words, which is how a name is written, for names that are not quite the same."""
-    spans: list[tuple[int, int]] | None = None
-    tried = 0
     capitals = list(islice(compress(count(), map(ne, written, words)), MOST_CAPITALS))
+    keys: list[str] = []
+    runs: list[tuple[int, int]] = []
     for first, at in enumerate(capitals):
-        key, length = _alone(words[at]), 1
-        while True:
-            if key and gate.has("~" + key):
-                spans = spans or [hit.span() for hit in WORD.finditer(text)]
-                starts, ends = spans[at][0], spans[at + length - 1][1]
-                if stands_alone(text, starts, ends):
-                    clues.append(Clue("similar", key, "", text[starts:ends], starts, ends))
-                    tried += 1
-                    if tried == MOST_SIMILAR:
-                        return
-            if length == LONGEST_SIMILAR or capitals[first + length : first + length + 1] != [at + length]:
+        if key := _alone(words[at]):
+            keys.append("~" + key)
+            runs.append((at, at))
+        for more in range(1, LONGEST_SIMILAR):
+            if capitals[first + more : first + more + 1] != [at + more]:
                 break
-            length += 1
-            key = similar_key(words[at : at + length])
+            if key := similar_key(words[at : at + more + 1]):
+                keys.append("~" + key)
+                runs.append((at, at + more))
+    some = gate.among(keys)[:MOST_SIMILAR] if keys else []
+    if some:
+        spans = [hit.span() for hit in WORD.finditer(text)]
+        for one in some:
+            starts, ends = spans[runs[one][0]][0], spans[runs[one][1]][1]
+            if stands_alone(text, starts, ends):
+                clues.append(Clue("similar", keys[one][1:], "", text[starts:ends], starts, ends))

@@ -1,7 +1,7 @@
 """What a process knows of an organisation while it digests: which names there are at all, its rules, its scorer.
 
 The names themselves stay in the database (`names`); in memory is only a gate that says of a key "there may be such
-a name" or "there is none", about 16 bytes a name and never more than 64 MB, so a million accounts fit. The rest is
+a name" or "there is none", which takes less than 100 MB for a million accounts. The rest is
 small and read anew when it has changed. Surprising: the gate forgets nothing; a name that is gone is merely asked
 for in vain until the process starts anew.
 """
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from itertools import compress, count, islice, repeat
-from operator import and_, itemgetter, rshift, xor
+from itertools import compress, count, pairwise, repeat
+from operator import and_
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -24,7 +24,7 @@ from workers.names import AT_ONCE, index_due
 from workers.score import Scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
     from uuid import UUID
 
@@ -36,8 +36,8 @@ FRESH_SECONDS = 15.0
 """How old what is known may be; a change is heard within twice this."""
 
 EXACT = 100_000
-"""So many keys are kept as they are, about 15 MB; more are kept as marks in slots."""
-_MOST_SLOTS = 1 << 25
+"""So many keys are kept as they are, about 15 MB; of more only what is needed to say no."""
+_MOST_SLOTS = 1 << 24
 _SLOTS_A_KEY = 4
 _MARKS = frozenset("@#/?!+~%=")
 
@@ -45,9 +45,9 @@ _MARKS = frozenset("@#/?!+~%=")
 class Gate:
     """Which keys an organisation has: never "no" for one that is there.
 
-    Few keys are kept exactly. Of many only a bit each in rows of slots of eight, because a look must cost less than
-    the word it is for; that says "yes" to about one in a hundred others. Names have a row of their own, which is
-    smaller and hence quicker, since every word of every post is looked for in it.
+    Few keys are kept exactly. Of many, what names begin with is kept by its hash (65 MB for a million), because every
+    word of every post is looked for in it; of the rest only a bit each in slots of eight, which says "yes" to a few in a
+    hundred others.
     """
 
     def __init__(self, keys: int = 0) -> None:
@@ -55,116 +55,87 @@ class Gate:
         self.names = self.similar = self.lookalikes = False
         self.handles: set[str] = set()
         """The platforms on which there are handles; "" for those that mean any."""
-        self.has: Callable[[str], object]
-        """May there be such a key?"""
         self._keys: set[str] | None = set() if keys <= EXACT else None
         self._firsts: set[str] = set()
-        self._words: set[str] | None = set()
-        self._names = self._others = bytearray()
-        if self._keys is not None:
-            self.has = self._keys.__contains__
-        else:
-            slots = 1 << (min(_MOST_SLOTS, keys * _SLOTS_A_KEY) - 1).bit_length()
-            self._names, self._others = bytearray(slots), bytearray(slots)
-            self.has = self._is_marked
-        self._mask = len(self._names) - 1
+        self._words: set[int] = set()
+        self._pairs: set[int] = set()
+        self._slots = bytearray()
+        if self._keys is None:
+            self._slots = bytearray(1 << (min(_MOST_SLOTS, keys * _SLOTS_A_KEY) - 1).bit_length())
+        self._mask = len(self._slots) - 1
         self._added = 0
 
     def add(self, keys: Iterable[str]) -> None:
-        """Let these keys through from now on: as clues_of asks for them, of a longer name its first two words."""
-        others, mask, seen = self._others, self._mask, set[str]()
+        """Let these keys, each with its mark, through from now on."""
+        held, slots, mask = self._keys, self._slots, self._mask
         for key in keys:
             self._added += 1
-            first = key[:1]
-            seen.add(first)
-            if first == "@":
+            mark = key[0]
+            if mark == "@":
                 self.handles.add(key[1:].partition(":")[0])
-            if self._keys is not None:
-                self._keys.add(key)
-                if first not in _MARKS:
-                    self._firsts.add(key.partition(" ")[0])
-            elif first in _MARKS:
-                place = hash(key)
-                others[place & mask] |= 1 << (place >> 40 & 7)
+            elif mark == "~":
+                self.similar = True
+            elif mark == "%":
+                self.lookalikes = True
+            if held is not None:
+                held.add(key)
             else:
-                self._mark(key)
-        self.similar |= "~" in seen
-        self.lookalikes |= "%" in seen
-        self.names |= not seen <= _MARKS
+                place = hash(key)
+                slots[place & mask] |= 1 << (place >> 40 & 7)
 
     def add_names(self, names: Sequence[str]) -> None:
-        """Let these names through: their first word, or first two, and longer ones as a whole."""
-        self.add([" ".join(name.split(" ", 2)[:2]) for name in names])
+        """Let these names through: what they begin with, and longer ones as a whole."""
+        self.names |= bool(names)
         self.add(["=" + name for name in names if " " in name])
+        for name in names:
+            opening = " ".join(name.split(" ", 2)[:2])
+            if self._keys is not None:
+                self._keys.add(opening)
+                self._firsts.add(opening.partition(" ")[0])
+            elif " " in opening:
+                self._pairs.add(hash(opening))
+            else:
+                self._words.add(hash(opening))
+
+    def has(self, key: str) -> object:
+        """May there be such a key, with its mark?"""
+        if self._keys is not None:
+            return key in self._keys
+        place = hash(key)
+        return self._slots[place & self._mask] >> (place >> 40 & 7) & 1
+
+    def among(self, keys: Sequence[str]) -> list[int]:
+        """Which of these keys, each with its mark, there may be, by where they stand."""
+        held = self._keys
+        if held is not None:
+            return [] if held.isdisjoint(keys) else [at for at, key in enumerate(keys) if key in held]
+        # without a loop of our own, since nearly all of them stop here
+        near = compress(count(), map(self._slots.__getitem__, map(and_, map(hash, keys), repeat(self._mask))))
+        return [at for at in near if self.has(keys[at])]
 
     def openings(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
         """Which of these words in a row may be a name, and which may, with the next, be the first two of a longer one;
         by where they stand."""
         held, firsts = self._keys, self._firsts
         if held is None:
-            return self._marked(words)
+            pairs = map(" ".join, pairwise(words))
+            return _places(self._words, list(map(hash, words))), _places(self._pairs, list(map(hash, pairs)))
         if firsts.isdisjoint(words):
             return [], []
         some = [at for at, word in enumerate(words) if word in firsts]
-        pairs = [at for at in some if at + 1 < len(words) and f"{words[at]} {words[at + 1]}" in held]
-        return [at for at in some if words[at] in held], pairs
+        pairs_at = [at for at in some if at + 1 < len(words) and f"{words[at]} {words[at + 1]}" in held]
+        return [at for at in some if words[at] in held], pairs_at
 
     @property
     def crowded(self) -> bool:
         """Has it grown so far that another of its kind would do better?"""
         if self._keys is not None:
             return len(self._keys) > 2 * EXACT
-        return len(self._names) < _MOST_SLOTS and self._added * _SLOTS_A_KEY > 4 * len(self._names)
-
-    # Marks. Two words in a row have theirs where the two hashes say, which a text's words have already; which bit of
-    # a slot it is, other bits of the hashes say.
-
-    def _spot(self, name: str) -> tuple[int, int]:
-        """Which slot of the names, and which bit of it."""
-        one, _, other = name.partition(" ")
-        if other:
-            return (hash(one) & self._mask) >> 1 ^ hash(other) & self._mask, _bit(one, other)
-        return hash(one) & self._mask, 1 << (hash(one) >> 40 & 7)
-
-    def _mark(self, name: str) -> None:
-        if self._words is not None and " " not in name:
-            self._words.add(name)
-            if len(self._words) <= EXACT:
-                return
-            names, self._words = self._words, None
-        else:
-            names = {name}
-        for one in names:
-            at, bit = self._spot(one)
-            self._names[at] |= bit
-
-    def _is_marked(self, key: str) -> object:
-        if key[:1] in _MARKS:
-            place = hash(key)
-            return self._others[place & self._mask] >> (place >> 40 & 7) & 1
-        if self._words is not None and " " not in key:
-            return key in self._words
-        at, bit = self._spot(key)
-        return self._names[at] & bit
-
-    def _marked(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
-        slots, mask, known = self._names, self._mask, self._words
-        # without a loop of our own: this is done for every word of every post
-        places = list(map(and_, map(hash, words), repeat(mask)))
-        pairs = list(map(xor, map(rshift, places, repeat(1)), islice(places, 1, None)))
-        # itemgetter fetches all the slots in one call, whose waits for memory overlap; it gives a tuple from two on
-        near = compress(count(), itemgetter(*pairs)(slots)) if len(pairs) > 1 else range(len(pairs))
-        second = [at for at in near if slots[pairs[at]] & _bit(words[at], words[at + 1])]
-        if known is None:
-            some = [at for at, place in enumerate(places) if slots[place]]
-            return [at for at in some if self._is_marked(words[at])], second
-        if known.isdisjoint(words):
-            return [], second
-        return [at for at, word in enumerate(words) if word in known], second
+        return len(self._slots) < _MOST_SLOTS and self._added * _SLOTS_A_KEY > 4 * len(self._slots)
 
 
-def _bit(one: str, other: str) -> int:
-    return 1 << ((hash(one) ^ hash(other) >> 1) >> 40 & 7)
+def _places(held: set[int], hashes: list[int]) -> list[int]:
+    return [] if held.isdisjoint(hashes) else [at for at, one in enumerate(hashes) if one in held]
 
 
 class Dates(NamedTuple):

@@ -134,6 +134,7 @@ _APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ′´`"), "'")
 _DASHES = dict.fromkeys(map(ord, "-‐‑‒–—"), " ")
 
 
+@lru_cache(maxsize=20_000)
 def as_written(name: str) -> str:
     """A name with its capitals, in one spelling of spaces, dashes and apostrophes, without marks at its ends."""
     if name.isascii():
@@ -217,18 +218,24 @@ _ADDED = """
     app get my ask inc ltd corp news online global uk us usa eu de
 """
 _AFFIXES = frozenset(_ADDED.split())
-_GLUED = re.compile(
-    r"^(?:support|official|helpdesk|customercare|care|help)|(?:support|official|helpdesk|customercare|care|help)$"
-)
+_GLUED = ("support", "official", "helpdesk", "customercare", "care", "help")
 
 
-@lru_cache(maxsize=20_000)
 def lookalike(handle: str) -> str:
     """What a folded handle looks like at a glance: its own part, in ASCII, without separators and words like support.
 
-    Two handles that share it may be one a copy of the other; that never shows that they belong together. Empty
-    where it is too short or an ordinary word, which many have without meaning anybody.
+    Two handles that share it may be one a copy of the other; that never shows that they belong together.
     """
+    return _own_part(handle).replace("rn", "m").replace("vv", "w").translate(_LEET)
+
+
+def is_telling(handle: str) -> bool:
+    """Does it mean anybody to look like this handle? Not where it is short or an ordinary word, which many have."""
+    own = _own_part(handle)
+    return len(own) >= 4 and not is_ordinary_word(own)
+
+
+def _own_part(handle: str) -> str:
     own = handle.partition("@")[0]
     if "." in own:
         first = own.partition(".")[0]
@@ -239,11 +246,11 @@ def lookalike(handle: str) -> str:
     if not own.isalnum():
         parts = [part for part in _PARTS.split(own) if part]
         own = "".join([part for part in parts if part not in _AFFIXES] or parts)
-    if len(own) > 8 and len(bare := _GLUED.sub("", own)) > 3:
-        own = bare
-    if len(own) < 4 or is_ordinary_word(own):
-        return ""
-    return own.replace("rn", "m").replace("vv", "w").translate(_LEET)
+    if len(own) > 8 and (own.startswith(_GLUED) or own.endswith(_GLUED)):
+        for affix in _GLUED:
+            bare = own.removeprefix(affix).removesuffix(affix)
+            own = bare if len(bare) > 3 else own
+    return own
 
 
 # --- addresses, numbers --------------------------------------------------------------------------------

@@ -151,15 +151,17 @@ def take(found: Resolved, clue: Clue, entries: Sequence[Entry], how: str) -> Non
     several are suggested, because which of them is meant would be a guess."""
     if any(entry.of == "ourselves" for entry in entries):
         found.about_us = True
-    for kind in ("account", "contact", "campaign"):
-        meant = {entry.record: entry for entry in entries if entry.of == kind and entry.record}
-        if len(meant) == 1:
-            (record,) = meant
-            shown = (clue.evidence, clue.starts, clue.ends)
-            match(found, Matched(kind, record, how, *shown, SURE[how]))
-        else:
-            for record in sorted(meant):
-                suggest(found, meant[record], how, clue)
+    meant: dict[str, dict[UUID, Entry]] = {}
+    for entry in entries:
+        if entry.record is not None and entry.of in ("account", "contact", "campaign"):
+            meant.setdefault(entry.of, {})[entry.record] = entry
+    for kind, records in meant.items():
+        for record in sorted(records):
+            if len(records) == 1:
+                shown = (clue.evidence, clue.starts, clue.ends)
+                match(found, Matched(kind, record, how, *shown, SURE[how]))
+            else:
+                suggest(found, records[record], how, clue)
 
 
 def take_named(found: Resolved, clues: Iterable[Clue], names: Names) -> None:

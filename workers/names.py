@@ -24,6 +24,7 @@ from workers.folding import (
     is_ordinary_phrase,
     is_ordinary_word,
     is_shared_host,
+    is_telling,
     lookalike,
     name_key,
     phone_key,
@@ -91,7 +92,7 @@ def _alias(kind: str, value: str, platform: str, needs: bool) -> Iterator[Key]:
         yield "phone", phone_key(value), ""
     else:
         yield kind, folded(value), platform if kind == "handle" else ""
-        if kind == "handle" and ":" not in value:
+        if kind == "handle" and ":" not in value and is_telling(folded(value)):
             yield "lookalike", lookalike(folded(value)), ""
 
 
