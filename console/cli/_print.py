@@ -1,4 +1,8 @@
-"""How lists, values and sentences look: tables for people, JSON for programs."""
+"""How lists, values and sentences look: tables for people, JSON for programs.
+
+Every text for people goes through `safe`, whoever wrote it and whichever command shows it: what would steer the
+terminal is made visible here, once. JSON is exactly what is stored.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from console.words import safe
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -39,12 +45,12 @@ def show(*what: RenderableType) -> None:
 
 def line(words: str) -> None:
     """Print one line, however long, without reading markup in it."""
-    console().print(words, markup=False, soft_wrap=True)
+    console().print(safe(words), markup=False, soft_wrap=True)
 
 
 def wrapped(words: str, indent: int = 0) -> None:
     """Print a line; a terminal that is too narrow gets it broken at word ends, the rest set in further."""
-    lead = " " * indent
+    lead, words = " " * indent, safe(words)
     if console().is_terminal:
         words = textwrap.fill(
             words, console().width, subsequent_indent=f"{lead}  ", initial_indent=lead, break_on_hyphens=False
@@ -54,10 +60,10 @@ def wrapped(words: str, indent: int = 0) -> None:
 
 
 def plain(words: str, style: str = "") -> Text:
-    """A text in which no markup is read."""
+    """A text in which no markup is read and no character steers the terminal."""
     from rich.text import Text
 
-    return Text(words, style=style)
+    return Text(safe(words), style=style)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
@@ -135,7 +141,7 @@ def finding(mark: str, style: str, name: str, found: str, remedy: str) -> None:
 
 def said(words: str) -> None:
     """A remark to the person, beside the output."""
-    print(words, file=sys.stderr)
+    print(safe(words), file=sys.stderr)
 
 
 def _cell(value: object) -> str:

@@ -1,0 +1,84 @@
+"""What strangers and neighbours wrote is shown and steers no terminal; as JSON it is exactly what it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from connectors._base import Author
+from tests.command_line import Earshot, earshot, hear, rows
+from tests.journey import FURIOUS, post
+
+RED, TITLE, TURNED = "\x1b[31m", "\x1b]0;mine\x07", "\u202e"
+EVIL = f"a{RED}b{TITLE}c{TURNED}d"
+
+
+@pytest.fixture
+def cli(database: str, home: Path) -> Earshot:
+    """An organisation in which everything that a person or a neighbour can name is named with escapes."""
+    cli = earshot(home, database_url=database)
+    cli.done("own", "add", "mastodon", "us@town.example")
+    cli.done("rules", "add", "Asks", "--action", "lead", "--audience", "addressed", "--words", "looking for")
+    ann = Author(id="ann", handle=f"ann{RED}@town.example", name=EVIL)
+    hear(
+        database,
+        [
+            replace(post("1", f"Looking for a roaster {EVIL}", to="us@town.example"), author=ann),
+            post("2", FURIOUS, to="us@town.example", by="bob"),
+        ],
+    )
+    for change in (
+        "UPDATE rules SET name = name || :evil, words = ARRAY[:evil]",
+        "INSERT INTO accounts (org_id, name) VALUES ('main', :evil)",
+        "INSERT INTO aliases (org_id, kind, value, of, account_id, needs)"
+        " SELECT 'main', 'name', :evil, 'account', id, ARRAY[:evil] FROM accounts",
+        "INSERT INTO aliases (org_id, kind, value, of, label) VALUES ('main', 'hashtag', :evil, 'competitor', :evil)",
+        "INSERT INTO aliases (org_id, kind, value, of) VALUES ('main', 'hashtag', :evil, 'ourselves')",
+        "INSERT INTO lexicons (org_id, version, profile, by, note) VALUES ('main', 1, 'support', :evil, :evil)",
+        "INSERT INTO lexicon_words (org_id, word, weight, since) VALUES ('main', :evil, -2, 1)",
+    ):
+        rows(database, change, evil=EVIL)
+    return cli
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pytest.param("60", id="in blocks"),
+        pytest.param("200", id="in tables"),
+    ],
+)
+def test_no_name_word_or_note_steers_the_terminal(cli: Earshot, columns: str) -> None:
+    for words in (
+        ("leads",),
+        ("aliases", "list"),
+        ("own", "list"),
+        ("rules", "list"),
+        ("rules", "show", "Asks"),
+        ("lexicon", "list"),
+        ("lexicon", "history"),
+        ("explain", "1"),
+        ("explain", "2"),
+        ("mentions",),
+        ("score", EVIL),
+        ("aliases", "add", "name", f"Zork{RED} Roasters", "--competitor", EVIL),
+        ("lexicon", "set", f"zork{RED}", "-1"),
+    ):
+        said = cli(*words, COLUMNS=columns)
+        shown = said.out + said.err
+        assert not {"\x1b", "\x07", TURNED} & set(shown), (words, shown)
+        if words[0] != "lexicon" or words[1] != "set":
+            assert said.code == 0, (words, said.err)
+            assert "\ufffd" in shown, words
+
+
+def test_json_is_exactly_what_was_said(cli: Earshot) -> None:
+    [lead] = cli.done("leads", "--json").json
+    assert lead["text"].endswith(EVIL)
+    assert EVIL in [row["value"] for row in cli.done("aliases", "list", "--json").json]
+    assert EVIL in {row["word"] for row in cli.done("lexicon", "list", "--json").json["words"]}
+    assert EVIL in cli.done("rules", "list", "--json").json[0]["name"]
+    assert json.dumps(RED)[1:-1] in cli.done("leads", "--json").out
