@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
-from models._base import Record, Written, to
+from models._base import Record, Written, to, where_set
 from models.vocabulary import ALIAS_KINDS, ALIAS_OF, PLATFORMS, one_of
 
 
@@ -36,6 +36,8 @@ class Alias(Record):
             "campaign_id",
             postgresql_nulls_not_distinct=True,
         ),
+        where_set("ix_aliases_identity_id", "identity_id"),
+        Index("ix_aliases_ourselves", "org_id", postgresql_where=text("of = 'ourselves'")),
         one_of("kind", ALIAS_KINDS),
         one_of("of", ALIAS_OF),
         one_of("platform", PLATFORMS),

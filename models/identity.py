@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import DDL, CheckConstraint, Index, UniqueConstraint, event, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
 from models._base import Record, Written, to, where_set
 from models.vocabulary import PLATFORMS, one_of
+
+LOWERED = """
+CREATE FUNCTION lowered(words text[]) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT array_agg(lower(word)) FROM unnest(words) AS t(word)
+$$
+"""
+"""PostgreSQL has nothing that lowers a list and may stand in an index."""
 
 
 class Identity(Record):
@@ -29,6 +36,12 @@ class Identity(Record):
         where_set("ix_identities_merged_into", "merged_into"),
         # the handle leads, or the planner may take this index where the stable id is asked for
         Index("ix_identities_handle", text("lower(handle)"), "org_id", "platform"),
+        Index(
+            "ix_identities_former_handles",
+            text("lowered(former_handles)"),
+            postgresql_using="gin",
+            postgresql_where=text("former_handles <> '{}'::text[]"),
+        ),
         CheckConstraint("merged_into <> id", name="merged_into"),
     )
 
@@ -45,3 +58,6 @@ class Identity(Record):
     merged_into: Mapped[UUID | None] = to("identities.id")
     decided: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Written]
+
+
+event.listen(Identity.__table__, "before_create", DDL(LOWERED))  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Identity, Index, PrimaryKeyConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models._base import Base
+from models._base import Base, Written
 from models.vocabulary import NAME_KINDS, NAME_OWNERS, one_of
 
 TRANSACTION = "((pg_current_xact_id())::text)::bigint"
@@ -40,7 +40,10 @@ class Name(Base):
 
 
 class Renamed(Base):
-    """A record whose names may have changed; written by triggers, a row a change, taken by workers/names.py."""
+    """A record whose names may have changed; written by triggers, a row a change, taken by workers/names.py.
+
+    Of an alias that had been seen on an identity (`identity_id`): whom it stood for before the change.
+    """
 
     __tablename__ = "renamed"
     __table_args__ = (one_of("owner", NAME_OWNERS), Index("ix_renamed_org_id", "org_id", "id"))
@@ -49,3 +52,7 @@ class Renamed(Base):
     org_id: Mapped[str]
     owner: Mapped[str]
     owner_id: Mapped[UUID]
+    identity_id: Mapped[UUID | None]
+    of: Mapped[str | None]
+    record_id: Mapped[UUID | None]
+    noted_at: Mapped[Written]

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import UUID
 
-from models.migrations._columns import array, big, flag, index, text, to, where_set, word
+from models.migrations._columns import array, big, flag, index, moment, text, to, where_set, word
 
 revision = "0005"
 down_revision = "0004"
@@ -22,11 +22,11 @@ BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO renamed (org_id, owner, owner_id) SELECT org_id, '{owner}', id FROM fresh;
     ELSIF TG_OP = 'DELETE' THEN
-        INSERT INTO renamed (org_id, owner, owner_id) SELECT org_id, '{owner}', id FROM stale;
+        INSERT INTO renamed (org_id, owner, owner_id{more}) SELECT org_id, '{owner}', id{before} FROM stale;
     ELSE
-        INSERT INTO renamed (org_id, owner, owner_id)
-        SELECT fresh.org_id, '{owner}', fresh.id FROM fresh JOIN stale ON stale.id = fresh.id
-        WHERE ({columns}) IS DISTINCT FROM ({before});
+        INSERT INTO renamed (org_id, owner, owner_id{more})
+        SELECT fresh.org_id, '{owner}', fresh.id{before} FROM fresh JOIN stale ON stale.id = fresh.id
+        WHERE ({now}) IS DISTINCT FROM ({then});
     END IF;
     RETURN NULL;
 END
@@ -39,10 +39,22 @@ CREATE TRIGGER were_removed AFTER DELETE ON {table} REFERENCING OLD TABLE AS sta
     FOR EACH STATEMENT EXECUTE FUNCTION {table}_were_renamed();
 """
 NAMED = {
-    "aliases": ("alias", "org_id kind value platform"),
+    "aliases": ("alias", "org_id kind value platform of account_id contact_id"),
     "accounts": ("account", "org_id name website phone"),
     "contacts": ("contact", "org_id email phone"),
 }
+# whom an alias stood for that had been seen on an identity
+MORE = {
+    "aliases": (
+        ", identity_id, of, record_id",
+        ", stale.identity_id, stale.of, coalesce(stale.account_id, stale.contact_id)",
+    )
+}
+LOWERED = """
+CREATE FUNCTION lowered(words text[]) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT array_agg(lower(word)) FROM unnest(words) AS t(word)
+$$
+"""
 KINDS = "handle name domain hashtag keyword utm email"
 
 
@@ -67,6 +79,10 @@ def upgrade() -> None:
         text("org_id", null=False),
         *word("owner", "alias account contact"),
         sa.Column("owner_id", UUID, nullable=False),
+        sa.Column("identity_id", UUID),
+        text("of"),
+        sa.Column("record_id", UUID),
+        moment("noted_at", default="now()"),
     )
     index("renamed", "org_id id", name="ix_renamed_org_id")
     op.add_column("identities", to("merged_into", "identities"))
@@ -74,14 +90,29 @@ def upgrade() -> None:
     op.create_check_constraint("merged_into", "identities", "merged_into <> id")
     where_set("identities", "merged_into")
     op.create_index("ix_identities_handle", "identities", [sa.text("lower(handle)"), "org_id", "platform"])
+    op.execute(LOWERED)
+    op.create_index(
+        "ix_identities_former_handles",
+        "identities",
+        [sa.text("lowered(former_handles)")],
+        postgresql_using="gin",
+        postgresql_where=sa.text("former_handles <> '{}'::text[]"),
+    )
     op.add_column("aliases", to("identity_id", "identities"))
+    where_set("aliases", "identity_id")
+    index("aliases", "org_id", name="ix_aliases_ourselves", where="of = 'ourselves'")
     op.add_column("aliases", array("needs", sa.Text))
     _kinds(KINDS + " phone")
     where_set("social_events", "identity_id")
     for table, (owner, named) in NAMED.items():
-        columns = ", ".join(f"fresh.{column}" for column in named.split())
-        before = ", ".join(f"stale.{column}" for column in named.split())
-        op.execute(FOLLOW.format(table=table, owner=owner, columns=columns, before=before, schema=schema))
+        now = ", ".join(f"fresh.{column}" for column in named.split())
+        then = ", ".join(f"stale.{column}" for column in named.split())
+        more, before = MORE.get(table, ("", ""))
+        op.execute(
+            FOLLOW.format(
+                table=table, owner=owner, now=now, then=then, more=more, before=before, schema=schema
+            )
+        )
         op.execute(f"INSERT INTO renamed (org_id, owner, owner_id) SELECT org_id, '{owner}', id FROM {table}")
 
 
@@ -97,8 +128,11 @@ def downgrade() -> None:
     op.drop_index("ix_social_events_identity_id", "social_events")
     op.execute("DELETE FROM aliases WHERE kind = 'phone'")
     _kinds(KINDS)
+    op.drop_index("ix_aliases_ourselves", "aliases")
     op.drop_column("aliases", "needs")
     op.drop_column("aliases", "identity_id")
+    op.drop_index("ix_identities_former_handles", "identities")
+    op.execute("DROP FUNCTION lowered(text[])")
     op.drop_index("ix_identities_handle", "identities")
     op.drop_column("identities", "decided")
     op.drop_column("identities", "merged_into")
