@@ -42,12 +42,14 @@ _ALREADY = {"ourselves": "ourselves", "competitor": "a competitor"}
 
 _COLUMN = {"account": "account_id", "contact": "contact_id", "campaign": "campaign_id"}
 
-WORDY = ("name", "keyword")
-"""Kinds that are found in the text itself."""
+WORDY = ("name", "keyword", "hashtag")
+"""Kinds that are words, and which an ordinary one may be of only with others beside it."""
 MOST_NEEDS, LONGEST_NEED = 50, 80
-_SAYS_NOTHING = re.compile(
-    "(?i)the|and|for|with|you|are|this|that|our|your|not|but|was|from|have|has|its|his|her|they|them|all|any"
+SAYS_NOTHING = frozenset(
+    "a an the and or but of to in on at by for from with as is am are was were be been being has have had it its this"
+    " that these those i me my we us our you your he him his she her they them their not all any so if".split()
 )
+"""Words that almost every post has one of."""
 
 
 class Aliases:
@@ -74,12 +76,15 @@ class Aliases:
             raise Unfit(f"only a handle belongs to a platform; a {kind} counts on all of them")
         return fit(kind, word, platform)
 
-    def demand_free(self, kind: str, word: str, platform: str | None, record: UUID | None) -> None:
-        """Raise Unfit when the word is unfit or stands for another record already."""
+    def demand_free(self, kind: str, word: str, platform: str | None, of: str, record: UUID | None) -> None:
+        """Raise Unfit when the word is unfit or stands for somebody else already."""
         value = self.demand_fit(kind, word, platform)
-        for held_kind, held_value, held_platform, of, whose in self._held:
-            if (held_kind, held_value, held_platform) == (kind, value, platform) and whose != record:
-                raise Unfit(f"the {kind} {word!r} stands for {_ALREADY.get(of, f'another {of}')} already")
+        for *word_held, held_of, whose in self._held:
+            if word_held == [kind, value, platform] and (held_of, whose) != (of, record):
+                other = "another" if held_of == of else "an" if held_of == "account" else "a"
+                raise Unfit(
+                    f"the {kind} {word!r} stands for {_ALREADY.get(held_of, f'{other} {held_of}')} already"
+                )
 
     def demand_meant(
         self, kind: str, word: str, of: str, record: UUID | None, needs: Sequence[str] = ()
@@ -89,8 +94,8 @@ class Aliases:
         if value and (kind, value, None, of, record) not in self._held and not needs and _ordinary(value):
             raise Unfit(
                 f"{value!r} is an ordinary English word and by itself means nobody; say of which words a post"
-                f" must have one as well (--with, in a file the column needs), or take a longer {kind},"
-                " a handle, a domain or a hashtag"
+                " must have one as well (--with, in a file of aliases the column needs), or take a longer"
+                f" {kind}, a handle or a domain"
             )
 
     def put(
@@ -105,11 +110,11 @@ class Aliases:
     ) -> Outcome:
         """Note an alias, or what is given of days and needs of one that is there already. Raises Unfit.
 
-        `needs`: words of which a post must have one for a name or keyword to count.
+        `needs`: words of which a post must have one for a name, keyword or hashtag to count.
         """
         value = self.demand_fit(kind, word, platform)
         if kind == "handle":
-            self.demand_free(kind, word, platform, target.record)
+            self.demand_free(kind, word, platform, target.of, target.record)
         beside = fit_needs(kind, value, needs)
         self.demand_meant(kind, word, target.of, target.record, beside)
         key = (kind, value, platform, target.of, target.record)
@@ -164,15 +169,15 @@ def _demand_days(valid_from: date | None, valid_to: date | None) -> None:
 
 
 def fit_needs(kind: str, value: str, needs: Sequence[str]) -> list[str]:
-    """The words beside a name or keyword as they are stored. Raises Unfit for what is no second signal."""
+    """The words beside a name, keyword or hashtag as they are stored. Raises Unfit for what is no second signal."""
     words = list(dict.fromkeys(" ".join(need.split()) for need in needs if need.strip()))
     if words and kind not in WORDY:
-        raise Unfit(f"only a name or a keyword takes words beside it, not a {kind}")
+        raise Unfit(f"only a name, a keyword or a hashtag takes words beside it, not a {kind}")
     if len(words) > MOST_NEEDS:
         raise Unfit(f"{len(words)} words beside a {kind} are too many; {MOST_NEEDS} are the most")
     own = [word.removesuffix("s") for word in words_of(value)]
     for word in words:
-        if "\0" in word or sum(c.isalnum() for c in word) < 2 or _SAYS_NOTHING.fullmatch(word):
+        if "\0" in word or sum(c.isalnum() for c in word) < 2 or SAYS_NOTHING.issuperset(words_of(word)):
             raise Unfit(f"{word!r} beside {value!r} tells nothing: almost every post has it")
         if len(word) > LONGEST_NEED:
             raise Unfit(f"a word of {len(word)} characters is never said; {LONGEST_NEED} are the most")

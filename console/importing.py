@@ -180,7 +180,7 @@ def _contacts(session: Session, org: str, found: Iterable[Row]) -> Imported:
             key = "e-mail address" if row["email"] else "name and account, without an e-mail address"
             raise Unfit(f"line {met[before['id']]} has the same {key} already")
         for platform, handle in handles:
-            aliases.demand_free("handle", handle, platform, before["id"] if before else None)
+            aliases.demand_free("handle", handle, platform, "contact", before["id"] if before else None)
         if before is not None:
             changed = writing.change(before["id"], before, values)
         else:

@@ -90,7 +90,7 @@ def test_a_contact_is_known_again_and_its_handles_become_aliases(cli: Earshot, d
 def test_a_campaigns_hashtags_and_keywords_become_aliases(cli: Earshot, database: str) -> None:
     table = (
         "name,type,status,starts_on,ends_on,hashtags,keywords\n"
-        'Slow Mornings,social,active,2026-11-01,2026-12-01,#SlowMornings #slow,"slow mornings; first cup"\n'
+        'Slow Mornings,social,active,2026-11-01,2026-12-01,#SlowMornings #slowm,"slow mornings; first cup"\n'
         "Backwards,social,active,2026-12-01,2026-11-01,,\n"
         "Odd,flashmob,active,,,,\n"
     )
@@ -101,7 +101,7 @@ def test_a_campaigns_hashtags_and_keywords_become_aliases(cli: Earshot, database
     found = rows(database, "SELECT kind, value FROM aliases WHERE of = 'campaign'")
     assert {tuple(row) for row in found} == {
         ("hashtag", "slowmornings"),
-        ("hashtag", "slow"),
+        ("hashtag", "slowm"),
         ("keyword", "slow mornings"),
         ("keyword", "first cup"),
     }
@@ -227,4 +227,6 @@ def test_an_ordinary_word_takes_words_beside_it_in_a_file_as_well(cli: Earshot, 
 def test_a_campaigns_keyword_that_is_an_ordinary_word_is_refused(cli: Earshot) -> None:
     said = cli("import", "campaigns", "-", stdin="name,keywords\nSpring,cup; first cup\nAutumn,leaf tea\n")
     assert "line 2: 'cup' is an ordinary English word" in said.err
+    tagged = cli("import", "campaigns", "-", stdin="name,hashtags\nSpring,#FirstCup #cup\n")
+    assert "line 2: 'cup' is an ordinary English word" in tagged.err
     assert "1 added" in said.out

@@ -119,13 +119,13 @@ def test_what_is_ours_is_kept_once_and_folded(cli: Earshot, database: str) -> No
         "mastodon",
         "acme@town.example",
         "--hashtag",
-        "#Acme",
+        "#AcmeCoffee",
         "--domain",
         "https://www.acme.com/x",
     )
     assert "is ours already" in again.out
     listed = {(row["kind"], row["value"]) for row in cli.done("own", "list", "--json").json}
-    assert listed == {("handle", "acme@town.example"), ("hashtag", "acme"), ("domain", "acme.com")}
+    assert listed == {("handle", "acme@town.example"), ("hashtag", "acmecoffee"), ("domain", "acme.com")}
     assert "names its server" in cli.refused("own", "add", "mastodon", "acme")
     assert "There is no platform 'myspace'" in cli.refused("own", "add", "myspace", "acme")
     assert "too short" in cli.refused("own", "add", "--name", "x")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -47,7 +47,7 @@ def add(
 ) -> None:
     """Say that a word stands for somebody. What is ours: earshot own add.
 
-    A name or keyword that is an ordinary English word is taken with --with only: "target" is mostly not Target.
+    A name, keyword or hashtag that is an ordinary English word is taken with --with only: "target" is mostly not Target.
     What counts for a campaign counts within its dates. Adding again changes the days and the words beside it.
 
     Examples: earshot aliases add name Target --account "Target Corp" --with store,cart,returns
@@ -114,16 +114,13 @@ def list_(
             _print.said(unknown)
         return
     _print.table(
-        ["kind", "~value", "platform", "~of", "~with one of", "from", "to"],
+        ["kind", "~word", "~stands for", "~only"],
         [
             (
                 row["kind"],
-                row["value"],
-                row["platform"],
+                f"{row['value']} on {row['platform']}" if row["platform"] else row["value"],
                 f"{row['of']} {row['target']}" if row["target"] else row["of"],
-                ", ".join(row["needs"]),
-                row["valid_from"],
-                row["valid_to"],
+                _only(row),
             )
             for row in found
         ],
@@ -157,6 +154,14 @@ def remove(
         gone = remove_alias(session, chosen, kind, word, platform=platform and platform.lower(), whom=whom)
     whose = f"the {gone['of']} {gone['target']}" if gone["target"] else gone["of"]
     _print.line(f"The {kind} {gone['value']} stands for {whose} no longer (organisation {chosen}).")
+
+
+def _only(row: dict[str, Any]) -> str:
+    """When an alias counts: beside which words, on which days. Empty: always."""
+    told = [f"with {' or '.join(row['needs'])}"] if row["needs"] else []
+    told += [f"from {row['valid_from']}"] if row["valid_from"] else []
+    told += [f"until {row['valid_to']}"] if row["valid_to"] else []
+    return ", ".join(told)
 
 
 def _day(words: str | None, option: str) -> date | None:

@@ -24,15 +24,17 @@ def add(
     keyword: Annotated[Words | None, typer.Option(help="Words that mean us without being a name.")] = None,
     with_: Annotated[
         Words | None,
-        typer.Option("--with", help="Words of which a post must have one as well, for names and keywords."),
+        typer.Option(
+            "--with", help="Words of which a post must have one as well, for what is an ordinary word."
+        ),
     ] = None,
     org: chosen_org = None,
 ) -> None:
     """Say what is ours: a handle on a platform, or names, domains and hashtags.
 
     A post that mentions or answers a handle of ours is addressed to us; one that uses our name, domain or
-    hashtag is about us. Our own posts never open a case. A name that is an ordinary English word says nothing by
-    itself and takes --with.
+    hashtag is about us. Our own posts never open a case. A name, keyword or hashtag that is an ordinary English word
+    says nothing by itself and takes --with.
 
     Examples: earshot own add mastodon acme@mastodon.social
               earshot own add --name "Acme Coffee" --domain acme.com
@@ -52,8 +54,8 @@ def add(
     if not words:
         raise typer.BadParameter("name a PLATFORM and a HANDLE, or --name, --domain, --hashtag")
     needs = [word for given in with_ or () for word in given.split(",")]
-    if needs and not (name or keyword):
-        raise typer.BadParameter("takes a --name or a --keyword", param_hint="--with")
+    if needs and not (name or keyword or hashtag):
+        raise typer.BadParameter("takes a --name, a --keyword or a --hashtag", param_hint="--with")
     if platform is not None:
         from models.vocabulary import PLATFORMS
 
