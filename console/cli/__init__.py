@@ -95,10 +95,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
+        from console.cli import _print
         from console.cli._failures import sentence
 
         said = sentence(error)
         if said is None:
             raise
-        print(f"earshot: {said}", file=sys.stderr)
+        _print.said(f"earshot: {said}")
         sys.exit(1)
