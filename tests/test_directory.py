@@ -66,7 +66,7 @@ class Book:
 
     def hear(self, text: str, **columns: Any) -> list[Matched]:
         heard = Post(id="p", posted_at=datetime(2026, 6, 1, tzinfo=UTC), verb="post", text=text, **columns)
-        clues = clues_of("mastodon", heard, self.directory.gate)
+        [clues] = clues_of([("mastodon", heard)], self.directory.gate)
         return _resolve("mastodon", heard, self.directory, Looked({}, self.names, {}, {}, {}), clues).matches
 
     def live(self, text: str, **columns: Any) -> list[UUID]:
@@ -117,7 +117,7 @@ def test_a_name_counts_only_where_it_stands_as_it_is_written(book: Book, text: s
 
 
 def test_a_name_that_is_an_ordinary_word_is_never_found_by_itself(book: Book) -> None:
-    for name in ("Target", "Gaps", "Box"):
+    for name in ("Target", "Gaps", "Box", "Target!", "(Target)", "Ｔａｒｇｅｔ", "Box®"):
         book.account(name)
     northwind = book.account("Northwind")
     assert book.live("My Target is to fill the Gaps in this Box for Northwind") == [northwind]
@@ -273,6 +273,9 @@ HOSTILE = [
     "ticket " * 9_000,
     "Ünï " * 16_000,
     "\u0130" * 30_000,
+    "a" + "\u0301\u0316" * 30_000,
+    "\ufdfa" * 20_000,
+    "😡" * 30_000,
 ]
 
 
@@ -296,3 +299,32 @@ def test_what_looks_alike_is_compared_without_its_trimmings() -> None:
     assert same_phone("+49 (0)170 1234567", "0170/1234567")
     assert not same_phone("+49 170 1234567", "0171 1234567")
     assert [hit[0] for hit in phones_in("no 123456789012, but 0170/1234567")] == ["0170/1234567"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hits"),
+    [
+        ("アカメ珈琲", "今日はアカメ珈琲で朝ごはん", 1),
+        ("जियो", "जियो बहुत धीमा है", 1),
+        ("जियो", "जिया और जियें", 0),
+        ("คาเฟ่", "ไปคาเฟ่มา", 1),
+        ("คาเฟ่", "ไปคาเฟมา", 0),
+        ("Café Noëlla", "at Cafe\u0301 Noe\u0308lla today", 1),
+    ],
+)
+def test_a_name_ends_where_its_script_says(book: Book, name: str, text: str, hits: int) -> None:
+    book.account(name)
+    assert len(book.live(text)) == hits
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://a.example/?utm_campaign=spring-launch",
+        "https://a.example/?utm_campaign=spring%2Dlaunch&x=1#top",
+        "https://a.example/?x=1&amp;UTM_Campaign=Spring-Launch",
+    ],
+)
+def test_a_link_s_campaign_is_read_however_it_is_written(book: Book, link: str) -> None:
+    campaign = book.add(Named("alias", uuid4(), "utm", "spring-launch"), "campaign")
+    assert book.live("look", links=(link,)) == [campaign]

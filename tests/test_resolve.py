@@ -291,3 +291,31 @@ def test_an_edit_does_not_bring_a_ticket_back_that_a_person_untied(journey: Jour
     journey.execute("UPDATE social_events SET ticket_id = NULL")
     journey.hear(source, post("p1", f"{CALM} so, about ticket {other.number}", to=US, edited_at=at(5)))
     assert journey.event("p1").ticket_id is None
+
+
+def test_a_source_that_changes_its_campaign_changes_no_post_that_it_brought_before(journey: Journey) -> None:
+    one, two = (
+        journey.value("INSERT INTO campaigns (name) VALUES (:name) RETURNING id", name=name) for name in "ab"
+    )
+    source = journey.source(campaign_id=one)
+    journey.hear(source, post("p1"))
+    journey.execute("UPDATE sources SET campaign_id = :two", two=two)
+    journey.hear(source, post("p1"), post("p2", minutes=2))
+    assert [journey.event(p).campaign_id for p in ("p1", "p2")] == [one, two]
+
+
+def test_what_a_campaign_s_own_handle_says_is_the_campaign_s(journey: Journey) -> None:
+    campaign = journey.value("INSERT INTO campaigns (name) VALUES ('Launch') RETURNING id")
+    journey.alias("handle", "launch@town.example", "campaign", platform="mastodon", campaign_id=campaign)
+    journey.hear(journey.source(), post("p1", author=by(1, "launch")))
+    assert journey.event("p1").campaign_id == campaign
+
+
+def test_a_thread_does_not_tie_again_what_a_person_untied(journey: Journey) -> None:
+    journey.account("Brightwell")
+    source = journey.source()
+    journey.hear(source, post("p1", text="Brightwell is late"))
+    journey.execute("UPDATE matches SET state = 'undone', by = 'sam'")
+    journey.execute("UPDATE social_events SET account_id = NULL")
+    journey.hear(source, post("p1", text="Brightwell is late"), post("p2", by="a", reply_to="p1"))
+    assert journey.event("p2").account_id is None

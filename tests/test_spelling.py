@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from workers.folding import WORD
+from workers.folding import spans_of
 from workers.spelling import spelt, stands_alone
 
 
 def judged(name: str, text: str) -> str | None:
     """What is said of the first place where the name's letters stand."""
     starts = text.casefold().index(name.casefold())
-    words = [word.end() for word in WORD.finditer(text, starts, starts + len(name))]
+    words = [starts + end for _, end in spans_of(text[starts : starts + len(name)])]
     if not stands_alone(text, starts, words[:6][-1]):
         return None
     stands = spelt(text, starts, words[:6][-1], name)

@@ -11,15 +11,15 @@ import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from workers.folding import UNSPACED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 READ = 10_000
 """How far into a text phrases are looked for, in characters: no text may cost more than a few milliseconds."""
 
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
-)
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 _APOSTROPHES = dict.fromkeys(map(ord, "\u2019\u2018\u02bc\u2032\u00b4`"), "'")
 
 

@@ -135,12 +135,14 @@ def _log_to_stderr(**_: object) -> None:
 def _load_once(**_: object) -> None:
     """Before the fork: the pool's processes share what is read here, and none starts by reading it."""
     from connectors import connectors
-    from workers.folding import domain_of, is_ordinary_word
+    from workers.folding import domain_of, is_ordinary_word, lookalike, spans_of
     from workers.score import Scorer
 
     connectors()
     is_ordinary_word("acme")
     domain_of("https://www.example.co.uk/")
+    lookalike("àcme")
+    spans_of("ä")
     # the language of this one is not told by its function words: the detector is asked, and loads
     Scorer().score([("Guten Morgen allerseits, schönes Wetter heute", None)])
 

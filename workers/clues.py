@@ -7,15 +7,18 @@ organisation has at all, so that the few clues that are left can be looked up in
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter
 from functools import lru_cache
-from itertools import compress, count, islice
+from html import unescape
+from itertools import compress, count
 from operator import ne
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 from workers.folding import (
     KEY_WORDS,
     MOST_WORDS,
-    WORD,
     addresses_in,
     both_ways,
     composed,
@@ -27,11 +30,12 @@ from workers.folding import (
     phone_key,
     phones_in,
     similar_key,
+    spans_of,
 )
 from workers.spelling import stands_alone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from connectors._base import Post
     from workers.directory import Gate
@@ -61,10 +65,27 @@ class Clue(NamedTuple):
     ends: int | None = None
 
 
-def clues_of(platform: str, post: Post, gate: Gate) -> list[Clue]:
-    """Everything in a post that may name a record of the organisation whose gate it is."""
+def clues_of(posts: Sequence[tuple[str, Post]], gate: Gate) -> list[list[Clue]]:
+    """Everything in each of these (platform, post)s that may name a record of the organisation whose gate it is.
+
+    All posts of a batch at once, since asking the gate costs little more for thousands of keys than for one.
+    """
     keys: list[str] = []
     offered: list[_Offered] = []
+    ends: list[int] = []
+    for platform, post in posts:
+        _offer(keys, offered, platform, post, gate)
+        ends.append(len(keys))
+    clues: list[list[Clue]] = [[] for _ in posts]
+    for at in gate.among(keys):
+        clues[bisect_right(ends, at)].append(Clue(*offered[at]))
+    if gate.names:
+        _names(clues, [composed(post.text) for _, post in posts], gate)
+    return clues
+
+
+def _offer(keys: list[str], offered: list[_Offered], platform: str, post: Post, gate: Gate) -> None:
+    """The keys of one post, but for names in its text."""
     if gate.handles:
         here, anywhere = platform in gate.handles, "" in gate.handles
         for stable_id, handle in _people(post):
@@ -96,9 +117,6 @@ def clues_of(platform: str, post: Post, gate: Gate) -> list[Clue]:
                 keys.append("?" + (key := folded(campaign)))
                 offered.append(("utm", key, "", campaign, None, None))
     _written(keys, offered, post.text)
-    clues = [Clue(*offered[at]) for at in gate.among(keys)] if keys else []
-    _names(clues, gate, post.text)
-    return clues
 
 
 _Offered = tuple[str, str, str, str | None, int | None, int | None]
@@ -140,45 +158,100 @@ def _written(keys: list[str], offered: list[_Offered], text: str) -> None:
 
 
 def utm_campaigns(link: str) -> list[str]:
-    """The values of a link's utm_campaign."""
-    _, mark, query = link.partition("?")
-    if not mark or "utm_campaign=" not in query:
+    """The values of a link's utm_campaign, however it is written."""
+    if "utm_campaign" not in link.lower():
         return []
-    return [pair[13:] for pair in query.split("#")[0].split("&") if pair.startswith("utm_campaign=")]
+    query = urlsplit(unescape(link)).query if "&amp;" in link else link.partition("?")[2].partition("#")[0]
+    try:
+        pairs = parse_qsl(query, max_num_fields=MOST_OF_A_KIND)
+    except ValueError:
+        return []
+    return [value for name, value in pairs if name.lower() == "utm_campaign"]
 
 
 # --- names in the text ---------------------------------------------------------------------------------
 
+_BREAK = "\x1f"
+"""Stands between two posts where the words of many are looked at in one row; no word is it, and no name has it."""
 
-def _names(clues: list[Clue], gate: Gate, text: str) -> None:
+
+def _names(clues: list[list[Clue]], texts: Sequence[str], gate: Gate) -> None:
     """Runs of words that begin like a name: the first word of a name of one, the first two of a longer one."""
-    if not gate.names or not text:
-        return
-    text = composed(text)
-    written, words = both_ways(text)
-    del written[MOST_WORDS:], words[MOST_WORDS:]
+    written: list[str] = []
+    words: list[str] = []
+    begins: list[int] = []
+    for text in texts:
+        begins.append(len(words))
+        as_written, as_compared = both_ways(text)
+        if len(as_compared) > MOST_WORDS:
+            del as_written[MOST_WORDS:], as_compared[MOST_WORDS:]
+        written += as_written
+        words += as_compared
+        written.append(_BREAK)
+        words.append(_BREAK)
+    row = _Row(clues, texts, words, begins)
     single, pairs = gate.openings(words)
-    if single or pairs:
-        far = max(single[-1:] + pairs[-1:]) + KEY_WORDS
-        spans = [hit.span() for hit in islice(WORD.finditer(text), far)]
-        for at in single[:MOST_NAMES]:
-            _run(clues, text, words, spans, at, at + 1)
-        for at in pairs[:MOST_NAMES]:
-            name = "=" + words[at]
-            for end in range(at + 1, min(at + KEY_WORDS, len(words))):
-                name = f"{name} {words[end]}"
-                if gate.has(name):
-                    _run(clues, text, words, spans, at, end + 1)
+    for at in _some(single, words, begins, MOST_NAMES):
+        row.note("name", at, at + 1)
+    longer: list[str] = []
+    runs: list[tuple[int, int]] = []
+    for at in _some(pairs, words, begins, MOST_NAMES):
+        name = "=" + words[at]
+        for end in range(at + 1, at + KEY_WORDS):
+            if words[end] == _BREAK:
+                break
+            name = f"{name} {words[end]}"
+            longer.append(name)
+            runs.append((at, end + 1))
+    for one in gate.among(longer):
+        row.note("name", *runs[one])
     if gate.similar:
-        _similar(clues, gate, text, words, written)
+        capitals = list(compress(count(), map(ne, written, words)))
+        keys, alike = _similar(words, _some(capitals, words, begins, MOST_CAPITALS))
+        for one in gate.among(keys):
+            row.note("similar", *alike[one], keys[one][1:])
 
 
-def _run(
-    clues: list[Clue], text: str, words: list[str], spans: list[tuple[int, int]], start: int, end: int
-) -> None:
-    starts, ends = spans[start][0], spans[end - 1][1]
-    if stands_alone(text, starts, ends):
-        clues.append(Clue("name", " ".join(words[start:end]), "", text[starts:ends], starts, ends))
+def _some(places: list[int], words: list[str], begins: list[int], most: int) -> list[int]:
+    """Of places in the row those that are words, and no more than so many of a post."""
+    if len(places) <= most:
+        return [at for at in places if words[at] != _BREAK]
+    taken: Counter[int] = Counter()
+    some = []
+    for at in places:
+        post = bisect_right(begins, at)
+        taken[post] += 1
+        if taken[post] <= most and words[at] != _BREAK:
+            some.append(at)
+    return some
+
+
+class _Row:
+    """The words of many posts in a row, and how a run of them becomes a clue of its post."""
+
+    def __init__(
+        self, clues: list[list[Clue]], texts: Sequence[str], words: list[str], begins: list[int]
+    ) -> None:
+        self._clues, self._texts, self._words, self._begins = clues, texts, words, begins
+        self._spans: dict[int, list[tuple[int, int]]] = {}
+        self._noted: Counter[tuple[int, str]] = Counter()
+
+    def note(self, kind: str, start: int, end: int, key: str | None = None) -> None:
+        """The words from start up to end may be a name, unless there are too many such, or more of a word."""
+        post = bisect_right(self._begins, start) - 1
+        self._noted[post, kind] += 1
+        if self._noted[post, kind] > (MOST_NAMES if kind == "name" else MOST_SIMILAR):
+            return
+        text, first = self._texts[post], self._begins[post]
+        spans = self._spans.get(post)
+        if spans is None:
+            spans = self._spans[post] = spans_of(text)
+        starts, ends = spans[start - first][0], spans[end - first - 1][1]
+        if stands_alone(text, starts, ends):
+            shown = text[starts:ends]
+            self._clues[post].append(
+                Clue(kind, key or " ".join(self._words[start:end]), "", shown, starts, ends)
+            )
 
 
 @lru_cache(maxsize=20_000)
@@ -186,25 +259,19 @@ def _alone(word: str) -> str:
     return "" if len(word) < 5 or is_ordinary_word(word) else similar_key([word])
 
 
-def _similar(clues: list[Clue], gate: Gate, text: str, words: list[str], written: list[str]) -> None:
+def _similar(words: list[str], capitals: list[int]) -> tuple[list[str], list[tuple[int, int]]]:
     """Runs of capitalised words, which is how a name is written, for names that are not quite the same."""
-    capitals = list(islice(compress(count(), map(ne, written, words)), MOST_CAPITALS))
     keys: list[str] = []
     runs: list[tuple[int, int]] = []
-    for first, at in enumerate(capitals):
+    last = len(capitals) - 1
+    for place, at in enumerate(capitals):
         if key := _alone(words[at]):
             keys.append("~" + key)
-            runs.append((at, at))
-        for more in range(1, LONGEST_SIMILAR):
-            if capitals[first + more : first + more + 1] != [at + more]:
-                break
-            if key := similar_key(words[at : at + more + 1]):
+            runs.append((at, at + 1))
+        length = 1
+        while place + length <= last and length < LONGEST_SIMILAR and capitals[place + length] == at + length:
+            length += 1
+            if key := similar_key(words[at : at + length]):
                 keys.append("~" + key)
-                runs.append((at, at + more))
-    some = gate.among(keys)[:MOST_SIMILAR] if keys else []
-    if some:
-        spans = [hit.span() for hit in WORD.finditer(text)]
-        for one in some:
-            starts, ends = spans[runs[one][0]][0], spans[runs[one][1]][1]
-            if stands_alone(text, starts, ends):
-                clues.append(Clue("similar", keys[one][1:], "", text[starts:ends], starts, ends))
+                runs.append((at, at + length))
+    return keys, runs

@@ -1,30 +1,33 @@
 """What a process knows of an organisation while it digests: which names there are at all, its rules, its scorer.
 
 The names themselves stay in the database (`names`); in memory is only a gate that says of a key "there may be such
-a name" or "there is none", which takes less than 100 MB for a million accounts. The rest is
+a name" or "there is none", which takes at most 32 MB, also for millions of names. The rest is
 small and read anew when it has changed. Surprising: the gate forgets nothing; a name that is gone is merely asked
 for in vain until the process starts anew.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
-from itertools import compress, count, pairwise, repeat
-from operator import and_
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from workers.escalate import read_rules
 from workers.folding import folded
+from workers.follow import follow_waiting
 from workers.lexicon import read_lexicon
 from workers.names import AT_ONCE, index_due
 from workers.score import Scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import date
     from uuid import UUID
 
@@ -32,22 +35,22 @@ if TYPE_CHECKING:
 
     from workers.escalate import Rule
 
+log = logging.getLogger(__name__)
+
 FRESH_SECONDS = 15.0
 """How old what is known may be; a change is heard within twice this."""
 
-EXACT = 100_000
-"""So many keys are kept as they are, about 15 MB; of more only what is needed to say no."""
-_MOST_SLOTS = 1 << 24
-_SLOTS_A_KEY = 4
-_MARKS = frozenset("@#/?!+~%=")
+_BITS_A_KEY = 32
+_LEAST_BITS, _MOST_BITS = 1 << 17, 1 << 28
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_Hashes = NDArray[np.uint64]
 
 
 class Gate:
-    """Which keys an organisation has: never "no" for one that is there.
+    """Which keys an organisation has: never "no" for one that is there, "yes" to about one in a hundred others.
 
-    Few keys are kept exactly. Of many, what names begin with is kept by its hash (65 MB for a million), because every
-    word of every post is looked for in it; of the rest only a bit each in slots of eight, which says "yes" to a few in a
-    hundred others.
+    A Bloom filter of two bits a key, at most 32 MB. Keys are asked for many at once, because a look at one of them
+    costs more in Python than the word it is for. What names begin with is found from the hashes of words alone.
     """
 
     def __init__(self, keys: int = 0) -> None:
@@ -55,21 +58,14 @@ class Gate:
         self.names = self.similar = self.lookalikes = False
         self.handles: set[str] = set()
         """The platforms on which there are handles; "" for those that mean any."""
-        self._keys: set[str] | None = set() if keys <= EXACT else None
-        self._firsts: set[str] = set()
-        self._words: set[int] = set()
-        self._pairs: set[int] = set()
-        self._slots = bytearray()
-        if self._keys is None:
-            self._slots = bytearray(1 << (min(_MOST_SLOTS, keys * _SLOTS_A_KEY) - 1).bit_length())
-        self._mask = len(self._slots) - 1
+        bits = 1 << (max(_LEAST_BITS, min(_MOST_BITS, keys * _BITS_A_KEY)) - 1).bit_length()
+        self._bytes = np.zeros(bits >> 3, np.uint8)
+        self._mask = np.uint64(bits - 1)
         self._added = 0
 
-    def add(self, keys: Iterable[str]) -> None:
+    def add(self, keys: Sequence[str]) -> None:
         """Let these keys, each with its mark, through from now on."""
-        held, slots, mask = self._keys, self._slots, self._mask
         for key in keys:
-            self._added += 1
             mark = key[0]
             if mark == "@":
                 self.handles.add(key[1:].partition(":")[0])
@@ -77,65 +73,67 @@ class Gate:
                 self.similar = True
             elif mark == "%":
                 self.lookalikes = True
-            if held is not None:
-                held.add(key)
-            else:
-                place = hash(key)
-                slots[place & mask] |= 1 << (place >> 40 & 7)
+        self._set(_hashes(keys))
 
     def add_names(self, names: Sequence[str]) -> None:
         """Let these names through: what they begin with, and longer ones as a whole."""
         self.names |= bool(names)
-        self.add(["=" + name for name in names if " " in name])
-        for name in names:
-            opening = " ".join(name.split(" ", 2)[:2])
-            if self._keys is not None:
-                self._keys.add(opening)
-                self._firsts.add(opening.partition(" ")[0])
-            elif " " in opening:
-                self._pairs.add(hash(opening))
-            else:
-                self._words.add(hash(opening))
-
-    def has(self, key: str) -> object:
-        """May there be such a key, with its mark?"""
-        if self._keys is not None:
-            return key in self._keys
-        place = hash(key)
-        return self._slots[place & self._mask] >> (place >> 40 & 7) & 1
+        longer = [name.split(" ", 2) for name in names if " " in name]
+        self._set(_hashes([name for name in names if " " not in name]))
+        self._set(_paired(_hashes([words[0] for words in longer]), _hashes([words[1] for words in longer])))
+        self._set(_hashes(["=" + name for name in names if " " in name]))
 
     def among(self, keys: Sequence[str]) -> list[int]:
         """Which of these keys, each with its mark, there may be, by where they stand."""
-        held = self._keys
-        if held is not None:
-            return [] if held.isdisjoint(keys) else [at for at, key in enumerate(keys) if key in held]
-        # without a loop of our own, since nearly all of them stop here
-        near = compress(count(), map(self._slots.__getitem__, map(and_, map(hash, keys), repeat(self._mask))))
-        return [at for at in near if self.has(keys[at])]
+        return _places(self._there(_hashes(keys))) if keys else []
+
+    def has(self, key: str) -> bool:
+        """May there be this key?"""
+        return bool(self.among([key]))
 
     def openings(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
         """Which of these words in a row may be a name, and which may, with the next, be the first two of a longer one;
         by where they stand."""
-        held, firsts = self._keys, self._firsts
-        if held is None:
-            pairs = map(" ".join, pairwise(words))
-            return _places(self._words, list(map(hash, words))), _places(self._pairs, list(map(hash, pairs)))
-        if firsts.isdisjoint(words):
-            return [], []
-        some = [at for at, word in enumerate(words) if word in firsts]
-        pairs_at = [at for at in some if at + 1 < len(words) and f"{words[at]} {words[at + 1]}" in held]
-        return [at for at in some if words[at] in held], pairs_at
+        hashes = _hashes(words)
+        return _places(self._there(hashes)), _places(self._there(_paired(hashes[:-1], hashes[1:])))
 
     @property
     def crowded(self) -> bool:
-        """Has it grown so far that another of its kind would do better?"""
-        if self._keys is not None:
-            return len(self._keys) > 2 * EXACT
-        return len(self._slots) < _MOST_SLOTS and self._added * _SLOTS_A_KEY > 4 * len(self._slots)
+        """Has it grown so far that a larger one would do better?"""
+        bits = int(self._mask) + 1
+        return bits < _MOST_BITS and self._added * _BITS_A_KEY > 4 * bits
+
+    def _set(self, hashes: _Hashes) -> None:
+        self._added += len(hashes)
+        for bits in self._bits(hashes):
+            np.bitwise_or.at(self._bytes, bits >> np.uint64(3), _bit(bits))
+
+    def _there(self, hashes: _Hashes) -> NDArray[np.bool_]:
+        one, other = self._bits(hashes)
+        first = self._bytes[one >> np.uint64(3)] & _bit(one)
+        second = self._bytes[other >> np.uint64(3)] & _bit(other)
+        found: NDArray[np.bool_] = np.logical_and(first, second)
+        return found
+
+    def _bits(self, hashes: _Hashes) -> tuple[_Hashes, _Hashes]:
+        return hashes & self._mask, (hashes * _MIX >> np.uint64(30)) & self._mask
 
 
-def _places(held: set[int], hashes: list[int]) -> list[int]:
-    return [] if held.isdisjoint(hashes) else [at for at, one in enumerate(hashes) if one in held]
+def _hashes(words: Sequence[str]) -> _Hashes:
+    return np.fromiter(map(hash, words), np.int64, len(words)).view(np.uint64)
+
+
+def _paired(one: _Hashes, other: _Hashes) -> _Hashes:
+    """Of two words in a row, neither's own and not the same the other way round."""
+    return (one * _MIX) ^ (other >> np.uint64(1))
+
+
+def _bit(bits: _Hashes) -> NDArray[np.uint8]:
+    return np.uint8(1) << (bits & np.uint64(7)).astype(np.uint8)
+
+
+def _places(there: NDArray[np.bool_]) -> list[int]:
+    return [int(at) for at in np.flatnonzero(there)]
 
 
 class Dates(NamedTuple):
@@ -195,11 +193,10 @@ def _read(session: Session, org: str, gate: Gate) -> Directory:
     )
 
 
-# Every row carries the number of the transaction that wrote it (xmin): where neither the newest of them nor
-# the count of rows has moved, nothing was added, changed or deleted.
+# What the small tables say, whoever wrote it and whenever that committed.
 _STATE = text(
     " UNION ALL ".join(
-        f"SELECT count(*), max(xmin::text::bigint) FROM {table} WHERE org_id = :org {which}"
+        f"SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::text FROM {table} t WHERE org_id = :org {which}"
         for table, which in {
             "aliases": "AND of = 'ourselves'",
             "campaigns": "",
@@ -258,8 +255,23 @@ def read_directory(session: Session, org: str) -> Directory:
 class _Held:
     looked: float
     horizon: int
-    state: list[tuple[int, int | None]]
+    state: list[tuple[int, str]]
     directory: Directory
+
+
+def _index(sessions: sessionmaker[Session], org: str) -> int:
+    """Take in what has changed; says how many changes. What fails here is no fault of any page, and stops none."""
+    try:
+        with sessions() as session, session.begin():
+            taken = index_due(session, org)
+        if taken:
+            follow_waiting(sessions, org, seconds=1.0)
+    except (SQLAlchemyError, ValueError, LookupError, TypeError):
+        log.exception(
+            "What was renamed in %s is not looked up yet", org, extra={"action": "names_not_indexed"}
+        )
+        return 0
+    return taken
 
 
 class Directories:
@@ -274,8 +286,7 @@ class Directories:
         held = self._held.get(org)
         if held is not None and now - held.looked <= FRESH_SECONDS:
             return held.directory
-        with sessions() as session, session.begin():
-            taken = index_due(session, org)
+        taken = _index(sessions, org)
         with sessions() as session, session.begin():
             # before anything is read: what commits meanwhile is read again next time
             horizon = session.execute(_HORIZON).scalar_one()

@@ -19,7 +19,13 @@ MOST_WORDS = 2_000
 KEY_WORDS = 6
 """How many words of a name are its key; what follows is compared where the key is found."""
 
-WORD = re.compile(r"\w+")
+LONGEST_WORD = 64
+MOST_CHARACTERS = 10_000
+
+_WORD = re.compile(r"\w+")
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+"""Scripts that put no space between words (or none before a particle), as the inside of a regex's brackets."""
+_unspaced = re.compile(f"[{UNSPACED}]")
 
 # private suffixes count too: whoever has me.github.io does not own github.io
 _suffixes = TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
@@ -86,6 +92,12 @@ def _ordinary_words() -> frozenset[str]:
     return frozenset(get_english_words_set(["web2", "gcide"], lower=True))
 
 
+def is_ordinary_name(name: str) -> bool:
+    """Is a name one ordinary word, whatever marks stand around it ("Target!", "(Target)")?"""
+    words = words_of(composed(name))
+    return len(words) == 1 and is_ordinary_word(words[0])
+
+
 def is_ordinary_word(name: str) -> bool:
     """Is the whole name one word that English uses for something else?"""
     word = name.lower()
@@ -100,11 +112,58 @@ def is_ordinary_phrase(name: str) -> bool:
 
 
 def composed(text: str) -> str:
-    """A text with each accent on its letter (NFC), as names are looked for in it; mostly the text itself."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    """The beginning of a text with each accent on its letter (NFC), as names are looked for in it; mostly itself."""
+    text = text[:MOST_CHARACTERS]
+    if text.isascii():
+        return text
+    if len(text) <= 4 * LONGEST_WORD:
+        return unicodedata.normalize("NFC", text)
+    # in pieces, because a run of thousands of accents takes the square of its length
+    return "".join(unicodedata.normalize("NFC", piece) for piece in _PIECE.findall(text))
 
 
-# what is not a letter, digit or _ becomes a space; twice as fast as WORD
+_PIECE = re.compile(rf"(?s).{{0,{LONGEST_WORD}}}\s|.{{1,{LONGEST_WORD}}}")
+
+
+@cache
+def _with_marks() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What tells a text whose words end elsewhere than \\w says, and its words: a vowel sign belongs to its
+    letter, and where no spaces stand each letter is a word of its own."""
+    # not beyond the basic plane, where a pattern has no bitmap and takes a microsecond a character
+    marks = "".join(chr(c) for c in range(0x300, 0x10000) if unicodedata.category(chr(c)) in ("Mn", "Mc"))
+    return (
+        re.compile(f"[{UNSPACED}{marks}]"),
+        re.compile(f"[{UNSPACED}][{marks}]*|(?:(?![{UNSPACED}])[\\w{marks}])+"),
+    )
+
+
+def _words(text: str) -> re.Pattern[str]:
+    if text.isascii():
+        return _WORD
+    telling, words = _with_marks()
+    return words if telling.search(text) else _WORD
+
+
+def spans_of(text: str) -> list[tuple[int, int]]:
+    """Where each word of a text begins and ends."""
+    return [hit.span() for hit in _words(text).finditer(text)]
+
+
+def goes_on(text: str, at: int) -> bool:
+    """Does the word before this place go on here?"""
+    if not 0 < at < len(text) or (text[at].isascii() and not text[at].isalnum()):
+        return False
+    if unicodedata.category(text[at])[0] == "M":
+        return True
+    apart = _unspaced.match(text[at]) or _unspaced.match(text[at - 1])
+    return (
+        not apart
+        and text[at].isalnum()
+        and (text[at - 1].isalnum() or unicodedata.category(text[at - 1])[0] == "M")
+    )
+
+
+# what is not a letter, digit or _ becomes a space; twice as fast as a pattern
 _KEPT = bytes(code if chr(code).isalnum() or code == ord("_") else 32 for code in range(128)) + bytes(128)
 _LOWERED = _KEPT.lower()
 
@@ -120,8 +179,8 @@ def both_ways(text: str) -> tuple[list[str], list[str]]:
     """The words of a text as they are written, and as they are compared."""
     if text.isascii():
         return text.encode().translate(_KEPT).decode().split(), words_of(text)
-    written = WORD.findall(text)
-    return written, [unicodedata.normalize("NFKC", word).casefold() for word in written]
+    written = _words(text).findall(text)
+    return written, [unicodedata.normalize("NFKC", word[:LONGEST_WORD]).casefold() for word in written]
 
 
 def name_key(name: str) -> str:
@@ -143,7 +202,7 @@ def as_written(name: str) -> str:
             return " ".join(name.split())
     else:
         name = unicodedata.normalize("NFKC", name).translate(_APOSTROPHES).translate(_DASHES)
-    ends = [(found.start(), found.end()) for found in WORD.finditer(name)]
+    ends = spans_of(name)
     return " ".join(name[ends[0][0] : ends[-1][1]].split()) if ends else ""
 
 
@@ -251,6 +310,11 @@ def _own_part(handle: str) -> str:
             bare = own.removeprefix(affix).removesuffix(affix)
             own = bare if len(bare) > 3 else own
     return own
+
+
+def evidence_key(words: str | None) -> str:
+    """Evidence as rejections compare it: folded, white space as one space."""
+    return " ".join(folded(words or "").split())
 
 
 # --- addresses, numbers --------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from uuid import UUID
 from rapidfuzz import fuzz
 
 from workers.folding import composed, core_of, folded, same_phone, words_of
-from workers.spelling import spelt
+from workers.spelling import Spelt, spelt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -230,9 +230,14 @@ def _runs(text: str, clue: Clue, entries: Iterable[Entry]) -> list[_Run]:
     assert clue.ends is not None
     text = composed(text)
     found: dict[tuple[int, str, bool], list[Entry]] = {}
+    judged: dict[tuple[str, str], Spelt | None] = {}
     for entry in entries:
         how = "keyword" if entry.how == "keyword" else "alias"
-        if stands := spelt(text, clue.starts, clue.ends, entry.value, keyword=how == "keyword"):
+        if (entry.value, how) not in judged:
+            judged[entry.value, how] = spelt(
+                text, clue.starts, clue.ends, entry.value, keyword=how == "keyword"
+            )
+        if stands := judged[entry.value, how]:
             found.setdefault((stands[0], how, stands[1] == "doubtful"), []).append(entry)
     return [
         _Run(clue._replace(ends=ends, evidence=text[clue.starts : ends]), how, doubtful, meant)

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from uuid_utils import uuid7
 
 from workers._rows import as_json
+from workers.claims import ClaimLost
 from workers.project import reproject
 from workers.score import Sentiment
 
@@ -52,6 +53,8 @@ class Recorded(NamedTuple):
     fate: Fate
     case: UUID | None
     before: Before | None = None
+    heard: bool = False
+    """Is it known, and heard by a source for the first time?"""
 
 
 @dataclass(slots=True)
@@ -83,18 +86,23 @@ _IDENTITIES = text("""
                                    AND NOT i.handle = ANY (i.former_handles)
                               THEN array_append(i.former_handles, i.handle) ELSE i.former_handles END,
         handle = coalesce(excluded.handle, i.handle), name = excluded.name, bot = excluded.bot,
-        ours = i.ours OR excluded.ours, contact_id = coalesce(i.contact_id, excluded.contact_id),
-        account_id = coalesce(i.account_id, excluded.account_id)
-    RETURNING id, platform, stable_id, ours, contact_id, account_id
+        ours = i.ours OR excluded.ours AND NOT i.decided AND i.merged_into IS NULL,
+        contact_id = CASE WHEN i.decided OR i.merged_into IS NOT NULL THEN i.contact_id
+                          ELSE coalesce(i.contact_id, excluded.contact_id) END,
+        account_id = CASE WHEN i.decided OR i.merged_into IS NOT NULL THEN i.account_id
+                          ELSE coalesce(i.account_id, excluded.account_id) END
+    RETURNING id, platform, stable_id, ours, contact_id, account_id, merged_into
 """)
 
 
 def record_identities(session: Session, org: str, drafts: Iterable[Draft]) -> None:
     """Write the authors that are new or have changed, and give the drafts the ids that they really have.
 
-    Another worker may have written the same author first; its row wins, and so do its links.
+    Another worker may have written the same author first; its row wins. Raises ClaimLost where an author is linked
+    otherwise by now than it was resolved to be: a person may have decided meanwhile, and that is never written over.
     """
     changed: dict[tuple[str, str], dict[str, Any]] = {}
+    meant: dict[tuple[str, str], Known] = {}
     for draft in drafts:
         known, author = draft.resolved.author, draft.resolved.post.author
         if known is None or author is None or author.id is None:
@@ -103,6 +111,9 @@ def record_identities(session: Session, org: str, drafts: Iterable[Draft]) -> No
             known.stored
         ):
             continue
+        meant[known.platform, known.stable_id] = known
+        # links that were read and not made here are not written back; nor what a merged identity has by its root
+        links = not known.stored and not known.root
         changed[known.platform, known.stable_id] = {
             "id": known.id,
             "platform": known.platform,
@@ -110,10 +121,9 @@ def record_identities(session: Session, org: str, drafts: Iterable[Draft]) -> No
             "handle": author.handle,
             "name": author.name,
             "bot": author.bot,
-            # what a merged identity was linked to by itself stays as it was
-            "ours": known.ours and not known.root,
-            "contact_id": None if known.root else known.contact_id,
-            "account_id": None if known.root else known.account_id,
+            "ours": known.ours and links,
+            "contact_id": known.contact_id if links else None,
+            "account_id": known.account_id if links else None,
         }
     if not changed:
         return
@@ -121,15 +131,24 @@ def record_identities(session: Session, org: str, drafts: Iterable[Draft]) -> No
         (row.platform, row.stable_id): row
         for row in session.execute(_IDENTITIES, {"org": org, "rows": as_json(list(changed.values()))})
     }
+    if not all(_agree(meant[key], row) for key, row in written.items()):
+        raise ClaimLost
     for draft in drafts:
         known = draft.resolved.author
         row = known and written.get((known.platform, known.stable_id))
         if known and row and str(row.id) != known.id:
-            draft.resolved.author = _as_written(known, row)
+            draft.resolved.author = known._replace(id=str(row.id))
 
 
-def _as_written(known: Known, row: Any) -> Known:
-    return known._replace(id=str(row.id), ours=row.ours, contact_id=row.contact_id, account_id=row.account_id)
+def _agree(known: Known, row: Any) -> bool:
+    """Is the author, as it stands now, linked as it was resolved to be?"""
+    # whoever wrote it first had no posts of its own follow this link
+    if str(row.id) != known.id and known.linked:
+        return False
+    if (row.merged_into and str(row.merged_into)) != known.root:
+        return False
+    mine = known.ours, known.contact_id, known.account_id
+    return known.root is not None or (row.ours, row.contact_id, row.account_id) == mine
 
 
 _COLUMNS = """
@@ -183,6 +202,7 @@ _AGAIN = text(f"""
                     WHEN x.edited_at IS NULL AND b.edited_at IS NULL AND x.text <> b.text
                          AND b.sightings @> x.sightings THEN 'edited'
                     ELSE 'duplicate' END AS fate,
+               NOT b.sightings @> x.sightings AS heard,
                NOT b.sightings @> x.sightings OR x.counts IS DISTINCT FROM b.counts AS touched
         FROM x JOIN before b ON b.platform = x.platform AND b.external_id = x.external_id
     ), edited AS (
@@ -200,7 +220,7 @@ _AGAIN = text(f"""
             sightings = e.sightings || ARRAY(SELECT unnest(j.sightings) EXCEPT SELECT unnest(e.sightings))
         FROM judged j WHERE e.id = j.known AND j.fate = 'duplicate' AND j.touched
     )
-    SELECT platform, external_id, known, fate, case_id,
+    SELECT platform, external_id, known, fate, case_id, heard,
            was_sentiment, was_lang, was_voice, was_account, was_campaign, was_at, was_reposts
     FROM judged
 """)
@@ -223,11 +243,11 @@ def record_events(session: Session, org: str, drafts: Sequence[Draft]) -> dict[t
     new = set(written.ids or ())
     recorded = {key: Recorded(row.id, "new", None) for key, row in rows.items() if row.id in new}
     known = [row for key, row in rows.items() if key not in recorded]
-    for platform, external_id, event, fate, case, *was in session.execute(
+    for platform, external_id, event, fate, case, heard, *was in session.execute(
         _AGAIN, {"org": org, "rows": as_json(known)}
     ):
         before = Before(*was) if fate == "edited" else None
-        recorded[platform, external_id] = Recorded(event, fate, case, before)
+        recorded[platform, external_id] = Recorded(event, fate, case, before, heard)
     return recorded
 
 
@@ -401,7 +421,8 @@ def record_matches(
         outcome = recorded[draft.key]
         matches = draft.resolved.matches
         if outcome.fate == "duplicate":
-            matches = [match for match in matches if match.how == "source"]
+            # a source that tells it again has told whose campaign it is; it may be another's by now
+            matches = [match for match in matches if match.how == "source" and outcome.heard]
             if matches:
                 again.append(outcome.event)
         elif outcome.fate == "edited":

@@ -18,7 +18,8 @@ from uuid import UUID
 from uuid_utils import uuid7
 
 from workers.clues import MOST_OF_A_KIND, Clue, clues_of
-from workers.folding import domain_of, folded, ticket_numbers_in
+from workers.escalate import NOT_NAMING
+from workers.folding import domain_of, evidence_key, ticket_numbers_in
 from workers.lookup import Known, Looked, Parent, look_up
 from workers.matching import Matched, Names, match, suggest, sure, take, take_named
 
@@ -67,10 +68,7 @@ class Resolved:
     @property
     def named(self) -> bool:
         """Does it name one of our accounts or campaigns itself?"""
-        return any(
-            made.kind in ("account", "campaign") and made.how not in ("identity", "thread")
-            for made in self.live
-        )
+        return any(made.kind in ("account", "campaign") and made.how not in NOT_NAMING for made in self.live)
 
     @property
     def topic(self) -> UUID | None:
@@ -92,7 +90,7 @@ def resolve(
 
     `campaigns` are, post by post, those for which its sources are followed.
     """
-    clues = [clues_of(platform, post, directory.gate) for platform, post in posts]
+    clues = clues_of(posts, directory.gate)
     looked = look_up(session, org, posts, clues)
     found = [
         _resolve(platform, post, directory, looked, hints)
@@ -114,7 +112,8 @@ def _follow_threads(batch: Sequence[Resolved]) -> None:
     here = {(one.platform, name): one for one in batch for name in (one.post.id, one.post.local_id) if name}
     for one in batch:
         above, path = one, [one]
-        while above.topic is None and above.post.reply_to:
+        # what is stored of the post above goes before what its text says: a person may have untied it
+        while above.topic is None and above.post.reply_to and above.parent is None:
             parent = here.get((above.platform, above.post.reply_to))
             if parent is None or parent in path or above.account:
                 break
@@ -193,6 +192,8 @@ def _author(found: Resolved, author: Author, names: Names) -> None:
         meant = [entry for entry in meant if entry.of not in ("account", "contact")]
     for entry in meant:
         known = _linked_by(found, known, entry, names)
+        if entry.of == "campaign" and entry.record is not None:
+            match(found, sure("campaign", entry.record, "handle", shown))
     for entry in entries:
         if entry.of in ("account", "contact") and entry.claimed not in (None, author.id) and not known.linked:
             suggest(found, entry, "recycled handle", _handle_clue(shown), author=True)
@@ -318,7 +319,7 @@ def _respect(found: Resolved, directory: Directory) -> None:
         made
         for made in found.matches
         if not made.suggested
-        or (made.kind, made.record, folded(made.evidence or "")) not in directory.refusals
+        or (made.kind, made.record, evidence_key(made.evidence)) not in directory.refusals
     ]
 
 

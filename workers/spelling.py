@@ -8,9 +8,18 @@ ordinary words ("Best Choice") count only with their own capitals, and not in a 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
-from workers.folding import KEY_WORDS, WORD, as_written, is_ordinary_phrase, is_ordinary_word
+from workers.folding import (
+    KEY_WORDS,
+    as_written,
+    both_ways,
+    goes_on,
+    is_ordinary_phrase,
+    is_ordinary_word,
+    spans_of,
+)
 
 Spelt = tuple[int, Literal["sure", "doubtful"]]
 """Where the name ends, and whether it is surely the name."""
@@ -48,14 +57,14 @@ def stands_alone(text: str, start: int, end: int) -> bool:
     """No word, handle, tag or address goes on before or after the span."""
     if start:
         before = text[start - 1]
-        if before.isalnum() or before in "@#_.":
+        if before in "@#_." or goes_on(text, start):
             return False
         if before == "/" or before == "-":
             # "Elquist/Brightwell" names two, a path or an address names none
             run = text[max(0, start - 64) : start - 1].rpartition(" ")[2]
             if any(mark in run for mark in "./@\\") or (before == "/" and not run):
                 return False
-    return end == len(text) or not (text[end].isalnum() or _GOES_ON.match(text, end, end + 64))
+    return end == len(text) or not (goes_on(text, end) or _GOES_ON.match(text, end, end + 64))
 
 
 def spelt(text: str, starts: int, ends: int, value: str, keyword: bool = False) -> Spelt | None:
@@ -64,10 +73,10 @@ def spelt(text: str, starts: int, ends: int, value: str, keyword: bool = False) 
     `keyword`: a phrase that a person chose, which counts however it is written.
     """
     name = as_written(value)
-    more = len(WORD.findall(name)) - KEY_WORDS
+    more = _number(name) - KEY_WORDS
     if more > 0:
-        for _, word in zip(range(more), WORD.finditer(text, ends), strict=False):
-            ends = word.end()
+        after = spans_of(text[ends : ends + 2 * len(name) + 64])[:more]
+        ends += after[-1][1] if after else 0
         if not stands_alone(text, starts, ends):
             return None
     written = as_written(text[starts:ends])
@@ -84,10 +93,16 @@ def spelt(text: str, starts: int, ends: int, value: str, keyword: bool = False) 
     return ends, "doubtful" if " " not in name and _is_namesake(text, starts, ends) else "sure"
 
 
+@lru_cache(maxsize=20_000)
+def _number(name: str) -> int:
+    """How many words a name has."""
+    return len(spans_of(name))
+
+
 def _is_title(text: str, starts: int, ends: int) -> bool:
     """Have all other words capitals too, so that the name's say nothing?"""
     around = text[max(0, starts - 200) : starts] + " " + text[ends : ends + 200]
-    others = [word for word in WORD.findall(around) if len(word) > 3 and word[0].isalpha()]
+    others = [word for word in both_ways(around)[0] if len(word) > 3 and word[0].isalpha()]
     return len(others) > 1 and not any(word[0].islower() for word in others)
 
 
