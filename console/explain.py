@@ -43,17 +43,17 @@ _EVENT = text("""
     WHERE e.id = :id
 """)
 _MATCHES = text("""
-    SELECT m.kind, m.record_id, m.how, m.sure, m.evidence, m.starts, m.ends, m.state,
+    SELECT m.kind, m.record_id, m.how, m.sure, m.evidence, m.starts, m.ends, m.state, m.author, m.by,
            coalesce(k.name, g.name, nullif(concat_ws(' ', p.first_name, p.last_name), ''), p.email,
                     nullif(concat_ws(' ', l.first_name, l.last_name), ''),
-                    'ticket #' || t.number) AS record
+                    '#' || t.number) AS record
     FROM matches m
     LEFT JOIN accounts k ON m.kind = 'account' AND k.id = m.record_id
     LEFT JOIN contacts p ON m.kind = 'contact' AND p.id = m.record_id
     LEFT JOIN campaigns g ON m.kind = 'campaign' AND g.id = m.record_id
     LEFT JOIN tickets t ON m.kind = 'ticket' AND t.id = m.record_id
     LEFT JOIN leads l ON m.kind = 'lead' AND l.id = m.record_id
-    WHERE m.event_id = :id ORDER BY m.sure DESC, m.kind
+    WHERE m.event_id = :id ORDER BY m.sure DESC, m.kind, m.created_at, m.id
 """)
 _CASE = text("""
     SELECT c.id AS case, c.subject, c.level, c.score, c.threshold, c.opened_at, c.risen_at, c.closed_at,

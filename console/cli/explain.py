@@ -69,10 +69,7 @@ def facts(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "match", match_line(match)
     if not told["matches"]:
         yield "match", "none: it names no account, contact or campaign of ours"
-    if ties := [
-        f"{kind} {one_line(told[kind])}" for kind in ("account", "contact", "campaign") if told[kind]
-    ]:
-        yield "tied to", " · ".join(ties)
+    yield from _ties(told)
     yield from _consequences(told)
     for source in told["sources"]:
         yield "heard by", f"{source['platform']} {source['kind']} {one_line(source['term'])}"
@@ -106,24 +103,66 @@ def match_line(match: dict[str, Any]) -> str:
 
     record = one_line(match["record"] or str(match["record_id"]))
     evidence = f" by “{one_line(match['evidence'], 80)}”" if match["evidence"] else ""
+    author = ", the author's own" if match["author"] else ""
+    by = f", by {one_line(match['by'], 40)}" if match["by"] else ""
     state = "" if match["state"] == "live" else f" ({match['state']})"
-    return f"{match['kind']} {record}: {match['how']}{evidence}, {match['sure']:.0%} sure{state}"
+    return f"{match['kind']} {record}: {match['how']}{evidence}, {match['sure']:.0%} sure{author}{by}{state}"
 
 
-def rule_line(rule: dict[str, Any], sentiment: float | None) -> str:
-    """A rule and the threshold that was crossed."""
-    from console.words import score
+def _ties(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the post is tied to, and of what kind it is tied to nothing because it names several."""
+    from console.words import one_line
+
+    ties = [f"{kind} {one_line(told[kind])}" for kind in ("account", "contact", "campaign") if told[kind]]
+    if told["ticket"]:
+        ties.append(f"ticket #{told['ticket']}")
+    if ties:
+        yield "tied to", " · ".join(ties)
+    for kind in ("account", "contact", "campaign", "ticket"):
+        live = [match for match in told["matches"] if match["kind"] == kind and match["state"] == "live"]
+        several = [match for match in live if kind != "contact" or match["author"]]
+        if told[kind] or len(several) < 2:
+            continue
+        names = " and ".join(one_line(str(match["record"] or match["record_id"]), 60) for match in several)
+        yield "undecided", f"tied to no one {kind}, for it names {len(several)}: {names};"
+        yield "", f"earshot review link {str(told['id'])[-8:]} {kind} NAME decides"
+
+
+def rule_line(rule: dict[str, Any], sentiment: float | None, case: dict[str, Any] | None = None) -> str:
+    """A rule and the threshold that was crossed. `case`: the one whose level this post set, with the score and the
+    threshold of that moment; a rescore or an edit of the rule since then does not change what it was."""
 
     audience = {
         "addressed": "addressed to us",
         "customer": "a customer of ours, to or about us",
         "named": "about us or ours",
     }[rule["audience"]]
-    if sentiment is not None:
-        audience += f", and {score(sentiment)} is at most {score(rule['threshold'])}"
+    if crossed := _crossed(rule, sentiment, case):
+        audience += f", and {crossed}"
     if rule["words"]:
         audience += f", and says {' or '.join(f'“{words}”' for words in rule['words'])}"
     return f"{rule['name']}: {audience} → {rule['action']}"
+
+
+def _crossed(rule: dict[str, Any], sentiment: float | None, case: dict[str, Any] | None) -> str:
+    """Score and threshold as they were when it crossed, where that is known, and what they are now; or nothing."""
+    from console.words import score
+
+    was, bar = (case["score"], case["threshold"]) if case else (None, None)
+    was, bar = (sentiment if was is None else was), (rule["threshold"] if bar is None else bar)
+    if was is None:
+        return ""
+    if was == sentiment and bar == rule["threshold"]:
+        if was <= bar:
+            return f"{score(was)} is at most {score(bar)}"
+        return f"it crossed {score(bar)} with an earlier score; it scores {score(was)} now"
+    since = []
+    if was != sentiment:
+        since.append("it has no score now" if sentiment is None else f"it scores {score(sentiment)} now")
+    if bar != rule["threshold"]:
+        since.append(f"the rule's threshold is {score(rule['threshold'])} now")
+    when = "rose" if case and case["risen_at"] else "opened"
+    return f"{score(was)} was at most {score(bar)} when the case {when} ({'; '.join(since)})"
 
 
 def _author(author: dict[str, Any]) -> str:
@@ -158,7 +197,8 @@ def _consequences(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     from console.words import counted, one_line, score
 
     if told["rule"]:
-        yield "rule", rule_line(told["rule"], told["sentiment"])
+        set_by_it = told["case"] and told["case"]["event_id"] == told["id"]
+        yield "rule", rule_line(told["rule"], told["sentiment"], told["case"] if set_by_it else None)
     if told["held_back"]:
         yield "held back", f"it crossed the threshold and opened nothing: {told['held_back']}"
     case = told["case"]
