@@ -18,7 +18,11 @@ _COLUMNS = """
            coalesce(i.handle, i.name) AS author, k.name AS account, g.name AS campaign,
            nullif(concat_ws(' ', p.first_name, p.last_name), '') AS contact, t.number AS ticket, e.case_id AS case,
            (SELECT c.label FROM corrections c WHERE c.event_id = e.id AND c.undone_at IS NULL
-            ORDER BY c.created_at DESC, c.id DESC LIMIT 1) AS corrected
+            ORDER BY c.created_at DESC, c.id DESC LIMIT 1) AS corrected,
+           ARRAY(SELECT a.name FROM matches m JOIN accounts a ON a.id = m.record_id
+                 WHERE m.event_id = e.id AND m.kind = 'account' AND m.state = 'live' ORDER BY a.name) AS accounts,
+           ARRAY(SELECT a.name FROM matches m JOIN campaigns a ON a.id = m.record_id
+                 WHERE m.event_id = e.id AND m.kind = 'campaign' AND m.state = 'live' ORDER BY a.name) AS campaigns
     FROM social_events e
     LEFT JOIN identities i ON i.id = e.identity_id
     LEFT JOIN accounts k ON k.id = e.account_id
@@ -65,7 +69,9 @@ def mentions(
     session: Session, org: str, *, account: UUID | None = None, campaign: UUID | None = None, most: int = 20
 ) -> list[dict[str, Any]]:
     """The newest `most` events, oldest of them first: {id, platform, external_id, occurred_at, author, text,
-    sentiment, unscored, account, contact, campaign, ticket, case, voice, addressed, about_us, corrected, ...}."""
+    sentiment, unscored, account, contact, campaign, ticket, case, voice, addressed, about_us, corrected, ...}.
+
+    `accounts` and `campaigns` are all that it names: of several, `account` and `campaign` are none."""
     rows = session.execute(_NEWEST, {"org": org, "account": account, "campaign": campaign, "most": most})
     return [dict(row) for row in rows.mappings()][::-1]
 

@@ -15,14 +15,15 @@ def cases(
     closed: Annotated[bool, typer.Option("--closed", help="The closed ones only.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Open and closed.")] = False,
     limit: Annotated[
-        int | None, typer.Option(min=1, max=_options.MOST, help="How many at most; the newest first.")
+        int | None,
+        typer.Option("--limit", "-n", min=1, max=_options.MOST, help="How many at most; the newest first."),
     ] = None,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
     """Cases with their Ticket or Activity, the score and the rule that opened them; the newest first.
 
-    Examples: earshot cases
+    Examples: earshot cases -n 20
               earshot cases --all --json | jq '.[].ticket.number'
     """
     from console import fleet

@@ -20,7 +20,7 @@ def mentions(
         bool, typer.Option("--follow", "-f", help="Go on as posts come in, until Ctrl-C.")
     ] = False,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=0, max=_options.MOST, help="How many at most.")
+        int, typer.Option("--limit", "-n", min=1, max=_options.MOST, help="How many at most.")
     ] = 20,
     org: chosen_org = None,
     json: as_json = False,
@@ -30,7 +30,8 @@ def mentions(
     With --follow, --json prints one object a line.
 
     Examples: earshot mentions --campaign "Spring launch"
-              earshot mentions --follow
+              earshot mentions --account "Velmora Hotels" -n 50
+              earshot mentions --follow --json | jq .text
     """
     from console import fleet
     from console.cli import _print
@@ -89,7 +90,10 @@ def _show(row: dict[str, Any], json: bool) -> None:
         return
     said = score(row["sentiment"]) if row["sentiment"] is not None else row["unscored"] or "–"
     author = one_line(row["author"] or "somebody", 40)
-    ties = [one_line(row[name], 40) for name in ("account", "contact", "campaign") if row[name]]
+    ties = []
+    for name, several in (("account", "accounts"), ("contact", ""), ("campaign", "campaigns")):
+        named = [row[name]] if row[name] else row[several] if several else []
+        ties += [" + ".join(one_line(one, 40) for one in named)] if named else []
     if row["ticket"]:
         ties.append(f"ticket #{row['ticket']}")
     elif row["case"]:
