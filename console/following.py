@@ -298,8 +298,8 @@ def campaign_of(session: Session, campaign: UUID) -> str:
     return f"the campaign {row.name!r}" + (f" ({within})" if within else "")
 
 
-def set_campaign(session: Session, org: str, wanted: Wanted, campaign: UUID) -> bool:
-    """Say of a source that is followed already what campaign it is for; False when it was for that one."""
+def set_campaign(session: Session, org: str, wanted: Wanted, campaign: UUID | None) -> bool:
+    """Say of a source that is followed already what campaign it is for (None: for none); False when that is so."""
     which = {"platform": wanted.platform, "kind": wanted.kind, "host": wanted.host, "term": wanted.term}
     return session.scalar(_FOR, {"org": org, "campaign": campaign, **which}) is not None
 

@@ -23,7 +23,10 @@ Term = Annotated[str | None, typer.Argument(help="What to follow; mentions take 
 Host = Annotated[str | None, typer.Option(help="The server, such as mastodon.social.")]
 Key = Annotated[str | None, typer.Option(help="Which credential: its account. Default: the only one.")]
 Campaign = Annotated[
-    str | None, typer.Option(help="All that it brings within this campaign's dates is the campaign's.")
+    str | None,
+    typer.Option(
+        help="All that it brings within this campaign's dates is the campaign's; \"\" takes it off."
+    ),
 ]
 Named = Annotated[list[str], typer.Argument(metavar="SOURCE...", help="An id, its end, or the term.")]
 
@@ -54,6 +57,7 @@ def add(
               earshot sources add bluesky search "acme coffee" --exclude giveaway
               earshot sources add feeds feed https://blog.example.com/feed.xml --every 900
               earshot sources add mastodon hashtag springcup --host mastodon.social --campaign "Spring launch"
+              earshot sources add mastodon hashtag springcup --host mastodon.social --campaign ""
     """
     from console.cli import _print
     from console.database import opened_for
@@ -67,7 +71,7 @@ def add(
         wanted = check(session, chosen, platform, kind, term, host=host, credential=credential, every=every)
         refuse_inside(wanted, settings().trusted_hosts)
         owned = user(session, chosen, owner) if owner else None
-        whose = record(session, chosen, "campaign", campaign)
+        whose = record(session, chosen, "campaign", campaign or None)
         made = add_source(
             session,
             chosen,
@@ -77,11 +81,12 @@ def add(
             escalate_from=moment,
             campaign=whose,
         )
-        moved = made is None and whose is not None and set_campaign(session, chosen, wanted, whose)
+        moved = made is None and campaign is not None and set_campaign(session, chosen, wanted, whose)
         called = campaign_of(session, whose) if whose else None
     what = f"{platform} {kind} {wanted.term}" + (f" on {wanted.host}" if wanted.host else "")
     if moved:
-        _print.line(f"{what} is followed already (organisation {chosen}); from now on for {called}.")
+        then = f"for {called}" if called else "for no campaign"
+        _print.line(f"{what} is followed already (organisation {chosen}); from now on {then}.")
         return
     if made is None:
         _print.line(f"{what} is followed already (organisation {chosen}); nothing was changed.")
@@ -113,7 +118,7 @@ def preview(
 
     with opened() as session:
         wanted = check(session, _options.org(), platform, kind, term, host=host, credential=credential)
-        whose = record(session, _options.org(), "campaign", campaign)
+        whose = record(session, _options.org(), "campaign", campaign or None)
         called = campaign_of(session, whose) if whose else None
     _show_page(wanted, first_page(wanted), json)
     if called and not json:
@@ -122,7 +127,10 @@ def preview(
 
 @app.command("list")
 def list_(org: chosen_org = None, json: as_json = False) -> None:
-    """What is followed, and how it stands."""
+    """What is followed, and how it stands.
+
+    Example: earshot sources list --json | jq '.[] | select(.last_error)'
+    """
     from console.cli import _print
     from console.cli.status import source_rows
     from console.database import opened
@@ -138,13 +146,19 @@ def list_(org: chosen_org = None, json: as_json = False) -> None:
 
 @app.command()
 def pause(named: Named, org: chosen_org = None) -> None:
-    """Stop visiting sources. Nothing is forgotten: they go on later where they stood."""
+    """Stop visiting sources. Nothing is forgotten: they go on later where they stood.
+
+    Example: earshot sources pause springcup 9f3c2a71
+    """
     _set(named, "paused")
 
 
 @app.command()
 def resume(named: Named, org: chosen_org = None) -> None:
-    """Let sources go on where they stood, now. What was posted meanwhile is fetched."""
+    """Let sources go on where they stood, now. What was posted meanwhile is fetched.
+
+    Example: earshot sources resume springcup
+    """
     _set(named, "active")
 
 
