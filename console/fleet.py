@@ -60,6 +60,13 @@ _CASES = text("""
 """)
 _BEAT = text("SELECT term, until, until > now() AS awake FROM beat_lease ORDER BY until DESC LIMIT 1")
 _HELD = text("SELECT count(*) FROM quarantine WHERE org_id = :org AND state = 'held'")
+_SUGGESTED = text("""
+    SELECT DISTINCT kind, record_id, evidence, author FROM matches WHERE org_id = :org AND state = 'suggested'
+""")
+_CAPPED = text("""
+    SELECT count(*) FROM social_events
+    WHERE org_id = :org AND held_back = :reason AND recorded_at > now() - interval '24 hours'
+""")
 # whoever adds or imports anything for an organisation gives it its rules
 _KNOWN = text("""
     SELECT EXISTS (SELECT FROM rules WHERE org_id = :org) OR EXISTS (SELECT FROM sources WHERE org_id = :org)
@@ -132,6 +139,21 @@ def beat(session: Session) -> dict[str, Any] | None:
 def held(session: Session, org: str) -> int:
     """How many posts are in quarantine."""
     return int(session.execute(_HELD, {"org": org}).scalar_one())
+
+
+def suggestions(session: Session, org: str) -> int:
+    """How many suggestions wait for a person, counted as `earshot review` lists them: the same evidence once."""
+    from workers.folding import evidence_key
+
+    rows = session.execute(_SUGGESTED, {"org": org})
+    return len({(row.kind, row.record_id, row.author, evidence_key(row.evidence or "")) for row in rows})
+
+
+def leads_held_back(session: Session, org: str) -> int:
+    """How many posts of the last 24 hours made no Lead because their rule had made its number already."""
+    from workers.leads import CAPPED
+
+    return int(session.execute(_CAPPED, {"org": org, "reason": CAPPED}).scalar_one())
 
 
 def _all(session: Session, query: Any, org: str) -> list[dict[str, Any]]:

@@ -73,7 +73,7 @@ def examine(org: str) -> Iterator[Finding]:
             yield from check(session, org)
         if broker[0].state == "ok":
             yield from _workers()
-        for check in (_sources, _pages, _quarantine, _ledger, _projection):
+        for check in (_sources, _pages, _quarantine, _review, _ledger, _projection):
             yield from check(session, org)
     engine.dispose()
 
@@ -315,6 +315,18 @@ def _quarantine(session: Session, org: str) -> Iterator[Finding]:
         yield Finding("quarantine", "note", found, "earshot quarantine list")
     else:
         yield ok("quarantine", "empty")
+
+
+def _review(session: Session, org: str) -> Iterator[Finding]:
+    number, held = fleet.suggestions(session, org), fleet.leads_held_back(session, org)
+    if number:
+        found = f"{counted(number, 'suggestion')} {'waits' if number == 1 else 'wait'} for a decision"
+        yield Finding("review", "note", found, "earshot review")
+    else:
+        yield ok("review", "nothing waits for a decision")
+    if held:
+        found = f"{counted(held, 'lead')} held back in the last 24 hours: the rule had made its number"
+        yield Finding("leads", "note", found, "earshot leads --held-back")
 
 
 def _ledger(session: Session, org: str) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,18 @@ def one_line(words: str, most: int = 0) -> str:
     """`safe`, on one line, cut to `most` characters (0: not cut)."""
     line = " ".join(safe(words).split())
     return line if not most or len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def in_lines(words: str, width: int, indent: int) -> str:
+    """The words broken at blanks into lines of `width` characters, all but the first set in; what is longer stands
+    alone."""
+    inner = max(width, indent + 20)
+    return "\n".join(
+        textwrap.wrap(
+            words, inner, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+        )
+        or [""]
+    )
 
 
 def span(seconds: float) -> str:

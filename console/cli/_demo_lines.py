@@ -41,7 +41,7 @@ def everything(new: NewTicket) -> list[tuple[str, str]]:
     """The post, the score, the words that weighed, the matches and how they were made, and the rule."""
     from console.cli.explain import facts
 
-    shown = {"post", "", "score", "words", "match", "tied to", "rule"}
+    shown = {"post", "", "score", "words", "match", "tied to", "undecided", "rule"}
     return [(name, words) for name, words in facts(new.told or {}) if name in shown]
 
 
@@ -97,7 +97,10 @@ class Lines:
 
 
 def state_lines(seen: Seen, seconds: float) -> list[str]:
-    """The state in a line or two."""
+    """The state in a few lines."""
+    from console.cli.status import width
+    from console.words import in_lines
+
     if seen.trouble:
         return [f"{seconds:4.0f} s  the last state stands: {seen.trouble}"]
     if not seen.ledger:
@@ -108,7 +111,7 @@ def state_lines(seen: Seen, seconds: float) -> list[str]:
     matched = sum(row["matched"] for row in seen.events.values())
     steps = f"scored {scored:,}, unscored {unscored:,}, matched {matched:,}"
     lines = [
-        f"{seconds:4.0f} s  {fleet.sentence(seen.total)}",
+        in_lines(f"{seconds:4.0f} s  {fleet.sentence(seen.total)}", width(), 8),
         f"        {steps}, open cases {cases['open']:,}, tickets {cases['tickets']:,}",
     ]
     if seen.reckoning:

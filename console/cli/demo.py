@@ -49,7 +49,11 @@ def demo(
         _print.line(f"{tell_the_fleet(against)}.")
         return
     given = demo_settings()
-    hint = f"In another terminal: EARSHOT_HOME={given.home} {how_to_call_us()} cases      Ctrl-C ends it."
+    us = how_to_call_us()
+    hint = (
+        f"In another terminal: EARSHOT_HOME={given.home} {us} cases      Ctrl-C ends it.\n"
+        f"Likewise `{us} review`, what is only suggested; `{us} mentions`, and of one of them `{us} explain ID`."
+    )
 
     def speaking() -> Telling:
         _print.line(f"The demo keeps its data in {given.home}.")

@@ -18,19 +18,23 @@ def doctor(org: chosen_org = None, json: as_json = False) -> None:
     from dataclasses import asdict
 
     from console.cli import _print
+    from console.cli.status import width
     from console.health import examine
+    from console.words import in_lines
     from workers._settings import BadSetting
 
     try:
         chosen = _options.org()
     except BadSetting:
         chosen = "main"  # examine() says what is wrong with the settings
-    found = []
+    found, across = [], width()
     for finding in examine(chosen):
         found.append(finding)
         if not json:
             mark, style = MARKS[finding.state]
-            _print.finding(mark, style, finding.name, finding.found, finding.remedy)
+            found_here = in_lines(f"{'':<22}{finding.found}", across, 22).lstrip()
+            remedy = in_lines(f"{'':<22}{finding.remedy}", across, 22).lstrip()
+            _print.finding(mark, style, finding.name, found_here, remedy)
     if json:
         _print.as_json([asdict(finding) for finding in found])
     bad = sum(finding.state == "wrong" for finding in found)

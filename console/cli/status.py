@@ -12,6 +12,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+WIDE = 100
+"""Characters of a line of words at most, a file's and a pipe's too."""
+
+
+def width() -> int:
+    """Characters of a line of words here."""
+    from console.cli import _print
+
+    return min(WIDE, _print.console().width) if _print.console().is_terminal else WIDE
+
+
 def status(org: chosen_org = None, json: as_json = False) -> None:
     """Sources, what waits, who is awake, open cases, and the ledger that adds up.
 
@@ -23,7 +34,7 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
     from console.cli import _print
     from console.cli._failures import sentence
     from console.database import opened
-    from console.words import since, span
+    from console.words import counted, in_lines, since, span
     from console.workers_alive import queues
     from workers._settings import BadSetting
 
@@ -37,6 +48,8 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
             "beat": fleet.beat(session),
             "cases": fleet.case_counts(session, chosen),
             "quarantined": fleet.held(session, chosen),
+            "suggestions": fleet.suggestions(session, chosen),
+            "leads_held_back": fleet.leads_held_back(session, chosen),
             "ledger": fleet.ledger(session, chosen),
         }
     away = ""
@@ -67,11 +80,20 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
         f" {cases['closed']:,} closed",
         "quarantine": f"{found['quarantined']:,} held, each once (the ledger counts every time one was met)",
     }
+    if found["suggestions"]:
+        verb = "waits" if found["suggestions"] == 1 else "wait"
+        lines["review"] = f"{counted(found['suggestions'], 'suggestion')} {verb}: earshot review"
+    else:
+        lines["review"] = "nothing waits for a decision"
+    if found["leads_held_back"]:
+        held = counted(found["leads_held_back"], "lead")
+        lines["leads"] = f"{held} held back in the last 24 hours: earshot leads --held-back"
+    across = width()
     for name, words in lines.items():
-        _print.line(f"{name:<11}{words}")
+        _print.line(in_lines(f"{name:<11}{words}", across, 11))
     for row in [*found["ledger"], {"platform": "all", **fleet.total(found["ledger"])}]:
         wrong = "" if fleet.adds_up(row) else "   DOES NOT ADD UP"
-        _print.line(f"{row['platform']:<11}{fleet.sentence(row)}{wrong}")
+        _print.line(in_lines(f"{row['platform']:<11}{fleet.sentence(row)}{wrong}", across, 11))
 
 
 def source_rows(
