@@ -280,7 +280,9 @@ class Settings(BaseSettings):
 def _required(field: str, value: str | None, home: Path) -> str:
     if value is None:
         raise BadSetting(
-            field, f"not set, and no instance runs on {home}: start `earshot up`, or set EARSHOT_HOME or this"
+            field,
+            f"not set, and no instance runs on {home}: start `earshot up`, or set EARSHOT_HOME or "
+            f"{PREFIX}{field.upper()}",
         )
     return value
 
