@@ -40,7 +40,7 @@ _BY_ID = text(_SELECT + "(i.id = :id OR (:end <> '' AND i.id::text LIKE '%' || :
 _HOLD = text("""
     SELECT id FROM identities
     WHERE org_id = :org AND (id = ANY(:ids) OR merged_into = ANY(:ids))
-    ORDER BY platform, stable_id FOR UPDATE
+    ORDER BY platform, stable_id FOR NO KEY UPDATE
 """)
 _GROUP = text(_SELECT + "(i.id = :root OR i.merged_into = :root) ORDER BY i.platform, i.stable_id")
 _ONE = text(_SELECT + "i.id = :id")
@@ -49,6 +49,12 @@ _WRITE = text("""
         merged_into = :merged_into, decided = :decided
     WHERE id = :id
 """)
+# held until the end: what a step links to is not deleted meanwhile
+_THERE = {
+    "contact": text("SELECT id FROM contacts WHERE id = :id FOR KEY SHARE"),
+    "account": text("SELECT id FROM accounts WHERE id = :id FOR KEY SHARE"),
+    "lead": text("SELECT id FROM leads WHERE id = :id FOR KEY SHARE"),
+}
 _LAST_MERGE = text("""
     SELECT * FROM reviews
     WHERE org_id = :org AND action = 'merge' AND identity_id = :id AND undone_at IS NULL
@@ -148,6 +154,8 @@ def link(
     root = group[0]
     if root.ours:
         raise CannotDo(f"{root} is ourselves, and no {to.kind} of ours.")
+    if to.kind in _THERE and not _is_there(session, to.kind, to.id):
+        raise CannotDo(f"{str(to)[0].upper()}{str(to)[1:]} was deleted.")
     values = _columns(root)
     if to.kind == "contact":
         account = session.execute(
@@ -180,6 +188,11 @@ def unlink(session: Session, org: str, which: UUID, by: str, kind: str | None = 
     columns = [f"{kind}_id"] if kind else ["contact_id", "account_id"]
     if kind not in (None, "contact", "account"):
         raise CannotDo(f"An author belongs to a contact or an account, not to a {kind}.")
+    if root.ours and not any(getattr(root, column) for column in columns):
+        raise CannotDo(
+            f"{root} is ourselves. If that is a mistake:"
+            f" earshot own remove handle {one_line(root.handle or root.stable_id, 120)} --platform {root.platform}"
+        )
     if not any(getattr(root, column) for column in columns):
         raise CannotDo(f"{root} is linked to no {kind or 'contact or account'}.")
     values = _columns(root) | dict.fromkeys(columns) | {"decided": True}
@@ -243,13 +256,29 @@ def unmerge(session: Session, org: str, which: UUID, by: str) -> Step:
 
 def restore(session: Session, org: str, review: UUID, before: dict[str, dict[str, Any]]) -> None:
     """Give identities their columns back as a step found them, and ask that their events be what they were."""
-    which = sorted(UUID(one) for one in before)
+    which = sorted(UUID(each) for each in before)
     session.execute(_HOLD, {"org": org, "ids": which})
-    follow = []
     for each in which:
-        session.execute(_WRITE, before[str(each)] | {"id": each})
-        follow.append(each)
-    ask_to_follow(session, org, follow, restores=review)
+        values = before[str(each)] | {"id": each}
+        for kind in ("contact", "account"):
+            record = values[f"{kind}_id"]
+            if record and not _is_there(session, kind, record):
+                author = one(session, org, each)
+                nobody = (
+                    f", or earshot review unlink {author}" if author.contact_id or author.account_id else ""
+                )
+                raise CannotDo(
+                    f"{author} belonged to a {kind} that was deleted since, so that cannot be again."
+                    f" Say whose it is now: earshot review link {author} {kind} NAME{nobody}"
+                )
+        if values["lead_id"] and not _is_there(session, "lead", values["lead_id"]):
+            values["lead_id"] = None
+        session.execute(_WRITE, values)
+    ask_to_follow(session, org, which, restores=review)
+
+
+def _is_there(session: Session, kind: str, record: UUID | str) -> bool:
+    return session.scalar(_THERE[kind], {"id": record}) is not None
 
 
 def _says_all(root: Identity, child: Identity) -> bool:

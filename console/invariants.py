@@ -51,6 +51,29 @@ INVARIANTS: Mapping[str, TextClause] = {
         LEFT JOIN tickets t ON t.id = coalesce(c.ticket_id, m.only)
         WHERE e.org_id = :org AND e.sightings <> '{{}}' AND e.ticket_id IS DISTINCT FROM t.id
     """),
+    "an event is its author's contact's, and the account's that its author is linked to": text("""
+        WITH linked AS (
+            SELECT i.id, r.contact_id, r.account_id
+            FROM identities i JOIN identities r ON r.id = coalesce(i.merged_into, i.id)
+            WHERE i.org_id = :org AND NOT EXISTS (SELECT FROM followings f WHERE f.identity_id = i.id)
+        )
+        SELECT count(*) FROM (
+            -- an account that is its contact's may be the one of then
+            SELECT FROM matches m JOIN social_events e ON e.id = m.event_id JOIN linked l ON l.id = e.identity_id
+            WHERE m.org_id = :org AND m.author AND m.state = 'live' AND e.sightings <> '{}'
+              AND (m.kind = 'contact' AND m.record_id IS DISTINCT FROM l.contact_id
+                   OR m.kind = 'account' AND (l.account_id IS NOT NULL OR l.contact_id IS NULL)
+                      AND m.record_id IS DISTINCT FROM l.account_id)
+            UNION ALL
+            SELECT FROM linked l
+            CROSS JOIN LATERAL (VALUES ('contact', l.contact_id), ('account', l.account_id)) AS v(kind, record_id)
+            JOIN social_events e ON e.identity_id = l.id
+            WHERE v.record_id IS NOT NULL AND e.sightings <> '{}' AND NOT EXISTS (
+                SELECT FROM matches m
+                WHERE m.event_id = e.id AND m.kind = v.kind AND m.record_id = v.record_id
+                  AND (m.author AND m.state = 'live' OR m.state = 'undone'))
+        ) strays
+    """),
     "an open case has a ticket or an activity": text("""
         SELECT count(*) FROM cases WHERE org_id = :org AND closed_at IS NULL
           AND ticket_id IS NULL AND activity_id IS NULL

@@ -11,12 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from console.aliases import Aliases, Outcome, Target, Unfit, fit
+from console.own import disown
 from console.records import record
 from console.refusal import CannotDo
 from models.vocabulary import ALIAS_KINDS, PLATFORMS
 
 _LIST = """
-    SELECT a.id, a.kind, a.value, a.platform, a.of, a.needs, a.valid_from, a.valid_to,
+    SELECT a.id, a.identity_id, a.kind, a.value, a.platform, a.of, a.needs, a.valid_from, a.valid_to,
            coalesce(k.name, nullif(concat_ws(' ', p.first_name, p.last_name), ''), p.email, g.name, a.label) AS target
     FROM aliases a
     LEFT JOIN accounts k ON k.id = a.account_id
@@ -117,7 +118,8 @@ def remove_alias(
     platform: str | None = None,
     whom: Target | None = None,
 ) -> dict[str, Any]:
-    """Take a word away; what it matched so far stays. The alias as it was. Raises CannotDo for none and for several."""
+    """Take a word away; what it matched so far stays, but whose handle was ours is ourselves no longer. The alias as it
+    was. Raises CannotDo for none and for several."""
     values: dict[str, Any] = {"org": org, "kind": kind, "platform": platform, "most": 20}
     values |= {"of": whom.of if whom else None, "record": whom.record if whom else None}
     rows = session.execute(_THESE, {**values, "values": _spellings(kind, word, platform)}).mappings()
@@ -130,6 +132,8 @@ def remove_alias(
             f"The {kind} {word!r} stands for several ({whose}); say which with --account, ... or --platform."
         )
     session.execute(_REMOVE, {"id": found[0]["id"]})
+    if found[0]["of"] == "ourselves" and kind == "handle":
+        disown(session, org, found[0]["platform"], found[0]["value"], found[0]["identity_id"])
     return found[0]
 
 

@@ -6,7 +6,7 @@ are tied to follow. A tie that a person made stays through later edits, and so d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +17,10 @@ from console import identities
 from console.records import Record, called
 from console.refusal import CannotDo
 from console.steps import Step, hold_to_undo, noted, undone
-from workers.folding import folded
+from workers.folding import evidence_key
 from workers.project import lock, reproject
 
+DECIDED = "It is no suggestion any more: it was decided already, or its post was edited."
 AT_ONCE = 2_000
 """Posts that one step changes: a transaction that holds more would hold others up."""
 
@@ -48,9 +49,44 @@ _ALIKE = text("""
     WHERE m.org_id = :org AND m.state = 'suggested' AND m.kind = :kind AND m.record_id = :record AND m.author = :author
     ORDER BY m.id
 """)
-_ACCEPT = text("UPDATE matches SET state = 'live', by = :by WHERE id = ANY(:ids) AND state = 'suggested'")
+_ACCEPT = text("""
+    UPDATE matches SET state = 'live', by = :by WHERE id = ANY(:ids) AND state = 'suggested' RETURNING id
+""")
 _REJECT = text("""
     UPDATE matches SET state = 'undone', by = :by, author = false WHERE id = ANY(:ids) AND state = 'suggested'
+    RETURNING id
+""")
+_AUTHORS = text("""
+    SELECT m.id = :id AS meant, e.identity_id FROM matches m JOIN social_events e ON e.id = m.event_id
+    WHERE m.id = ANY(:ids) AND e.identity_id IS NOT NULL ORDER BY meant DESC, e.identity_id
+""")
+_SUGGESTED = text("SELECT state = 'suggested' FROM matches WHERE id = :id")
+# what answers it was about the record because of it, and what answers those
+_BELOW = text("""
+    WITH RECURSIVE below AS (
+        SELECT id, org_id, platform, external_id, local_ref, CAST(NULL AS uuid) AS match FROM social_events WHERE id = :event
+        UNION
+        SELECT r.id, r.org_id, r.platform, r.external_id, r.local_ref, m.id
+        FROM below p, LATERAL (
+            SELECT * FROM social_events r
+            WHERE r.org_id = p.org_id AND r.platform = p.platform AND r.reply_to = p.external_id
+            UNION ALL
+            SELECT * FROM social_events r
+            WHERE r.org_id = p.org_id AND r.platform = p.platform AND r.reply_to = p.local_ref
+        ) r JOIN matches m ON m.event_id = r.id AND m.kind = 'account' AND m.record_id = :record
+        WHERE m.how = 'thread' AND m.state = 'live' AND m.by IS NULL
+    )
+    SELECT DISTINCT id FROM below WHERE match IS NOT NULL AND id <> :event
+""")
+_UNTIE_BELOW = text("""
+    UPDATE matches SET state = 'undone', by = :by
+    WHERE event_id = ANY(:events) AND kind = 'account' AND record_id = :record AND how = 'thread' AND state = 'live'
+      AND by IS NULL
+    RETURNING id::text
+""")
+_TIE_BELOW = text("""
+    UPDATE matches SET state = 'live', by = NULL
+    WHERE id = ANY(CAST(:matches AS uuid[])) AND how = 'thread' AND state = 'undone'
 """)
 _EVENTS_OF = text("SELECT DISTINCT event_id FROM matches WHERE id = ANY(CAST(:ids AS uuid[]))")
 _REFUSE = text("""
@@ -92,29 +128,45 @@ def accept(session: Session, org: str, suggestion: UUID, by: str, *, alike: bool
     row, ids = _suggested(session, org, suggestion, alike)
     to = called(session, row["kind"], row["record_id"])
     if row["author"] and row["kind"] in ("contact", "account"):
-        return _accept_authors(session, org, ids, to, by)
+        return _accept_authors(session, org, suggestion, ids, to, by)
     events = _hold_events(session, org, ids)
-    session.execute(_ACCEPT, {"ids": ids, "by": by})
+    ids = _still(session.scalars(_ACCEPT, {"ids": ids, "by": by}), suggestion)
     reproject(session, org, events)
     return [_decided(session, org, "accept", row, ids, by)]
 
 
-def _accept_authors(session: Session, org: str, ids: Sequence[UUID], to: Record, by: str) -> list[Step]:
-    authors = session.scalars(
-        text("""
-            SELECT DISTINCT e.identity_id FROM matches m JOIN social_events e ON e.id = m.event_id
-            WHERE m.id = ANY(:ids) AND e.identity_id IS NOT NULL
-        """),
-        {"ids": list(ids)},
-    )
-    return [identities.link(session, org, author, to, by, action="accept") for author in sorted(authors)]
+def _accept_authors(
+    session: Session, org: str, suggestion: UUID, ids: Sequence[UUID], to: Record, by: str
+) -> list[Step]:
+    """Link each person once, however many of the authors are one. Its posts follow, and the suggestions with them."""
+    people = _authors(session, org, suggestion, ids)
+    steps = [identities.link(session, org, person.id, to, by, action="accept") for person in people[:1]]
+    for person in people[1:]:
+        if not (person.decided and to.id in (person.contact_id, person.account_id)):
+            steps.append(identities.link(session, org, person.id, to, by, action="accept"))
+    return steps
+
+
+def _authors(session: Session, org: str, suggestion: UUID, ids: Sequence[UUID]) -> list[identities.Identity]:
+    """Hold the people whom these suggestions are about, each once, the one of `suggestion` first; identities are held
+    before events, as in a digest."""
+    found = session.execute(_AUTHORS, {"id": suggestion, "ids": list(ids)}).all()
+    authors = list(dict.fromkeys(row.identity_id for row in found))
+    people = [group[0] for group in identities.held(session, org, *authors)] if authors else []
+    if not session.scalar(_SUGGESTED, {"id": suggestion}):
+        raise CannotDo(DECIDED)
+    return list({person.id: person for person in people}.values())
 
 
 def reject(session: Session, org: str, suggestion: UUID, by: str, *, alike: bool = False) -> list[Step]:
     """Say that a suggestion is wrong; this evidence is not taken for that record again. Raises CannotDo."""
     row, ids = _suggested(session, org, suggestion, alike)
+    if row["author"]:
+        people = _authors(session, org, suggestion, ids)
+        if people and row["record_id"] in (people[0].contact_id, people[0].account_id):
+            raise CannotDo(DECIDED)  # it was accepted, and its posts are about to follow
     _hold_events(session, org, ids)
-    session.execute(_REJECT, {"ids": ids, "by": by})
+    ids = _still(session.scalars(_REJECT, {"ids": ids, "by": by}), suggestion)
     step = _decided(session, org, "reject", row, ids, by)
     session.execute(
         _REFUSE,
@@ -122,16 +174,19 @@ def reject(session: Session, org: str, suggestion: UUID, by: str, *, alike: bool
             "org": org,
             "kind": row["kind"],
             "record": row["record_id"],
-            "evidence": evidence(row["evidence"]),
+            "evidence": evidence_key(row["evidence"]),
             "review": step.id,
         },
     )
     return [step]
 
 
-def evidence(words: str | None) -> str:
-    """Evidence as refusals compare it: folded, white space as one space."""
-    return " ".join(folded(words or "").split())
+def _still(ids: Iterable[UUID], suggestion: UUID) -> list[UUID]:
+    """Those that waited until we held them. Raises CannotDo when somebody else was quicker with this one."""
+    changed = sorted(ids)
+    if suggestion not in changed:
+        raise CannotDo(DECIDED)
+    return changed
 
 
 def _suggested(
@@ -143,7 +198,7 @@ def _suggested(
     )
     row = found.mappings().first()
     if row is None:
-        raise CannotDo("It is no suggestion any more: it was decided already, or its post was edited.")
+        raise CannotDo(DECIDED)
     ids = [row["id"]]
     if alike:
         values = {
@@ -152,11 +207,11 @@ def _suggested(
             "record": row["record_id"],
             "author": row["author"],
         }
-        same = evidence(row["evidence"])
+        same = evidence_key(row["evidence"])
         ids += [
             other.id
             for other in session.execute(_ALIKE, values)
-            if other.id != row["id"] and evidence(other.evidence) == same
+            if other.id != row["id"] and evidence_key(other.evidence) == same
         ]
     return dict(row), ids[:AT_ONCE]
 
@@ -179,16 +234,17 @@ def _decided(
         before={
             "matches": [str(one) for one in ids],
             "authors": row["author"],
-            "evidence": evidence(row["evidence"]),
+            "evidence": evidence_key(row["evidence"]),
         },
     )
 
 
 def link(session: Session, org: str, event: UUID, to: Record, by: str) -> Step:
     """Tie a post to a record. A Contact is the author's: all posts of the author follow. Raises CannotDo."""
+    # whoever holds an author may not hold its posts before
+    if to.kind == "contact" and (author := _heard(session, event).identity_id):
+        return identities.link(session, org, author, to, by)
     held = _event(session, org, event)
-    if to.kind == "contact" and held.identity_id:
-        return identities.link(session, org, held.identity_id, to, by)
     if to.kind == "ticket" and held.ticket:
         raise CannotDo(f"This post belongs to the case of ticket #{held.ticket}, and its ticket is that one.")
     before = _match(session, event, to)
@@ -201,8 +257,12 @@ def link(session: Session, org: str, event: UUID, to: Record, by: str) -> Step:
 
 
 def unlink(session: Session, org: str, event: UUID, whom: Record, by: str) -> Step:
-    """Take a post's tie to a record away; no edit brings it back. Raises CannotDo."""
-    held = _event(session, org, event)
+    """Take a post's tie to a record away; no edit brings it back. What answers it was about the account because of it,
+    and is so no longer. Raises CannotDo."""
+    below: list[UUID] = []
+    if whom.kind == "account":
+        below = list(session.scalars(_BELOW, {"event": event, "record": whom.id}))
+    held = _event(session, org, event, below)
     before = _match(session, event, whom)
     if before is None or before["state"] != "live":
         if whom.kind == "ticket" and held.ticket:
@@ -215,12 +275,20 @@ def unlink(session: Session, org: str, event: UUID, whom: Record, by: str) -> St
     match = session.execute(
         _UNTIE, {"event": event, "kind": whom.kind, "record": whom.id, "by": by}
     ).scalar_one()
-    return _tied(session, org, "unlink", event, whom, match, before, by)
+    untied = {"events": below, "record": whom.id, "by": by}
+    answers = sorted(session.scalars(_UNTIE_BELOW, untied)) if below else []
+    return _tied(session, org, "unlink", event, whom, match, before, by, below, answers)
 
 
-def _event(session: Session, org: str, event: UUID) -> Any:
-    lock(session, org, [event])
-    held = session.execute(_EVENT, {"id": event}).one()
+def _event(session: Session, org: str, event: UUID, with_: Sequence[UUID] = ()) -> Any:
+    lock(session, org, [event, *with_])
+    return _heard(session, event)
+
+
+def _heard(session: Session, event: UUID) -> Any:
+    held = session.execute(_EVENT, {"id": event}).first()
+    if held is None:
+        raise CannotDo("That post is no longer there.")
     if not held.heard:
         raise CannotDo(
             "This post was written into the CRM by hand and heard by no source: what it is tied to is changed there."
@@ -243,9 +311,11 @@ def _tied(
     match: str,
     before: dict[str, Any] | None,
     by: str,
+    below: Sequence[UUID] = (),
+    answers: Sequence[str] = (),
 ) -> Step:
-    reproject(session, org, [event])
-    kept = {"matches": [match], "match": before}
+    reproject(session, org, [event, *below])
+    kept = {"matches": [match, *answers], "match": before}
     return noted(session, org, action, by, event=event, kind=to.kind, record=to.id, before=kept)
 
 
@@ -257,6 +327,8 @@ def undo(session: Session, org: str, step: UUID) -> Step:
     elif "match" in taken.before:
         events = _hold_events(session, org, [UUID(one) for one in taken.matches])
         _restore_tie(session, UUID(taken.matches[0]), taken.before["match"])
+        if len(taken.matches) > 1:
+            session.execute(_TIE_BELOW, {"matches": taken.matches[1:]})
         reproject(session, org, events)
     else:
         events = _hold_events(session, org, [UUID(one) for one in taken.matches])

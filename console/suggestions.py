@@ -12,7 +12,7 @@ from console.explain import find
 from console.identities import Identity, find_identities, listed
 from console.records import called
 from console.refusal import CannotDo
-from console.review import evidence
+from workers.folding import evidence_key
 
 _GROUPS = text("""
     SELECT kind, record_id, evidence, author, count(*) AS posts, max(created_at) AS newest,
@@ -33,7 +33,7 @@ _FIND = text("""
     ORDER BY id LIMIT 3
 """)
 _ALL = text("""
-    SELECT m.id, m.kind, m.record_id, m.how, m.sure, m.evidence, m.state, m.author FROM matches m
+    SELECT m.id, m.kind, m.record_id, m.how, m.sure, m.evidence, m.state, m.author, m.by FROM matches m
     WHERE m.event_id = :event ORDER BY m.state, m.sure DESC, m.kind, m.id
 """)
 
@@ -49,7 +49,7 @@ def suggestions(session: Session, org: str, most: int = 50) -> list[dict[str, An
     is?), evidence, how, sure, posts, newest, event, platform, text, url, author_name, identity}."""
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in session.execute(_GROUPS, {"org": org}).mappings():
-        key = (row["kind"], row["record_id"], row["author"], evidence(row["evidence"]))
+        key = (row["kind"], row["record_id"], row["author"], evidence_key(row["evidence"]))
         if key in groups:
             groups[key]["posts"] += row["posts"]
         else:
@@ -115,4 +115,4 @@ def next_like(session: Session, org: str, decided: UUID) -> UUID | None:
     """Another suggestion of the evidence and record of one that was decided; None when there is none."""
     values = {"org": org, "id": decided}
     rows = session.execute(_ALIKE, values).all()
-    return next((row.id for row in rows if evidence(row.evidence) == evidence(row.same)), None)
+    return next((row.id for row in rows if evidence_key(row.evidence) == evidence_key(row.same)), None)

@@ -55,7 +55,12 @@ _EVENTS = text("""
     ORDER BY id LIMIT :most
 """)
 _LINK = text("""
-    SELECT i.handle, r.ours, r.contact_id AS contact, r.lead_id AS lead, coalesce(r.account_id, p.account_id) AS account
+    SELECT i.handle, r.contact_id AS contact, r.lead_id AS lead, r.account_id AS own,
+           coalesce(r.account_id, p.account_id) AS account,
+           CASE WHEN r.ours THEN 'own' WHEN EXISTS (
+               SELECT FROM aliases a
+               WHERE a.org_id = i.org_id AND a.of = 'competitor' AND a.kind = 'handle' AND a.platform = i.platform
+                 AND a.value IN (lower(i.handle), i.stable_id)) THEN 'competitor' ELSE 'earned' END AS voice
     FROM identities i JOIN identities r ON r.id = coalesce(i.merged_into, i.id)
     LEFT JOIN contacts p ON p.id = r.contact_id
     WHERE i.id = :identity
@@ -72,7 +77,11 @@ _WANTED = """
     ), wanted AS MATERIALIZED (
         SELECT r.event_id, b.kind, b.record_id
         FROM restored r, jsonb_to_recordset(r.before) AS b(kind text, record_id uuid, state text)
-        WHERE b.state <> 'suggested'
+        -- a record that the identity is linked to no longer comes back by no step; a contact's company is that of then
+        WHERE b.state <> 'suggested' AND (
+            b.kind = 'contact' AND b.record_id = CAST(:contact AS uuid) OR b.kind = 'lead' AND b.record_id = CAST(:lead AS uuid)
+            OR b.kind = 'account' AND (b.record_id = CAST(:account AS uuid)
+                OR CAST(:own AS uuid) IS NULL AND CAST(:contact AS uuid) IS NOT NULL))
         UNION ALL
         SELECT e.id, l.kind, l.record_id
         FROM unnest(CAST(:events AS uuid[])) AS e(id) CROSS JOIN linked l
@@ -211,6 +220,7 @@ def _follow(session: Session, due: Any, events: list[UUID]) -> None:
         "restores": due.restores_id if due.since is None else None,
         "contact": link.contact,
         "account": link.account,
+        "own": link.own,
         "lead": link.lead,
     }
     if due.review_id is not None and due.since is None:
@@ -220,7 +230,7 @@ def _follow(session: Session, due: Any, events: list[UUID]) -> None:
     session.execute(_TIE, values | {"handle": link.handle})
     if values["restores"] is not None:
         session.execute(_SUGGEST_AGAIN, values)
-    reproject(session, due.org_id, events, ours=link.ours)
+    reproject(session, due.org_id, events, voice=link.voice)
 
 
 def follow(session: Session, org: str, identities: Iterable[UUID]) -> None:

@@ -51,8 +51,10 @@ _PROJECT = text("""
         WHERE e.org_id = :org AND e.id = ANY(:events) AND e.sightings <> '{}'
     ), so AS MATERIALIZED (
         SELECT e.id, e.voice AS was_voice, e.account_id AS was_account, e.campaign_id AS was_campaign,
-               CASE WHEN :ours THEN 'own' ELSE e.voice END AS voice,
-               CASE WHEN :ours THEN 'outbound' ELSE e.direction END AS direction,
+               CASE WHEN CAST(:voice AS text) IS NULL THEN e.voice
+                    WHEN 'own' IN (CAST(:voice AS text), e.voice) THEN :voice ELSE e.voice END AS voice,
+               CASE CAST(:voice AS text) WHEN 'own' THEN 'outbound' WHEN 'earned' THEN 'inbound' WHEN 'competitor' THEN 'inbound'
+                    ELSE e.direction END AS direction,
                p.id AS contact, k.id AS account, g.id AS campaign, t.id AS ticket
         FROM said JOIN social_events e ON e.id = said.id
         LEFT JOIN contacts p ON p.id = said.contact
@@ -78,9 +80,9 @@ def lock(session: Session, org: str, events: Iterable[UUID]) -> list[UUID]:
     return list(session.scalars(_LOCK, {"org": org, "events": wanted})) if wanted else []
 
 
-def reproject(session: Session, org: str, events: Iterable[UUID], *, ours: bool = False) -> None:
+def reproject(session: Session, org: str, events: Iterable[UUID], *, voice: str | None = None) -> None:
     """Write the columns of these events anew from their matches, where they differ, and count them where they belong
-    now. `ours`: they are our own posts (never taken back here: an alias may say the same).
+    now. `voice` is their author's where that may have changed: whether they are our own posts follows it.
 
     Three statements at most, whatever the number of events.
     """
@@ -88,7 +90,7 @@ def reproject(session: Session, org: str, events: Iterable[UUID], *, ours: bool 
     if not held:
         return
     was, now = [], []
-    for row in session.execute(_PROJECT, {"org": org, "events": held, "ours": ours}):
+    for row in session.execute(_PROJECT, {"org": org, "events": held, "voice": voice}):
         before = Counted(
             row.platform,
             row.occurred_at,

@@ -9,6 +9,8 @@ _SAID = frozenset({"console.refusal.CannotDo", "local.home.CannotStart", "worker
 """Their message is the sentence."""
 _NOT_MIGRATED = frozenset({"42P01", "42703", "42883"})
 """Undefined table, column, function."""
+_CONFLICT = frozenset({"40001", "40P01", "55P03"})
+"""Serialisation failure, deadlock, lock not available."""
 _FORBIDDEN = frozenset({"42501"})
 
 
@@ -39,6 +41,8 @@ def _of_the_database(error: BaseException, operational: bool) -> str | None:
     state = getattr(error, "sqlstate", None)
     if state in _NOT_MIGRATED:
         return "The database lacks tables of this Earshot: run `earshot migrate`."
+    if state in _CONFLICT:
+        return "Others were writing the same rows at the same moment; nothing was changed. Try it once more."
     if state in _FORBIDDEN:
         return f"The database role may not do this: {_first_line(error)}. `earshot doctor` says more."
     if operational or (state and state[:2] in ("08", "53", "57")):

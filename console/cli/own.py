@@ -74,6 +74,38 @@ def add(
         )
 
 
+@app.command()
+def remove(
+    kind: Annotated[str, typer.Argument(help="handle, name, domain, hashtag or keyword")],
+    word: Annotated[str, typer.Argument(metavar="WORD", help="The handle, name, ... itself.")],
+    platform: Annotated[str | None, typer.Option(help="The platform of a handle.")] = None,
+    org: chosen_org = None,
+) -> None:
+    """Take back that something is ours.
+
+    Whoever has that handle is somebody else from now on, and so are their past posts. What they wrote and nobody was
+    told of is not decided anew: it opens no case.
+
+    Example: earshot own remove handle zoe@mastodon.social --platform mastodon
+    """
+    from console.again import tried
+    from console.cli import _print
+    from console.naming import demand_kind
+    from console.own import remove_own
+    from workers.follow import follow_on
+
+    chosen, kind, where = _options.org(), demand_kind(kind), platform and platform.lower()
+    _, changed, kept = tried(lambda session: remove_own(session, chosen, kind, word, where))
+    while changed and tried(lambda session: follow_on(session, chosen)):
+        pass
+    on = f" on {where}" if where else ""
+    _print.line(f"The {kind} {word}{on} is ours no longer (organisation {chosen}).")
+    if changed:
+        _print.line("Its past posts are no longer our own; no case is opened for them now.")
+    if kept:
+        _print.line("Its author stays ourselves: another handle of ours or a credential says so.")
+
+
 @app.command("list")
 def list_(org: chosen_org = None, json: as_json = False) -> None:
     """What is ours."""

@@ -196,12 +196,16 @@ def merge(first: Author, second: Author, by: By = None, org: chosen_org = None) 
     Example: earshot review merge mastodon:kim@town.example bluesky:kim.example
     """
     from console import identities
+    from console.again import tried
 
     chosen, who = _options.org(), _who(by)
-    with _opened() as session:
+
+    def work(session: Session) -> tuple[Step, Identity, Identity]:
         one, two = (identities.identity(session, chosen, name) for name in (first, second))
         step = identities.merge(session, chosen, one.id, two.id, who)
-        child, root = _both(session, chosen, step)
+        return step, *_both(session, chosen, step)
+
+    step, child, root = tried(work)
     _follow(chosen)
     _told(step, f"{child} is one person with {root} now, and belongs to whom {root} belongs to.")
 
@@ -213,11 +217,15 @@ def unmerge(author: Author, by: By = None, org: chosen_org = None) -> None:
     Example: earshot review unmerge bluesky:kim.example
     """
     from console import identities
+    from console.again import tried
 
     chosen, who = _options.org(), _who(by)
-    with _opened() as session:
+
+    def work(session: Session) -> tuple[Step, Identity, Identity]:
         step = identities.unmerge(session, chosen, identities.identity(session, chosen, author).id, who)
-        child, root = _both(session, chosen, step)
+        return step, *_both(session, chosen, step)
+
+    step, child, root = tried(work)
     _follow(chosen)
     _told(step, f"{child} is somebody else than {root} again.")
 
@@ -266,18 +274,19 @@ def undo(
 
     Example: earshot review undo 4be0d1c2
     """
+    from console.again import tried
     from console.cli import _print
     from console.review import undo as take_back
     from console.steps import find_step
 
     chosen = _options.org()
-    with _opened() as session:
-        step = take_back(session, chosen, find_step(session, chosen, named).id)
+    step = tried(lambda session: take_back(session, chosen, find_step(session, chosen, named).id))
     _follow(chosen)
     _print.line(f"The {step.action} {str(step.id)[-8:]} is taken back.")
 
 
 def _decide(named: str, alike: bool, by: str | None, decide: Any, done: str) -> None:
+    from console.again import tried
     from console.cli import _print
     from console.refusal import CannotDo
     from console.review import AT_ONCE
@@ -285,16 +294,17 @@ def _decide(named: str, alike: bool, by: str | None, decide: Any, done: str) -> 
     from console.words import counted
 
     chosen, who = _options.org(), _who(by)
-    taken: list[Step] = []
-    with _opened() as session:
-        suggestion = find_suggestion(session, chosen, named)
-        taken += decide(session, chosen, suggestion, who, alike=alike)
-    while alike and len(taken[-1].matches) >= AT_ONCE:
-        with _opened() as session:
-            following = next_like(session, chosen, suggestion)
-            if following is None:
-                break
-            taken += decide(session, chosen, following, who, alike=True)
+    suggestion = tried(lambda session: find_suggestion(session, chosen, named))
+    taken: list[Step] = tried(lambda session: decide(session, chosen, suggestion, who, alike=alike))
+
+    def more(session: Session) -> list[Step]:
+        following = next_like(session, chosen, suggestion)
+        return [] if following is None else decide(session, chosen, following, who, alike=True)
+
+    last = taken
+    while alike and last and len(last[-1].matches) >= AT_ONCE:
+        last = tried(more)
+        taken += last
     if not taken:
         raise CannotDo("The post has no author whom one could link.")
     _follow(chosen)
@@ -305,15 +315,18 @@ def _decide(named: str, alike: bool, by: str | None, decide: Any, done: str) -> 
 
 
 def _tie(what: str, by: str | None, act: Any, done: str) -> None:
+    from console.again import tried
     from console.identities import Identity, one
     from console.suggestions import event_or_identity
 
     chosen, who = _options.org(), _who(by)
-    with _opened() as session:
+
+    def work(session: Session) -> tuple[Step, Record, UUID | Identity]:
         whose = event_or_identity(session, chosen, what)
         step, record = act(session, chosen, whose, who)
-        if step.identity_id is not None:
-            whose = one(session, chosen, step.identity_id)
+        return step, record, whose if step.identity_id is None else one(session, chosen, step.identity_id)
+
+    step, record, whose = tried(work)
     _follow(chosen)
     if isinstance(whose, Identity):
         _told(step, f"{whose} {done} {record}, and so are its posts.")
@@ -339,21 +352,13 @@ def _undo_line(taken: list[Step]) -> str:
     return "; ".join(f"earshot review undo {str(step.id)[-8:]}" for step in taken[:5])
 
 
-def _opened() -> Any:
-    from console.database import opened
-
-    return opened()
-
-
 def _follow(org: str) -> None:
     """Carry the posts of the authors along, a transaction a batch, what others left behind included."""
-    from console.database import opened
+    from console.again import tried
     from workers.follow import follow_on
 
-    more = True
-    while more:
-        with opened() as session:
-            more = follow_on(session, org)
+    while tried(lambda session: follow_on(session, org)):
+        pass
 
 
 def _who(by: str | None) -> str:

@@ -53,8 +53,76 @@ TICKETS = """
     ) p WHERE p.id = e.id AND e.ticket_id IS DISTINCT FROM p.ticket
 """
 
+# Posts that were heard before their author was linked, or whose author is linked otherwise since, follow now.
+STRAYS = """
+    INSERT INTO followings (org_id, identity_id)
+    SELECT i.org_id, i.id FROM identities i WHERE EXISTS (
+        SELECT FROM social_events e
+        LEFT JOIN matches p ON p.event_id = e.id AND p.author AND p.kind = 'contact'
+        LEFT JOIN matches k ON k.event_id = e.id AND k.author AND k.kind = 'account'
+        WHERE e.identity_id = i.id AND e.sightings <> '{}'
+          AND (p.record_id IS DISTINCT FROM i.contact_id
+               OR (i.account_id IS NOT NULL OR i.contact_id IS NULL) AND k.record_id IS DISTINCT FROM i.account_id))
+    ORDER BY i.platform, i.stable_id
+"""
+# A neighbour deletes a Ticket or a Contact, and the foreign keys take it out. What follows from that is done here,
+# so that it does not depend on which program deleted. Events are locked in their order, after their case.
+LOST = """
+CREATE FUNCTION case_has_lost_its_ticket() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, {schema}, pg_temp AS $$
+-- the case has no Ticket now, or another: its posts are of the one that they name
+BEGIN
+    PERFORM FROM social_events WHERE case_id = NEW.id AND sightings <> '{{}}'
+    ORDER BY platform, external_id FOR NO KEY UPDATE;
+    UPDATE social_events e SET ticket_id = said.ticket
+    FROM (
+        SELECT of_case.id, t.id AS ticket
+        FROM social_events of_case
+        LEFT JOIN (
+            SELECT event_id, min(record_id::text)::uuid AS named FROM matches
+            WHERE kind = 'ticket' AND state = 'live' GROUP BY event_id HAVING count(*) = 1
+        ) m ON m.event_id = of_case.id
+        LEFT JOIN tickets t ON t.id = coalesce(NEW.ticket_id, m.named)
+        WHERE of_case.case_id = NEW.id AND of_case.sightings <> '{{}}'
+    ) said
+    WHERE e.id = said.id AND e.ticket_id IS DISTINCT FROM said.ticket;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER case_has_lost_its_ticket AFTER UPDATE OF ticket_id ON cases FOR EACH ROW
+    WHEN (OLD.ticket_id IS NOT NULL AND NEW.ticket_id IS DISTINCT FROM OLD.ticket_id)
+    EXECUTE FUNCTION case_has_lost_its_ticket();
+
+CREATE FUNCTION identity_has_lost_its_link() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, {schema}, pg_temp AS $$
+-- A step of a person that unlinks an author has its posts follow by itself: only a record that is gone concerns us.
+BEGIN
+    IF OLD.contact_id IS NOT NULL AND NEW.contact_id IS NULL
+            AND NOT EXISTS (SELECT FROM contacts WHERE id = OLD.contact_id)
+        OR OLD.account_id IS NOT NULL AND NEW.account_id IS NULL
+            AND NOT EXISTS (SELECT FROM accounts WHERE id = OLD.account_id)
+        OR OLD.lead_id IS NOT NULL AND NEW.lead_id IS NULL
+            AND NOT EXISTS (SELECT FROM leads WHERE id = OLD.lead_id)
+        OR OLD.merged_into IS NOT NULL AND NEW.merged_into IS NULL
+            AND NOT EXISTS (SELECT FROM identities WHERE id = OLD.merged_into)
+    THEN
+        INSERT INTO followings (org_id, identity_id)
+        SELECT org_id, id FROM identities WHERE id = NEW.id OR merged_into = NEW.id ORDER BY platform, stable_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER identity_has_lost_its_link AFTER UPDATE OF contact_id, account_id, lead_id, merged_into ON identities
+    FOR EACH ROW
+    WHEN ((OLD.contact_id, OLD.account_id, OLD.lead_id, OLD.merged_into)
+          IS DISTINCT FROM (NEW.contact_id, NEW.account_id, NEW.lead_id, NEW.merged_into))
+    EXECUTE FUNCTION identity_has_lost_its_link()
+"""
+LOSERS = ("case_has_lost_its_ticket()", "identity_has_lost_its_link()")
+
 
 def upgrade() -> None:
+    schema = op.get_bind().execute(sa.text("SELECT quote_ident(current_schema())")).scalar_one()
     _kinds(KINDS + " lead")
     op.add_column("matches", flag("author"))
     op.execute("UPDATE matches SET author = true WHERE how = 'identity'")
@@ -102,6 +170,7 @@ def upgrade() -> None:
         moment("due_at", default="now()"),
         moment("created_at", default="now()"),
     )
+    op.execute(STRAYS)
     index("followings", "org_id id", name="ix_followings_org_id")
     index("followings", "identity_id id", name="ix_followings_identity_id")
     record(
@@ -113,6 +182,7 @@ def upgrade() -> None:
     )
     index("reviewed_events", "review_id")
     index("reviewed_events", "event_id")
+    op.execute(LOST.format(schema=schema))
 
 
 def _kinds(listed: str) -> None:
@@ -122,6 +192,8 @@ def _kinds(listed: str) -> None:
 
 
 def downgrade() -> None:
+    for function in LOSERS:
+        op.execute(f"DROP FUNCTION {function} CASCADE")
     op.drop_table("reviewed_events")
     op.drop_table("followings")
     op.drop_table("refusals")
