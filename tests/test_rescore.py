@@ -112,6 +112,21 @@ def test_what_would_be_held_back_is_not_said_to_cross(journey: Journey) -> None:
     assert rescore(journey).crossing == 0
 
 
+def test_what_only_answers_a_post_about_an_account_names_it_as_little_as_when_it_came_in(
+    journey: Journey,
+) -> None:
+    source, account = journey.source(), journey.account("Velmora Hotels")
+    journey.hear(
+        source,
+        post("1", "A room at Velmora Hotels"),
+        post("2", CALM, by="lee", reply_to="1", minutes=2),
+        post("3", f"Velmora Hotels. {CALM}", by="joy", minutes=3),
+    )
+    assert journey.event("2").account_id == account
+    # as a digest with the same lexicon: the third names the account, the second only stands below one that does
+    assert rescore(journey, dry=True).crossing == 1
+
+
 def test_the_hours_follow_in_every_scope_with_their_reposts(journey: Journey) -> None:
     account = journey.account("Velmora Hotels", "velmora.example")
     campaign = journey.value(

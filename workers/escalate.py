@@ -28,6 +28,8 @@ Role = Literal["opened", "raised", "joined"]
 Action = Literal["open", "raise", "join", "hold"]
 Ref = tuple[str, str]
 """(platform, external id) of a post."""
+NOT_NAMING = ("identity", "thread")
+"""Ways in which an account or campaign is found in a post that does not itself name it."""
 
 _RANK = {"activity": 1, "ticket": 2}
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import text
 
 from workers._rows import as_json
-from workers.escalate import Heard, crossed, held_back
+from workers.escalate import NOT_NAMING, Heard, crossed, held_back
 from workers.hours import Counted, recount
 from workers.score import Sentiment
 
@@ -54,7 +54,7 @@ _COLUMNS = f"""
            e.account_id, e.campaign_id, e.contact_id, e.addressed, e.about_us, e.reposts, i.bot,
            (SELECT min(s.escalate_from) FROM sources s WHERE s.id = ANY (e.sightings)) AS start_mark,
            EXISTS (SELECT FROM matches m WHERE m.event_id = e.id AND m.state = 'live'
-                   AND m.kind IN ('account', 'campaign') AND m.how <> 'identity') AS named
+                   AND m.kind IN ('account', 'campaign') AND m.how <> ALL (:not_naming)) AS named
     FROM social_events e LEFT JOIN identities i ON i.id = e.identity_id
     WHERE e.id = ANY (:ids) AND {_STRETCH}
     ORDER BY e.platform, e.external_id
@@ -121,7 +121,7 @@ def rescored(
     most: int = BATCH,
 ) -> Iterator[Told]:
     """Score a stretch anew, batch by batch; what each did. Whoever stops asking leaves whole batches."""
-    values = {**stretch._asdict(), "version": scorer.version, "most": most}
+    values = {**stretch._asdict(), "version": scorer.version, "most": most, "not_naming": list(NOT_NAMING)}
     at: tuple[Any, Any] = (stretch.since, _NOBODY)
     while True:
         with sessions() as session, session.begin():
