@@ -17,7 +17,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 from bench import names, names_world
 from connectors._base import Post
 from tests.conftest import Servers
-from workers.directory import EXACT, Directories, Directory, Gate
+from workers.directory import Directories, Directory, Gate
 from workers.names import index_due
 from workers.resolve import resolve
 
@@ -149,16 +149,17 @@ def test_what_nobody_changed_is_not_indexed_again(loaded: Loaded) -> None:
         assert index_due(session, names_world.ORG) == 0
 
 
-def test_a_gate_of_marks_lets_every_name_through_however_many_are_one_word() -> None:
-    several = [f"w{n} w{n + 1}" for n in range(0, 60_000, 2)]
-    one = [f"v{n}" for n in range(EXACT + 20_000)]
-    gate = Gate(2 * EXACT)
-    for some in (several, one[:50_000], one[50_000:], [f"#tag{n}" for n in range(1_000)]):
-        gate.add(some)
-    assert all(map(gate.has, [*several, *one, "#tag7"]))
+def test_a_gate_of_many_lets_every_name_through_and_few_others() -> None:
+    several, one = [f"w{n} w{n + 1} x" for n in range(100_000)], [f"only{n}" for n in range(100_000)]
+    gate = Gate(400_000)
+    gate.add_names([*several, *one])
+    gate.add(["#tag7"])
+    assert gate.has("#tag7")
+    assert len(gate.among(["=" + name for name in several])) == len(several)
+    assert gate.openings(one)[0] == list(range(len(one)))
     assert 1 in gate.openings(["so", "w2", "w3"])[1]
-    assert all(0 in gate.openings([word])[0] for word in one)
-    strangers = [f"x{n}" for n in range(20_000)]
+    strangers = [f"stranger{n}" for n in range(100_000)]
     single, pairs = gate.openings(strangers)
     assert len(single) < 2_000
     assert len(pairs) < 2_000
+    assert not gate.crowded
