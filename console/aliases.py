@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from models import Alias
 from models.vocabulary import PLATFORMS
-from workers.folding import domain_of, folded, is_ordinary_word, is_shared_host, words_of
+from workers.folding import domain_of, folded, is_ordinary_name, is_shared_host, words_of
 
 Outcome = Literal["added", "changed", "same"]
 
@@ -45,10 +45,11 @@ _COLUMN = {"account": "account_id", "contact": "contact_id", "campaign": "campai
 WORDY = ("name", "keyword", "hashtag")
 """Kinds that are words, and which an ordinary one may be of only with others beside it."""
 MOST_NEEDS, LONGEST_NEED = 50, 80
-SAYS_NOTHING = frozenset(
-    "a an the and or but of to in on at by for from with as is am are was were be been being has have had it its this"
-    " that these those i me my we us our you your he him his she her they them their not all any so if".split()
-)
+_SAID_ANYWHERE = """
+    a an the and or but of to in on at by for from with as is am are was were be been being has have had it its this
+    that these those i me my we us our you your he him his she her they them their not all any so if
+"""
+SAYS_NOTHING = frozenset(_SAID_ANYWHERE.split())
 """Words that almost every post has one of."""
 
 
@@ -91,7 +92,12 @@ class Aliases:
     ) -> None:
         """Raise Unfit for an ordinary word without a second signal, unless it was noted before."""
         value = self.demand_fit(kind, word, None) if kind in WORDY else ""
-        if value and (kind, value, None, of, record) not in self._held and not needs and _ordinary(value):
+        if (
+            value
+            and (kind, value, None, of, record) not in self._held
+            and not needs
+            and is_ordinary_name(value)
+        ):
             raise Unfit(
                 f"{value!r} is an ordinary English word and by itself means nobody; say of which words a post"
                 " must have one as well (--with, in a file of aliases the column needs), or take a longer"
@@ -155,12 +161,6 @@ class Aliases:
         for row in changed:
             self._session.execute(update(Alias).where(Alias.id == row.pop("id")).values(row))
         return len(new) + len(changed)
-
-
-def _ordinary(value: str) -> bool:
-    """Is it one ordinary English word, whatever marks stand around it?"""
-    words = words_of(value)
-    return len(words) == 1 and is_ordinary_word(words[0])
 
 
 def _demand_days(valid_from: date | None, valid_to: date | None) -> None:

@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from console.aliases import SAYS_NOTHING
 from console.people import folded_name
 from console.refusal import CannotDo
 from models.vocabulary import PRIORITIES, RULE_ACTIONS, RULE_AUDIENCES
+from workers.folding import words_of
 
 PER_DAY = 20
 """Leads in 24 hours that a rule makes unless it says otherwise."""
@@ -115,6 +117,16 @@ class Values(BaseModel):
             if self.audience == "customer":
                 raise ValueError(
                     "a customer is a Contact already and becomes no lead; take addressed or named"
+                )
+            for phrase in self.words:
+                if SAYS_NOTHING.issuperset(words_of(phrase)):
+                    raise ValueError(
+                        f"almost every post says {phrase!r}, so everybody would become a lead; take words that tell"
+                    )
+            if self.audience == "named" and self.threshold >= 1 and not self.words:
+                raise ValueError(
+                    "whoever says anything about us or an account or campaign of ours would become a lead;"
+                    " say which words make one (--words), or from which score on (--threshold)"
                 )
             if self.per_day is None:
                 self.per_day = PER_DAY

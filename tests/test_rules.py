@@ -64,7 +64,8 @@ def test_a_lead_rule_has_a_number_per_day_and_any_score_unless_said_otherwise(cl
     assert (rule["threshold"], rule["per_day"]) == (1.0, 20)
     cli.done("rules", "set", "Looking for coffee", "--action", "ticket", "--threshold", "-0.5")
     assert cli.done("rules", "show", "Looking for coffee", "--json").json["per_day"] is None
-    assert "every stranger" in cli.done(*(word.replace("coffee", "tea") for word in LEADS)).err
+    to_us = [*(word.replace("coffee", "tea") for word in LEADS[:-1]), "addressed"]
+    assert "every stranger" in cli.done(*to_us).err
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,9 @@ def test_a_lead_rule_has_a_number_per_day_and_any_score_unless_said_otherwise(cl
         (("add", "X y", "--action", "lead", "--audience", "named", "--per-day", "0"), "disable the rule"),
         (("add", "X y", "--action", "ticket", "--audience", "named", "--threshold", "0", "--per-day", "3"), "per day"),
         (("add", "X y", "--action", "lead", "--audience", "named", "--words", "!?"), "no letter to look for"),
+        (("add", "X y", "--action", "lead", "--audience", "named"), "Whoever says anything about us"),
+        (("add", "X y", "--action", "lead", "--audience", "named", "--words", "the"), "Almost every post says 'the'"),
+        (("add", "X y", "--action", "lead", "--audience", "named", "--words", "a roaster, of  THE"), "'of THE'"),
         (("show", "No such"), "No rule of main is called 'No such'"),
         (("set", "Nothing", "--threshold", "0"), "No rule of main is called"),
         (("remove", ""), "No rule of main is called"),
@@ -91,9 +95,16 @@ def test_what_makes_no_rule_is_refused_with_the_reason(
     assert reason in refusing.refused("rules", *words)
 
 
+def test_a_rule_of_no_words_is_not_made_by_words_that_are_empty(refusing: Earshot) -> None:
+    for given in ("", " , "):
+        assert "no phrase is named" in refusing.refused(*LEADS, "--words", given, code=2)
+    refused = refusing.refused("rules", "set", "bad talk", "--action", "lead", "--threshold", "1")
+    assert "Whoever says anything about us" in refused
+
+
 def test_two_rules_do_not_share_a_name_and_half_a_name_must_fit_one(cli: Earshot) -> None:
     assert "already" in cli.refused(
-        *(word.replace("Looking for coffee", "a COMPLAINT to us") for word in LEADS)
+        *(word.replace("Looking for coffee", "a COMPLAINT to us") for word in LEADS), "--words", "recommend"
     )
     assert "already" in cli.refused("rules", "set", "Bad talk", "--name", "A complaint to us")
     assert "fits 2 rules" in cli.refused("rules", "show", "A c")

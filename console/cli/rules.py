@@ -18,7 +18,13 @@ Action = Annotated[str | None, typer.Option(help="ticket, activity or lead.")]
 Priority = Annotated[str | None, typer.Option(help="Of the Ticket: low, normal, high, urgent.")]
 Words = Annotated[
     list[str] | None,
-    typer.Option(help='Phrases of which the post must have one, commas between them; "" for none.'),
+    typer.Option(help="Phrases of which the post must have one; commas between them."),
+]
+OtherWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--words", help='Phrases of which the post must have one, commas between them; "" for none.'
+    ),
 ]
 _TRIES = 4
 PerDay = Annotated[int | None, typer.Option(help="How many leads in 24 hours at most (default: 20).")]
@@ -115,6 +121,8 @@ def add(
         if action.lower() != "lead":
             raise CannotDo("From which score on? Say it with --threshold, like --threshold -0.4.")
         threshold = 1.0
+    if words is not None and not any(phrase.strip() for phrase in _phrases(words)):
+        raise typer.BadParameter("no phrase is named", param_hint="--words")
     given = {"priority": priority, "per_day": per_day}
     values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     values |= {"name": name, "audience": audience, "threshold": threshold, "action": action}
@@ -133,7 +141,7 @@ def set_(
     audience: Audience = None,
     threshold: Threshold = None,
     priority: Priority = None,
-    words: Words = None,
+    words: OtherWords = None,
     per_day: PerDay = None,
     org: chosen_org = None,
 ) -> None:
