@@ -12,12 +12,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from console.evaluate.reading import CORRECTIONS as COLUMNS
 from console.refusal import CannotDo
+from console.spreadsheet import guarded
 
 Label = Literal["negative", "neutral", "positive"]
-
-COLUMNS = ("id", "label", "text", "lang", "sentiment", "scorer", "platform", "by", "note")
-"""Of an exported file. `sentiment` and `scorer` are what stood there when it was corrected."""
 
 _OF = text("""
     SELECT label, by, note, sentiment, scorer, created_at, undone_at FROM corrections
@@ -83,7 +82,8 @@ def corrections(session: Session, org: str, most: int = 100) -> list[dict[str, A
 def as_file(session: Session, org: str) -> tuple[str, int]:
     """All that counts as a file of judged texts, the oldest first, and how many rows it has.
 
-    Tabs and line ends within a cell become spaces. Raises CannotDo where nothing was corrected.
+    Tabs and line ends within a cell become spaces, and what a spreadsheet would compute gets an apostrophe in front,
+    which `evaluate` takes off again. `sentiment` and `scorer` are what stood there when it was corrected. Raises CannotDo where nothing was corrected.
     """
     rows = session.execute(_ALL, {"org": org}).mappings().all()
     if not rows:
@@ -96,8 +96,9 @@ _NAMES = {"id": "event_id"}
 
 
 def _cell(value: object) -> str:
-    words = "" if value is None else str(value)
-    return words.translate(_TO_SPACE)
+    if isinstance(value, str):
+        return guarded(value.translate(_TO_SPACE))
+    return "" if value is None else str(value)
 
 
 _TO_SPACE = dict.fromkeys(map(ord, "\t\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")

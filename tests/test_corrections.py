@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors._base import Author, Mention, Post
+from console.evaluate.reading import read
 from tests.command_line import Earshot, earshot, hear, rows
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -130,6 +131,39 @@ def test_an_export_is_read_by_evaluate_whatever_the_texts_hold(
         shipped = next(at for at in told["detector"]["at"] if at["threshold"] == told["shipped"])
         assert (shipped["recall"]["hits"], shipped["recall"]["of"]) == (1, 3)
     assert "cannot be written" in cli.refused("corrections", "export", str(tmp_path / "no" / "folder.tsv"))
+
+
+def test_an_export_has_nothing_that_a_spreadsheet_computes_and_evaluate_reads_what_was_said(
+    cli: Earshot, database: str, tmp_path: Path
+) -> None:
+    texts = [
+        '=HYPERLINK("http://a.example","x") is awful',
+        "@acme bad",
+        "'-5 stars",
+        "''=1",
+        "'tis bad",
+        "\uff1d1 bad",
+    ]
+    [source] = rows(database, "SELECT id FROM sources")
+    hear(database, [said(number, words) for number, words in enumerate(texts, start=11)], source=source.id)
+    for number in range(11, 11 + len(texts)):
+        cli.done("correct", address(number), "negative", "--by", "+sam", "--note", "-1")
+    file = tmp_path / "corrections.tsv"
+    cli.done("corrections", "export", str(file))
+    header, *lines = [line.split("\t") for line in file.read_text().removesuffix("\n").split("\n")]
+    cells = [dict(zip(header, line, strict=True)) for line in lines]
+    assert [row["text"] for row in cells] == [
+        *("'" + words for words in texts[:4]), "'tis bad", "'\uff1d1 bad"
+    ]  # fmt: skip
+    assert {(row["by"], row["note"]) for row in cells} == {("'+sam", "'-1")}
+    assert {row["sentiment"][:2] for row in cells} >= {"-0"}
+    assert [row["text"] for row in read(file).rows] == texts
+    assert cli.done("evaluate", "sentiment", str(file), "--json").json["rows"] == len(texts)
+
+
+def test_an_apostrophe_of_another_file_stays(tmp_path: Path) -> None:
+    (tmp_path / "judged.tsv").write_text("label\ttext\nnegative\t'@acme bad'\n")
+    assert read(tmp_path / "judged.tsv").rows[0]["text"] == "'@acme bad'"
 
 
 def test_a_correction_goes_with_its_post(cli: Earshot, database: str) -> None:

@@ -1,7 +1,8 @@
 """A file of judged texts as rows that know their line: tab-separated, a header, UTF-8, nothing quoted.
 
 A quotation mark is a character like any other, so a text can hold neither a tab nor a line end. Columns
-are found by their name; those that an evaluation does not know stay, for --rows to choose by.
+are found by their name; those that an evaluation does not know stay, for --rows to choose by. In a file of `corrections
+export` the apostrophe goes that keeps a text from being computed by a spreadsheet.
 """
 
 from __future__ import annotations
@@ -10,9 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Final
 
 from console.csv_file import read_file
 from console.refusal import CannotDo
+from console.spreadsheet import unguarded
+
+CORRECTIONS: Final = ("id", "label", "text", "lang", "sentiment", "scorer", "platform", "by", "note")
+"""The columns of a file of `corrections export`."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,7 @@ def read(path: Path, needed: Sequence[str] = ("text",)) -> Sheet:
 
 
 def _rows(name: str, columns: tuple[str, ...], lines: Sequence[str]) -> Iterable[Row]:
+    exported = set(CORRECTIONS) <= set(columns)
     for number, line in enumerate(lines[1:], start=2):
         line = line.removesuffix("\r")
         if not line:
@@ -98,4 +105,5 @@ def _rows(name: str, columns: tuple[str, ...], lines: Sequence[str]) -> Iterable
                 f"{name}, line {number}: {len(cells)} cells under {len(columns)} columns;"
                 " a text may hold no tab and no line end."
             )
+        cells = [unguarded(cell) for cell in cells] if exported else cells
         yield Row(number, dict(zip(columns, cells, strict=True)))
