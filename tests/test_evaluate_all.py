@@ -14,6 +14,7 @@ from console.evaluate.figures import share
 from console.evaluate.parts import PARTS, Run, truth_folder
 from console.evaluate.report import Bar, of_share
 from console.evaluate.scoring import Scorers
+from console.evaluate.tables import of_bars
 from tests.command_line import Earshot, earshot
 from workers.lexicon import NONE, Lexicon, shipped
 from workers.score import Scorer, Sentiment, Unscored
@@ -133,6 +134,29 @@ def test_a_bar_is_kept_at_its_very_bound_and_not_by_what_is_not_there() -> None:
     assert not of_share("x", share(0, 0), 0.4, at_least=False).met
 
 
+def test_what_no_row_stands_for_is_neither_met_nor_missed_but_not_measured() -> None:
+    for bar in (
+        of_share("x", share(0, 0), 0.4, at_least=False),
+        Bar("x", 0, 0, at_least=False, of=0),
+        Bar("x", None, 0.4, at_least=True),
+    ):
+        assert (bar.measured, bar.met, bar.missed) == (False, False, False)
+        assert of_bars([bar]).rows[0][3] == "not measured"
+    assert Bar("x", 0, 0, at_least=False, of=5).met
+    assert Bar("x", 1, 0, at_least=False, of=5).missed
+
+
+def test_a_bar_says_whether_the_worse_end_of_its_interval_keeps_it_too() -> None:
+    few, many = share(90, 100), share(9_000, 10_000)
+    assert [of_share("x", one, 0.88, at_least=True).within for one in (few, many)] == [False, True]
+    assert [of_share("x", one, 0.92, at_least=False).within for one in (few, many)] == [False, True]
+    assert all(of_share("x", few, bound, at_least=True).met for bar in (few,) for bound in (0.88, 0.9))
+    assert Bar("x", 1.0, 0.9, at_least=True).within is None
+    table = of_bars([of_share("x", few, 0.88, at_least=True), of_share("x", many, 0.88, at_least=True)])
+    assert table.columns[-1] == "within 95 %"
+    assert [row[-1] for row in table.rows] == ["no", "yes"]
+
+
 def test_all_is_printed_with_every_bar(cli: Earshot, folder: Path) -> None:
     told = cli("evaluate", "all", *SCORES, "--folder", str(folder))
     for part in (
@@ -176,8 +200,22 @@ def test_truth_sets_that_are_not_there_are_said_to_be_skipped_and_fail_in_ci(
     assert "EARSHOT_TRUTH" in told.err
     nothing = cli("evaluate", "all", *SCORES, CI="", EARSHOT_TRUTH=str(folder / "nothing"))
     strict = cli("evaluate", "all", *SCORES, CI="true", EARSHOT_TRUTH=str(folder / "nothing"))
-    assert "SKIPPED" in nothing.err
+    last = nothing.err.splitlines()[-1]
+    assert last.startswith("SKIPPED: tweets, airlines, brands, semeval17, language.")
+    assert "EARSHOT_TRUTH=FOLDER" in last
     assert (nothing.code, strict.code) == (0, 1)
+
+
+def test_a_bar_without_rows_is_said_and_fails_in_ci(cli: Earshot, folder: Path) -> None:
+    (folder / "complaints" / "complaints19.tsv").write_text(
+        "label\tdomain\ttext\nnot\tfood\tthe cup is here\n"
+    )
+    words = ("evaluate", "all", "--part", "brands", "--folder", str(folder))
+    told, strict = cli(*words, CI=""), cli(*words, CI="true")
+    assert "not measured" in told.out
+    assert told.err.startswith("NOT MEASURED, there being no row for it: brands, profile at")
+    assert "MISSED:" not in told.err
+    assert (told.code, strict.code) == (0, 1)
 
 
 def test_a_part_that_there_is_none_of_is_refused(cli: Earshot) -> None:

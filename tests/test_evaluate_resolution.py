@@ -82,6 +82,12 @@ def test_each_bar_falls_when_what_it_guards_does_not_hold(lie: dict[str, Heard],
     assert missed(judge(GOOD, RIGHT | lie)) == bars
 
 
+def test_a_bar_of_what_may_never_be_is_not_met_by_no_rows_at_all() -> None:
+    found = judge(rows(row("n", "name", ACME)), {"n": tied(ACME)})
+    assert [bar.measured for bar in found.bars] == [True, True, False, False]
+    assert [bar.missed or bar.met for bar in found.bars] == [True, True, False, False]
+
+
 def test_a_row_that_was_never_recorded_is_missed() -> None:
     found = judge(GOOD, {name: heard for name, heard in RIGHT.items() if name != "n0"})
     assert [(one.problem, one.row) for one in found.wrong] == [("missed", "n0")]
@@ -160,6 +166,8 @@ def test_the_command_starts_a_database_of_its_own_and_says_what_is_missed(home: 
     assert "4 rows. Tied unasked: precision 100.0" in said.out
     assert "Target again" in said.out
     assert "SKIPPED: the unrelated posts" in said.out
+    assert said.err.splitlines()[-1].startswith("SKIPPED: unrelated posts. No truth sets")
+    assert "NOT MEASURED, there being no row for it: resolution: impersonators" in said.err
     assert not home.exists()
 
 

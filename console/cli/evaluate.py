@@ -179,21 +179,20 @@ def resolution(
     from console.cli import _print
     from console.evaluate import resolution as measured
     from console.evaluate.parts import truth_folder
+    from console.evaluate.report import as_values
 
-    told = measured.in_throwaway(rows, truth_folder())
+    where = truth_folder()
+    told = measured.in_throwaway(rows, where)
     part = measured.part(told)
     if json:
-        bars = [{**msgspec.to_builtins(bar), "met": bar.met} for bar in told.bars]
-        _print.as_json({**msgspec.to_builtins(told), "bars": bars})
+        _print.as_json({**msgspec.to_builtins(told), "bars": [as_values(bar) for bar in told.bars]})
     else:
         from console.evaluate import tables
 
         _part(part)
         _show([measured.mistakes(told)] if mistakes else ())
         _show([tables.of_bars(part.bars)])
-    if missed := [bar.what for bar in part.bars if not bar.met]:
-        _print.said(f"MISSED: {'; '.join(missed)}.")
-    raise typer.Exit(1 if missed else 0)
+    raise typer.Exit(1 if _verdict([part], where) else 0)
 
 
 @app.command("all")
@@ -217,13 +216,12 @@ def everything(
 ) -> None:
     """All tables and bars that a release is held to; exit code 1 when a bar is missed.
 
-    A truth set that is not there is said to be skipped; with CI=true that is a failure too.
+    A truth set that is not there is said to be skipped, and a bar that no row stands for not to be measured; with CI=true
+    that is a failure too.
 
     Examples: EARSHOT_TRUTH=~/truth earshot evaluate all
               earshot evaluate all --part language --part airlines
     """
-    import os
-
     from console.cli import _print
     from console.evaluate import tables
     from console.evaluate.parts import Run, evaluate, truth_folder
@@ -231,8 +229,6 @@ def everything(
     where = folder or truth_folder()
     found = evaluate(Run(where, _bar), part or ())
     bars = [bar for one in found for bar in one.bars]
-    skipped = [one for one in found if one.skipped]
-    failed = not all(bar.met for bar in bars) or bool(skipped and os.environ.get("CI") == "true")
     if json:
         _print.as_json([_plain(one) for one in found])
     else:
@@ -240,14 +236,29 @@ def everything(
             _part(one)
         if bars:
             _show([tables.of_bars(bars)])
+    raise typer.Exit(1 if _verdict(found, where) else 0)
+
+
+def _verdict(parts: Sequence[Part], where: Path) -> bool:
+    """Say what was missed and what was not measured, the remedy last; is it a failure?"""
+    import os
+
+    from console.cli import _print
+
+    bars = [bar for part in parts for bar in part.bars]
+    missed = [bar.what for bar in bars if bar.missed]
+    unmeasured = [bar.what for bar in bars if not bar.measured]
+    skipped = [what for part in parts for what in ([part.name] if part.skipped else part.lacks)]
+    if missed:
+        _print.said(f"MISSED: {'; '.join(missed)}.")
+    if unmeasured:
+        _print.said(f"NOT MEASURED, there being no row for it: {'; '.join(unmeasured)}.")
     if skipped:
         _print.said(
-            f"SKIPPED, no truth sets in {where}: {', '.join(one.title for one in skipped)}."
-            " EARSHOT_TRUTH names their folder."
+            f"SKIPPED: {', '.join(skipped)}. No truth sets for them are in {where}: EARSHOT_TRUTH=FOLDER says where they are."
         )
-    if missed := [bar.what for bar in bars if not bar.met]:
-        _print.said(f"MISSED: {'; '.join(missed)}.")
-    raise typer.Exit(1 if failed else 0)
+    strict = os.environ.get("CI") == "true"
+    return bool(missed or (strict and (unmeasured or skipped)))
 
 
 def _part(part: Part) -> None:
@@ -265,8 +276,10 @@ def _part(part: Part) -> None:
 def _plain(part: Part) -> dict[str, object]:
     import msgspec
 
+    from console.evaluate.report import as_values
+
     told: dict[str, object] = msgspec.to_builtins(part)
-    told["bars"] = [{**msgspec.to_builtins(bar), "met": bar.met} for bar in part.bars]
+    told["bars"] = [as_values(bar) for bar in part.bars]
     return told
 
 

@@ -102,13 +102,18 @@ class Resolution(msgspec.Struct, frozen=True):
                 "resolution: precision of what is tied unasked", self.precision, PRECISION, at_least=True
             ),
             of_share("resolution: recall of what is tied unasked", self.recall, RECALL, at_least=True),
-            Bar("resolution: impersonators tied to the imitated", self.imitated.hits, 0, at_least=False),
-            Bar("resolution: bare ordinary words tied to a company", self.ordinary.hits, 0, at_least=False),
+            _none("resolution: impersonators tied to the imitated", self.imitated.hits, self.imitated.of),
+            _none("resolution: bare ordinary words tied to a company", self.ordinary.hits, self.ordinary.of),
         ]
         if self.unrelated is not None:
-            linked = self.unrelated.linked
-            found.append(Bar("resolution: unrelated posts tied to a company", linked, 0, at_least=False))
+            linked, posts = self.unrelated.linked, self.unrelated.posts
+            found.append(_none("resolution: unrelated posts tied to a company", linked, posts))
         return found
+
+
+def _none(what: str, hits: int, of: int) -> Bar:
+    """The bar of what may never be."""
+    return Bar(what, hits, 0, at_least=False, of=of)
 
 
 def evaluate(url: str, names: Names, truth: Path | None = None, org: str = "evaluate") -> Resolution:
@@ -285,7 +290,8 @@ def part(found: Resolution) -> Part:
         )
     else:
         notes.append("SKIPPED: the unrelated posts, whose texts are not in the folder of truth sets.")
-    return Part("resolution", TITLE, [_by_group(found), _by_way(found)], found.bars, notes)
+    lacks = ["unrelated posts"] if found.unrelated is None else []
+    return Part("resolution", TITLE, [_by_group(found), _by_way(found)], found.bars, notes, lacks=lacks)
 
 
 def _per_10k(hits: int, of: int) -> str:

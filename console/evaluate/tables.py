@@ -98,13 +98,16 @@ def _of_group(group: Group) -> list[str]:
 
 
 def of_bars(bars: Sequence[Bar]) -> Table:
-    """Each bar with what was found and whether it is met."""
+    """Each bar with what was found and whether it is met, and whether the interval lets it be sure of that."""
     rows = []
     for bar in bars:
         bound = f"{'at least' if bar.at_least else 'at most'} {bar.bound:.3f}"
         span = "" if bar.low is None or bar.high is None else f" ({bar.low:.3f} to {bar.high:.3f})"
-        rows.append([bar.what, bound, number(bar.found, 4) + span, "met" if bar.met else "MISSED"])
-    return Table("Bars", ["what", ">bar", ">found", "verdict"], rows)
+        verdict = "met" if bar.met else "MISSED" if bar.missed else "not measured"
+        within = "" if bar.within is None else "yes" if bar.within else "no"
+        rows.append([bar.what, bound, number(bar.found, 4) + span, verdict, within])
+    title = "Bars (within 95 %: the worse end of the interval keeps the bar too)"
+    return Table(title, ["what", ">bar", ">found", "verdict", "within 95 %"], rows)
 
 
 def beside(told: Mapping[Choice, Measured], wanted: Sequence[float]) -> Table:
