@@ -36,8 +36,8 @@ def cli(database: str, home: Path) -> Earshot:
     for change in (
         "UPDATE rules SET name = name || :evil, words = ARRAY[:evil]",
         "INSERT INTO accounts (org_id, name) VALUES ('main', :evil)",
-        "INSERT INTO aliases (org_id, kind, value, of, account_id, needs)"
-        " SELECT 'main', 'name', :evil, 'account', id, ARRAY[:evil] FROM accounts",
+        """INSERT INTO aliases (org_id, kind, value, of, account_id, needs)
+           SELECT 'main', 'name', :evil, 'account', id, ARRAY[:evil] FROM accounts""",
         "INSERT INTO aliases (org_id, kind, value, of, label) VALUES ('main', 'hashtag', :evil, 'competitor', :evil)",
         "INSERT INTO aliases (org_id, kind, value, of) VALUES ('main', 'hashtag', :evil, 'ourselves')",
         "INSERT INTO lexicons (org_id, version, profile, by, note) VALUES ('main', 1, 'support', :evil, :evil)",
@@ -111,7 +111,7 @@ def test_aliases_are_read_at_80_columns(database: str, home: Path) -> None:
     told = " ".join(shown.split())
     for words in ("kind", "word", "stands for", "only"):
         assert words in shown.splitlines()[1], shown
-    for word in ("utm", "spring24_newsletter", "campaign Spring launch", "love", "Target Corp"):
+    for word in ("utm", "spring24_newsletter", "campaign Spring", "love", "account Target Corp"):
         assert word in told, shown
     assert "2026-03-02" in told
     assert "shopping" in told
