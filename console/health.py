@@ -27,6 +27,8 @@ from workers._settings import PREFIX, BadSetting, Settings, settings
 
 OLD_PAGE = 300.0
 """Seconds after which a page that is not digested is a sign that nobody digests."""
+OLD_NAME = 900.0
+"""Seconds after which a changed name that is not taken in is a sign that nobody does; a large import takes some."""
 OLDEST_REDIS = (6, 2)
 
 _NOT_SETTINGS = tuple(f"{PREFIX}{name}" for name in ("CHILD_OF", "TEST_", "RECORDINGS", "TRUTH", "DB_"))
@@ -73,7 +75,7 @@ def examine(org: str) -> Iterator[Finding]:
             yield from check(session, org)
         if broker[0].state == "ok":
             yield from _workers()
-        for check in (_sources, _pages, _quarantine, _review, _ledger, _projection):
+        for check in (_sources, _pages, _names, _quarantine, _review, _ledger, _projection):
             yield from check(session, org)
     engine.dispose()
 
@@ -306,6 +308,22 @@ def _pages(session: Session, org: str) -> Iterator[Finding]:
         yield wrong("pages", found, "Is a digest worker up? Its log says why it does not get through.")
     else:
         yield ok("pages", found)
+
+
+def _names(session: Session, org: str) -> Iterator[Finding]:
+    row = session.execute(_RENAMED, {"org": org}).one()
+    found = f"{counted(row.number, 'change')} {'waits' if row.number == 1 else 'wait'} to be looked up"
+    if row.number and row.age > OLD_NAME:
+        remedy = "Is a maintenance worker up? Its log says why it does not get through."
+        yield wrong("names", f"{found}, the oldest for {span(row.age)}", remedy)
+    else:
+        yield ok("names", found if row.number else "every change is taken in")
+
+
+_RENAMED = text("""
+    SELECT count(*) AS number, extract(epoch FROM clock_timestamp() - min(noted_at))::float AS age
+    FROM renamed WHERE org_id = :org
+""")
 
 
 def _quarantine(session: Session, org: str) -> Iterator[Finding]:

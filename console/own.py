@@ -7,13 +7,14 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from console.aliases import OURSELVES, Aliases, Unfit, fit
 from console.refusal import CannotDo
-from models import Alias, Identity
+from models import Alias
 from workers.follow import follow
+from workers.names import claim
 
 
 def add_own(
@@ -22,7 +23,8 @@ def add_own(
     """Note a handle, name, domain, hashtag or keyword as ours; False when it was noted already.
 
     `needs`: words of which a post must have one for a name or keyword to count; an ordinary word takes some.
-    An author who was heard under this handle before is ours, and what the author wrote is our own. Raises CannotDo.
+    The author who alone was heard under this handle before is ours, and what the author wrote is our own; who took it
+    after another is not. Raises CannotDo.
     """
     aliases = Aliases(session, org)
     try:
@@ -31,17 +33,10 @@ def add_own(
     except Unfit as unfit:
         raise CannotDo(f"{str(unfit)[0].upper()}{str(unfit)[1:]}.") from None
     aliases.write()
-    if kind == "handle" and platform is not None:
-        is_it = (func.lower(Identity.handle) == value) | (func.lower(Identity.stable_id) == value)
-        person = func.coalesce(Identity.merged_into, Identity.id)
-        whose = select(person).where(Identity.org_id == org, Identity.platform == platform, is_it)
-        made_ours = session.scalars(
-            update(Identity)
-            .where(Identity.org_id == org, person.in_(whose), ~Identity.ours)
-            .values(ours=True)
-            .returning(Identity.id)
-        )
-        follow(session, org, list(made_ours))
+    if kind == "handle":
+        is_it = (Alias.org_id == org, Alias.kind == kind, Alias.of == "ourselves", Alias.value == value)
+        noted = select(Alias.id).where(*is_it, Alias.platform.is_not_distinct_from(platform))
+        follow(session, org, claim(session, org, session.scalars(noted).all()))
     return added
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import text
 
+from models.vocabulary import PLATFORMS
 from workers._rows import as_json
 from workers.folding import ticket_numbers_in
 
@@ -64,7 +65,8 @@ class Entry(NamedTuple):
     """Whom a name stands for, and on which days. `record` is None for ourselves and competitors.
 
     `value` is the name as it was entered, `account` a contact's account. A handle that was seen already, or was entered
-    beside a stable id, has `claimed`, that id, and is another's with any other. `alias` is its row, if it is one.
+    beside a stable id, has `claimed`, that id, and is another's with any other; "" where several had it, now or before.
+    `alias` is its row, if it is one.
     """
 
     of: Of
@@ -126,6 +128,24 @@ _LINKS = """
     LEFT JOIN identities r ON r.id = i.merged_into
     LEFT JOIN contacts c ON c.id = CASE WHEN r.id IS NULL THEN i.contact_id ELSE r.contact_id END"""
 
+# Who has a handle that no alias' identity has been noted for, or ever had it: several are nobody. Each arm is one look
+# into an index of its own, since `|| ''` and no LIMIT make no other look cheap.
+_EVER = """
+    SELECT CASE WHEN bool_or(h.by_id) THEN min(h.stable_id) FILTER (WHERE h.by_id)
+                WHEN min(h.stable_id) <> max(h.stable_id) THEN '' ELSE min(h.stable_id) END
+    FROM (
+        (SELECT o.stable_id, true AS by_id FROM identities o
+         WHERE o.org_id = :org AND o.platform = ANY(w.platforms) AND o.stable_id IN (n.key, a.value))
+        UNION ALL
+        (SELECT o.stable_id, false FROM identities o
+         WHERE lower(o.handle) = n.key AND o.org_id = :org AND o.platform || '' = ANY(w.platforms))
+        UNION ALL
+        (SELECT o.stable_id, false FROM identities o
+         WHERE lowered(o.former_handles) @> ARRAY[n.key] AND o.former_handles <> '{}'
+           AND o.org_id || '' = :org AND o.platform || '' = ANY(w.platforms))
+    ) h
+"""
+
 _LOOK = text(
     f"""
     SELECT
@@ -147,12 +167,16 @@ _LOOK = text(
                  SELECT min(b.value) FROM aliases b
                  WHERE n.kind = 'handle' AND b.kind = 'handle' AND b.platform = a.platform AND b.id <> a.id
                    AND (b.account_id = a.account_id OR b.contact_id = a.contact_id)
-                   AND a.value !~ '{STABLE}' AND b.value ~ '{STABLE}')))))::text
+                   AND a.value !~ '{STABLE}' AND b.value ~ '{STABLE}'),
+                 CASE WHEN n.kind = 'handle' THEN ({_EVER}) END))))::text
      FROM json_to_recordset(CAST(:keys AS json)) AS x(kind text, key text, platform text), LATERAL (
          SELECT * FROM names n
          WHERE n.org_id = :org AND n.kind = x.kind AND n.key = x.key AND n.platform = x.platform
          LIMIT {{most}} OFFSET 0
      ) n
+     CROSS JOIN LATERAL (
+         SELECT CASE n.platform WHEN '' THEN CAST(:platforms AS text[]) ELSE ARRAY[n.platform] END AS platforms
+     ) w
      LEFT JOIN aliases a ON n.owner = 'alias' AND a.id = n.owner_id
      LEFT JOIN identities i ON i.id = a.identity_id
      LEFT JOIN campaigns g ON g.id = a.campaign_id
@@ -230,6 +254,7 @@ def look_up(
             "numbers": as_json([str(number) for number in sorted(numbers)]),
             "refs": _pairs("ref", refs),
             "handles": _pairs("handle", handles),
+            "platforms": list(PLATFORMS),
         },
     ).one()
     if row.identities:

@@ -1,28 +1,32 @@
 """The index of names: what each alias, account and contact may be found by, kept as rows of `names`.
 
     a record changes ── trigger ── renamed ── index_due ── names
-                                                  └─ a handle that one identity has: claimed, and its past follows
+                                                  └─ claim: a handle that one identity alone ever had is its own
 
 Whoever changes a record, be it a neighbour by SQL, a trigger notes it; before names are looked up, what was noted is
-taken in, here and in Python alone, so that records and posts are folded by the same functions.
+taken in, here and in Python alone, so that records and posts are folded by the same functions. One record that cannot
+be indexed holds up no other.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from models.vocabulary import PLATFORMS
 from workers._rows import as_json
 from workers.folding import (
     core_of,
     domain_of,
     folded,
+    is_ordinary_name,
     is_ordinary_phrase,
-    is_ordinary_word,
     is_shared_host,
     is_telling,
     lookalike,
@@ -31,15 +35,20 @@ from workers.folding import (
     similar_key,
     words_of,
 )
-from workers.follow import follow
+from workers.follow import ask_to_follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy.orm import Session, sessionmaker
 
+log = logging.getLogger(__name__)
+
 AT_ONCE = 5_000
 """So many changed records are taken into the index in one transaction: about a second of work."""
+
+LONGEST = 400
+"""Bytes of a key. Nobody is called longer, and from 2,700 on no index takes it."""
 
 Key = tuple[str, str, str]
 """(kind, key, platform) of a row in `names`."""
@@ -64,7 +73,11 @@ class Named(NamedTuple):
 def names_of(record: Named) -> set[Key]:
     """Everything that a record is found by. Nothing that only suggests where there is no record to suggest."""
     sure = record.of in ("ourselves", "competitor")
-    return {key for key in _keys(record) if key[1] and not (sure and key[0] in ("similar", "lookalike"))}
+    return {
+        key
+        for key in _keys(record)
+        if key[1] and len(key[1].encode()) <= LONGEST and not (sure and key[0] in ("similar", "lookalike"))
+    }
 
 
 def _keys(record: Named) -> Iterator[Key]:
@@ -84,7 +97,7 @@ def _alias(kind: str, value: str, platform: str, needs: bool) -> Iterator[Key]:
     if kind == "name":
         yield from _name(value, needs)
     elif kind == "keyword":
-        if needs or not is_ordinary_word(value):
+        if needs or not is_ordinary_name(value):
             yield "name", name_key(value), ""
     elif kind == "domain":
         yield from _domain(value)
@@ -98,7 +111,7 @@ def _alias(kind: str, value: str, platform: str, needs: bool) -> Iterator[Key]:
 
 def _name(name: str, needs: bool = False) -> Iterator[Key]:
     """A name of one ordinary word counts only beside another word of its own; none is guessed from such words."""
-    if needs or not is_ordinary_word(name):
+    if needs or not is_ordinary_name(name):
         yield "name", name_key(name), ""
     core = core_of(name)
     if not is_ordinary_phrase(core):
@@ -120,7 +133,7 @@ _ANY = text("SELECT EXISTS (SELECT FROM renamed WHERE org_id = :org)")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('earshot names ' || :org, 0))")
 _DUE = text("""
     DELETE FROM renamed WHERE id IN (SELECT id FROM renamed WHERE org_id = :org ORDER BY id LIMIT :most)
-    RETURNING owner, owner_id
+    RETURNING owner, owner_id, identity_id, of, record_id
 """)
 _RECORDS = text("""
     SELECT 'alias' AS owner, id, kind, value, platform, of, needs <> '{}' AS needs, NULL AS name, NULL AS website,
@@ -141,86 +154,204 @@ _WRITE = text("""
         kind text, key text, platform text, owner text, owner_id uuid)
     ON CONFLICT DO NOTHING
 """)
-# A handle that was entered is meant for whoever has it now, if that is one. Another identity that takes it later
-# is somebody else. Where several were seen with it, the next post shows who has it. Identities are locked before
-# aliases, as in a digest. LATERAL holds the planner to one look into an index an alias, however many authors there are.
-_HOLDERS = text("""
-    WITH found AS MATERIALIZED (
-        SELECT a.id AS alias, a.of, a.account_id, a.contact_id, a.value, h.id AS identity
-        FROM aliases a, LATERAL (
-            (SELECT i.id, i.platform, i.stable_id FROM identities i
-             WHERE i.org_id = a.org_id AND i.platform = a.platform AND lower(i.handle) = a.value LIMIT 3)
-            UNION
-            (SELECT i.id, i.platform, i.stable_id FROM identities i
-             WHERE i.org_id = a.org_id AND i.platform = a.platform AND i.stable_id = a.value)
-        ) h
-        WHERE a.id = ANY(:alias) AND a.kind = 'handle' AND a.identity_id IS NULL
-          AND a.of IN ('ourselves', 'account', 'contact', 'competitor')
-        ORDER BY h.platform, h.stable_id
-    )
-    SELECT f.alias, f.of, f.account_id, f.contact_id, f.identity, i.stable_id = f.value AS by_id
-    FROM found f, LATERAL (
-        SELECT * FROM identities i
-        WHERE i.id = f.identity AND (lower(i.handle) = f.value OR i.stable_id = f.value) FOR NO KEY UPDATE
-    ) i
-""")
-_CLAIM = text("""
-    UPDATE aliases a SET identity_id = x.identity
-    FROM json_to_recordset(CAST(:rows AS json)) AS x(alias uuid, identity uuid)
-    WHERE a.id = x.alias AND a.identity_id IS NULL
-""")
-_LINK = text("""
-    UPDATE identities i
-    SET ours = i.ours OR x.of = 'ourselves', account_id = coalesce(i.account_id, x.account_id),
-        contact_id = coalesce(i.contact_id, x.contact_id)
-    FROM json_to_recordset(CAST(:rows AS json)) AS x(
-        identity uuid, of text, account_id uuid, contact_id uuid)
-    WHERE i.id = x.identity AND NOT i.decided AND i.merged_into IS NULL
-      AND NOT i.ours AND i.account_id IS NULL AND i.contact_id IS NULL
-    RETURNING i.id
-""")
+
+_OF_THE_RECORD = ("22", "23", "54")
+"""Classes of SQLSTATE that say something of the rows themselves: not of the server, nor of others at work."""
 
 
 def index_due(session: Session, org: str, most: int = AT_ONCE) -> int:
-    """Take what has changed into the index, the oldest changes first; says how many it were."""
+    """Take what has changed into the index, the oldest changes first; says how many it were.
+
+    Identities whose link changes are only asked to be followed: `follow_waiting` does it, in transactions of its own.
+    """
     if not session.scalar(_ANY, {"org": org}):
         return 0
     session.execute(_LOCK, {"org": org})
     due = session.execute(_DUE, {"org": org, "most": most}).all()
-    if not due:
-        return 0
+    if due:
+        _take(session, org, list(dict.fromkeys((row.owner, row.owner_id) for row in due)), due)
+    return len(due)
+
+
+def _take(session: Session, org: str, changed: Sequence[tuple[str, UUID]], due: Sequence[Any]) -> None:
+    """Index these records; where that fails, half of them and then the others, so that only the bad one is left out."""
+    try:
+        with session.begin_nested():
+            _index(session, org, changed, due)
+    except (DBAPIError, ValueError, LookupError) as failure:
+        if isinstance(failure, DBAPIError) and (_sqlstate(failure)[:2] not in _OF_THE_RECORD):
+            raise
+        if len(changed) > 1:
+            half = len(changed) // 2
+            _take(session, org, changed[:half], due)
+            _take(session, org, changed[half:], due)
+            return
+        [(owner, owner_id)] = changed
+        why = f"{type(failure).__name__} {_sqlstate(failure)}".strip()  # its message would hold the record
+        log.error(
+            "The %s %s cannot be looked up by its names: %s",
+            owner,
+            owner_id,
+            why,
+            extra={"action": "record_not_indexed"},
+        )
+
+
+def _sqlstate(failure: Exception) -> str:
+    return getattr(getattr(failure, "orig", None), "sqlstate", None) or ""
+
+
+def _index(session: Session, org: str, changed: Sequence[tuple[str, UUID]], due: Sequence[Any]) -> None:
     owners: dict[str, list[UUID]] = {"alias": [], "account": [], "contact": []}
-    for owner, owner_id in dict.fromkeys((row.owner, row.owner_id) for row in due):
+    for owner, owner_id in changed:
         owners[owner].append(owner_id)
     rows = [
         {"kind": kind, "key": key, "platform": platform, "owner": record.owner, "owner_id": str(record.id)}
         for record in (Named(*row) for row in session.execute(_RECORDS, owners))
         for kind, key, platform in sorted(names_of(record))
     ]
-    session.execute(_FORGET, {"owners": [one for listed in owners.values() for one in listed]})
+    session.execute(_FORGET, {"owners": [owner_id for _, owner_id in changed]})
     if rows:
         session.execute(_WRITE, {"org": org, "rows": as_json(rows)})
     if owners["alias"]:
-        _claim(session, org, owners["alias"])
-    return len(due)
+        mine = set(owners["alias"])
+        was = [row for row in due if row.owner == "alias" and row.owner_id in mine and row.identity_id]
+        loose = _loosen(session, was) if was else []
+        ask_to_follow(session, org, {*loose, *claim(session, org, owners["alias"])})
 
 
-def _claim(session: Session, org: str, aliases: Sequence[UUID]) -> None:
-    """Give each new handle to the identity that has it, and link that, its past events following."""
-    holders: dict[UUID, list[Any]] = defaultdict(list)
-    for row in session.execute(_HOLDERS, {"alias": aliases}):
-        holders[row.alias].append(row)
-    claimed: list[dict[str, Any]] = []
-    for found in holders.values():
-        meant = [row for row in found if row.by_id] or found
-        if len(meant) == 1:
-            claimed.append({name: value and str(value) for name, value in meant[0]._mapping.items()})
-    if claimed:
-        rows = as_json(claimed)
-        session.execute(_CLAIM, {"rows": rows})
-        linked = list(session.scalars(_LINK, {"rows": rows}))
-        if linked:
-            follow(session, org, linked)
+# --- whose a handle is ---------------------------------------------------------------------------------
+
+# What an alias linked and nobody decided goes with it, unless another alias says the same of that identity.
+_LOOSEN = text("""
+    UPDATE identities i
+    SET ours = i.ours AND x.of <> 'ourselves',
+        account_id = CASE WHEN x.of <> 'account' THEN i.account_id END,
+        contact_id = CASE WHEN x.of <> 'contact' THEN i.contact_id END
+    FROM json_to_recordset(CAST(:rows AS json)) AS x(identity_id uuid, of text, record_id uuid)
+    WHERE i.id = x.identity_id AND NOT i.decided
+      AND CASE x.of WHEN 'ourselves' THEN i.ours WHEN 'account' THEN i.account_id = x.record_id
+                    WHEN 'contact' THEN i.contact_id = x.record_id END
+      AND NOT EXISTS (
+          SELECT FROM aliases a
+          WHERE a.identity_id = i.id AND a.of = x.of AND NOT a.id = ANY(:changed)
+            AND coalesce(a.account_id, a.contact_id) IS NOT DISTINCT FROM x.record_id)
+    RETURNING i.id
+""")
+_HANDLES = text("""
+    SELECT id, of, account_id, contact_id, value, platform, identity_id FROM aliases
+    WHERE id = ANY(:alias) AND kind = 'handle' AND of IN ('ourselves', 'account', 'contact', 'competitor')
+""")
+# A handle that was entered is meant for whoever has it, if nobody else ever had it: who took it after another gave it
+# up may be anybody, and then nobody is linked. A stable id goes before a handle. LATERAL ... OFFSET 0 and the platform
+# asked for last hold the planner to one look into the right index a handle, however many authors there are.
+_HOLDERS = text("""
+    SELECT x.alias, h.id, h.by_id
+    FROM json_to_recordset(CAST(:rows AS json)) AS x(alias uuid, value text, key text, platforms jsonb), LATERAL (
+        SELECT i.id, true AS by_id FROM identities i
+        WHERE i.org_id = :org AND i.stable_id IN (x.key, x.value)
+          AND i.platform = ANY(ARRAY(SELECT jsonb_array_elements_text(x.platforms)))
+        UNION ALL
+        SELECT i.id, false FROM identities i
+        WHERE lower(i.handle) = x.key AND i.org_id = :org AND x.platforms ? i.platform
+        UNION ALL
+        SELECT i.id, false FROM identities i
+        WHERE lowered(i.former_handles) @> ARRAY[x.key] AND i.former_handles <> '{}'
+          AND i.org_id || '' = :org AND x.platforms ? i.platform
+        OFFSET 0
+    ) h
+""")
+# Identities are locked before aliases, and in this order, as in a digest.
+_HOLD = text("""
+    SELECT FROM identities WHERE id = ANY(:identities) ORDER BY platform, stable_id FOR NO KEY UPDATE
+""")
+_CLAIM = text("""
+    UPDATE aliases a SET identity_id = x.identity
+    FROM json_to_recordset(CAST(:rows AS json)) AS x(alias uuid, identity uuid, held uuid)
+    WHERE a.id = x.alias AND a.identity_id IS NOT DISTINCT FROM x.held
+    RETURNING a.id
+""")
+_LINK = text("""
+    UPDATE identities i
+    SET ours = i.ours OR x.of = 'ourselves', account_id = coalesce(i.account_id, x.account_id),
+        contact_id = coalesce(i.contact_id, x.contact_id)
+    FROM json_to_recordset(CAST(:rows AS json)) AS x(identity uuid, of text, account_id uuid, contact_id uuid), LATERAL (
+        SELECT h.id FROM identities h
+        WHERE h.id = x.identity AND NOT h.decided AND h.merged_into IS NULL
+          AND NOT h.ours AND h.account_id IS NULL AND h.contact_id IS NULL
+        OFFSET 0
+    ) h
+    WHERE i.id = h.id AND x.of <> 'competitor'
+    RETURNING i.id
+""")
+_EVER = text("""
+    SELECT x.alias
+    FROM json_to_recordset(CAST(:rows AS json)) AS x(alias uuid, value text, key text, platforms jsonb, held uuid)
+    JOIN identities i ON i.id = x.held
+    WHERE x.platforms ? i.platform
+      AND (lower(i.stable_id) IN (x.key, x.value) OR lower(i.handle) = x.key
+           OR ARRAY[x.key] <@ lowered(i.former_handles))
+""")
+
+
+def _loosen(session: Session, was: Sequence[Any]) -> list[UUID]:
+    """Take back what these aliases said before they were changed or removed; the identities that lost a link."""
+    session.execute(_HOLD, {"identities": sorted({row.identity_id for row in was})})
+    rows = [
+        {"identity_id": row.identity_id, "of": row.of, "record_id": row.record_id}
+        for row in {(row.identity_id, row.of, row.record_id): row for row in was}.values()
+    ]
+    changed = [row.owner_id for row in was]
+    return list(session.scalars(_LOOSEN, {"rows": as_json(rows), "changed": changed}))
+
+
+def claim(session: Session, org: str, aliases: Sequence[UUID]) -> list[UUID]:
+    """Give each of these handles to the identity that alone ever had it; the identities that were linked by it.
+
+    Nobody else is ever meant by that handle. The caller lets the past of the linked ones follow.
+    """
+    entered: dict[UUID, Any] = {row.id: row for row in session.execute(_HANDLES, {"alias": list(aliases)})}
+    asked = [
+        {
+            "alias": row.id,
+            "value": row.value.strip(),
+            "key": folded(row.value),
+            "platforms": [row.platform] if row.platform else PLATFORMS,
+            "held": row.identity_id,
+        }
+        for row in entered.values()
+    ]
+    if not asked:
+        return []
+    kept = set(session.scalars(_EVER, {"rows": as_json([one for one in asked if one["held"]])}))
+    holders: dict[UUID, dict[UUID, bool]] = defaultdict(dict)
+    fresh = [one for one in asked if one["alias"] not in kept]
+    for alias, identity, by_id in session.execute(_HOLDERS, {"org": org, "rows": as_json(fresh)}):
+        holders[alias][identity] = by_id or holders[alias].get(identity, False)
+    meant = {alias: entered[alias].identity_id for alias in kept}
+    for alias, found in holders.items():
+        sure = [identity for identity, by_id in found.items() if by_id] or list(found)
+        if len(sure) == 1:
+            [meant[alias]] = sure
+    session.execute(_HOLD, {"identities": sorted(set(meant.values()))})
+    claims = [
+        {"alias": one["alias"], "identity": meant.get(one["alias"]), "held": one["held"]}
+        for one in fresh
+        if one["held"] or one["alias"] in meant
+    ]
+    claimed = set(session.scalars(_CLAIM, {"rows": as_json(claims)})) if claims else set()
+    targets: dict[UUID, set[tuple[str, UUID | None, UUID | None]]] = defaultdict(set)
+    for alias in (kept | claimed) & meant.keys():
+        row = entered[alias]
+        targets[meant[alias]].add((row.of, row.account_id, row.contact_id))
+    # of two records that have one handle neither is meant, as in a digest
+    links = [
+        {"identity": identity, "of": of, "account_id": account, "contact_id": contact}
+        for identity, listed in targets.items()
+        if len(listed) == 1
+        for of, account, contact in listed
+    ]
+    return list(session.scalars(_LINK, {"rows": as_json(links)})) if links else []
 
 
 def index_all(sessions: sessionmaker[Session], seconds: float = 10.0) -> int:
