@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -17,11 +18,15 @@ _LOST = ("40001", "40P01")
 Said = TypeVar("Said")
 
 
-def tried(work: Callable[[Session], Said], tries: int = TRIES) -> Said:
-    """What `work` gives, committed. Raises what it raises, and the conflict where the last try lost too."""
+def tried(
+    work: Callable[[Session], Said],
+    tries: int = TRIES,
+    within: Callable[[], AbstractContextManager[Session]] = opened,
+) -> Said:
+    """What `work` gives in a transaction of `within`, committed. Raises what it raises, and the conflict where the last try lost too."""
     for left in reversed(range(tries)):
         try:
-            with opened() as session:
+            with within() as session:
                 return work(session)
         except DBAPIError as conflict:
             if not left or getattr(conflict.orig, "sqlstate", None) not in _LOST:
