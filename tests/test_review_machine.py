@@ -17,6 +17,7 @@ from console.refusal import CannotDo
 from console.steps import Step
 from tests.journey import CALM, FURIOUS, MILD, at, post
 from tests.reviewing import Reviewing
+from workers.follow import follow_waiting
 
 US = "northwind@town.example"
 AUTHORS = (
@@ -166,6 +167,31 @@ class Deciding(RuleBasedStateMachine):
             status=status,
             id=tickets[which % len(tickets)].id,
         )
+
+    @rule(what=st.sampled_from(["account", "contact", "author", "ticket"]), which=some)
+    def a_record_is_deleted(self, what: str, which: int) -> None:
+        """By the neighbour, who tells nobody; another takes its place, so that there is something to decide."""
+        journey = self.journey
+        if what == "author":
+            author = self._author_where("id IN (SELECT merged_into FROM identities)", which)
+            journey.execute("DELETE FROM identities WHERE id = :id", id=author.id)
+            platform = author.platform
+            name = author.handle.partition("@")[0]
+            made = [one for one in range(len(AUTHORS)) if AUTHORS[one] == (platform, name)]
+            follow_waiting(journey.sessions, journey.org)
+            self._hear(made[0], 0, False, False)
+            return
+        if what == "ticket":
+            journey.execute(
+                "DELETE FROM tickets WHERE id IN (SELECT ticket_id FROM cases WHERE org_id = :org ORDER BY id LIMIT 1)",
+                org=journey.org,
+            )
+            return
+        records = self.accounts if what == "account" else self.contacts
+        at = which % len(records)
+        journey.execute(f"DELETE FROM {what}s WHERE id = :id", id=records[at])
+        follow_waiting(journey.sessions, journey.org)
+        records[at] = journey.account("Velmora Hotels") if what == "account" else journey.person("Dee")
 
     # --- what people decide
 
