@@ -10,7 +10,7 @@ import pytest
 from console.evaluate.parts import truth_folder
 from console.evaluate.resolution import UNRELATED
 from simulator.names import Meant, Names, Row, Unreadable, read
-from workers.folding import is_ordinary_word
+from workers.folding import is_ordinary_name
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_companies_said_to_be_ordinary_words_are_and_the_others_are_not(names: N
     wrong = [
         one.name
         for one in names.companies
-        if one.ordinary is not is_ordinary_word(one.name.removesuffix("'s").removesuffix("!"))
+        if one.ordinary is not is_ordinary_name(one.name.removesuffix("'s"))
     ]
     assert wrong == []
 
