@@ -31,7 +31,8 @@ class Line:
     """One post of the script.
 
     `rel` is how it stands to us: addressed, about, none, own. `about` names records that the post itself
-    names (`account:Velmora Hotels`, `campaign:Slow Mornings`). `lang` is what the platform will say (None:
+    names (`account:Velmora Hotels`, `campaign:Slow Mornings`); `suggests` those that a person has to decide
+    about. `lang` is what the platform will say (None:
     nothing), `tongue` what it really is. `hours` moves its time from the start (negative: the past).
     `fate`: stored, reject, either (stored or quarantined, but not lost), or never (deleted before anyone saw).
     """
@@ -48,6 +49,7 @@ class Line:
     group: str | None = None
     rel: str = "none"
     about: tuple[str, ...] = ()
+    suggests: tuple[str, ...] = ()
     lang: str | None = "en"
     tongue: str = "en"
     reply_to: str | None = None

@@ -45,6 +45,7 @@ def _lines(seed: int, people: dict[str, Person], story: dict[str, Any], name: st
         where = post.pop("on", story.get("on", "mastodon"))
         platform, _, feed = where.partition("/")
         post["about"] = tuple(post.get("about", story.get("about", ())))
+        post["suggests"] = tuple(post.get("suggests", ()))
         post["act"] = post.get("act", story.get("act", 1))
         post["group"] = post.get("group", story.get("group"))
         post["rel"] = post.get("rel", story.get("rel", "own" if by.own else "none"))

@@ -81,6 +81,7 @@ class Truth:
             "lang": line.lang,
             "tongue": line.tongue,
             "about": list(line.about),
+            "suggests": list(line.suggests),
             "contact": by.name if by.contact_of else None,
             "contact_account": by.contact_of,
             "reply_to": script_id(self.stage, line.reply_to),

@@ -1,6 +1,6 @@
 """The database held against what the simulator says is true: each difference is a sentence.
 
-What is compared: posts, the records that they are about, how they stand to us, scores, cases with their
+What is compared: posts, the records that they are about and those that are suggested, how they stand to us, scores, cases with their
 Tickets and Activities and the posts attached. Posts of the truth that are close to a threshold expect nothing.
 """
 
@@ -22,7 +22,13 @@ EVENTS = """
                  LEFT JOIN accounts ma ON m.kind = 'account' AND ma.id = m.record_id
                  LEFT JOIN campaigns mg ON m.kind = 'campaign' AND mg.id = m.record_id
                  WHERE m.event_id = e.id AND m.state = 'live' AND m.how <> 'identity' AND m.kind IN ('account', 'campaign')
-                 ORDER BY 1) AS about
+                 ORDER BY 1) AS about,
+           ARRAY(SELECT m.kind || ':' || coalesce(ma.name, mg.name, concat_ws(' ', mc.first_name, mc.last_name))
+                 FROM matches m
+                 LEFT JOIN accounts ma ON m.kind = 'account' AND ma.id = m.record_id
+                 LEFT JOIN campaigns mg ON m.kind = 'campaign' AND mg.id = m.record_id
+                 LEFT JOIN contacts mc ON m.kind = 'contact' AND mc.id = m.record_id
+                 WHERE m.event_id = e.id AND m.state = 'suggested' ORDER BY 1) AS suggests
     FROM social_events e LEFT JOIN accounts a ON a.id = e.account_id LEFT JOIN contacts c ON c.id = e.contact_id
     LEFT JOIN campaigns g ON g.id = e.campaign_id
     ORDER BY e.platform, e.external_id
@@ -92,6 +98,7 @@ def _records(rows: Rows, truth: Truth) -> Iterator[str]:
         wanted = {
             "rel": post["rel"],
             "about": sorted(post["about"]),
+            "suggests": sorted(post["suggests"]),
             "account": accounts[0] if len(accounts) == 1 else post["contact_account"],
             "campaign": campaigns[0] if len(campaigns) == 1 else None,
             "contact": post["contact"],
