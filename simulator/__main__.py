@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import socket
 import sys
 from datetime import UTC, datetime
@@ -18,8 +19,13 @@ from starlette.types import ASGIApp
 from simulator.app import Simulator
 from simulator.bulk import Bulk
 from simulator.faults import demo_schedule
+from simulator.people import digest
 from simulator.script import load
 from simulator.stage import Stage
+from simulator.talk import trickle
+
+PAUSES = (10.0, 25.0)
+"""Seconds between two posts, the least and the most, when the story is told."""
 
 
 def arguments() -> argparse.Namespace:
@@ -37,7 +43,7 @@ def arguments() -> argparse.Namespace:
 
 
 async def play(simulator: Simulator, pace: float) -> None:
-    """Act after act; the storm and the poison come between the second and the third."""
+    """Act after act; the storm and the poison come between the second and the third, calm talk after the last."""
     stage = simulator.stage
     while stage.act < stage.script.acts:
         await asyncio.sleep(pace)
@@ -46,6 +52,10 @@ async def play(simulator: Simulator, pace: float) -> None:
             stage.release_group("storm")
             stage.release_group("poison")
     simulator.control.quiet = True
+    dice = random.Random(digest(stage.script.seed, "pauses"))
+    for line in trickle(stage.script.seed):
+        await asyncio.sleep(dice.uniform(*PAUSES))
+        stage.add(line)
 
 
 def build(options: argparse.Namespace) -> ASGIApp:

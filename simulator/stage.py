@@ -82,6 +82,10 @@ class Stage:
         self._say(lines)
         return len(lines)
 
+    def add(self, line: Line) -> None:
+        """Say a line that is not of the script."""
+        self._say([line])
+
     def _say(self, lines: Iterable[Line]) -> None:
         lines = list(lines)
         now = self.clock()

@@ -1,4 +1,4 @@
-"""Talk for volume, made from the seed: a hashtag storm, and the milder hours after the acts.
+"""Talk for volume, made from the seed: a hashtag storm, the milder hours after the acts, and what goes on after them.
 
 None of it can open a case: the texts are put together from phrases that VADER reads as neutral or kind, and
 `tests/test_simulator_texts.py` scores every one. So they carry no compound of their own.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from itertools import product
+from itertools import count, product
 
 from simulator.lines import Line, external_id
 from simulator.people import digest, passer_by
@@ -74,6 +74,18 @@ def gentle(seed: int, first_act: int = 5, acts: int = 10) -> Iterator[Line]:
     for place, (index, text) in enumerate(order):
         act = first_act + place * acts // len(order)
         yield _line(seed, f"gentle:{index}", text, act=act, platform="bluesky" if place % 3 else "mastodon")
+
+
+def trickle(seed: int) -> Iterator[Line]:
+    """What goes on when the story is told, without end: every post another one, none of them about trouble."""
+    texts = [
+        f"{opening.format(place=place)} {ending} #tarnbeck"
+        for opening, place, ending in product(OPENINGS, PLACES, ENDINGS)
+    ]
+    random.Random(digest(seed, "trickle")).shuffle(texts)
+    for number in count():
+        platform = "bluesky" if number % 2 else "mastodon"
+        yield _line(seed, f"trickle:{number}", texts[number % len(texts)], group="trickle", platform=platform)
 
 
 def _line(

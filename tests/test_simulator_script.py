@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
+from simulator import crm
 from simulator.people import HOME_INSTANCE
 from simulator.script import load
 from simulator.stage import Stage
+from simulator.talk import trickle
+from simulator.truth import Truth
 
 OURS = {"connectors", "models", "workers", "scheduler", "console", "local", "bench", "tests"}
 SCRIPT = load(7)
@@ -156,3 +160,26 @@ def test_posts_before_the_start_mark_are_before_it_and_the_rest_after() -> None:
     played.release(4)
     for said in played.said.values():
         assert (said.created_at < played.mark) == (said.line.hours is not None and said.line.hours < -1)
+
+
+def test_what_is_said_after_the_story_is_told_and_is_no_part_of_its_truth() -> None:
+    played, moments = stage()
+    played.release(SCRIPT.acts)
+    before, truth = len(played.said), Truth(played).report()
+    for line in islice(trickle(SCRIPT.seed), 3):
+        moments.append(moments[-1] + timedelta(seconds=20))
+        played.add(line)
+    assert len(played.said) == before + 3
+    assert [said.line.key for said in played.on("mastodon")][-2:] == ["trickle:0", "trickle:2"]
+    assert played.said["trickle:2"].number > played.said["trickle:0"].number
+    after = Truth(played).report()
+    assert (after["posts"], after["complaints"]) == (truth["posts"], truth["complaints"])
+
+
+def test_whatever_is_suggested_names_a_record_of_the_crm() -> None:
+    held = crm.tables(stage()[0])
+    known = {f"account:{row['name']}" for row in held["accounts"]}
+    known |= {f"contact:{row['first_name']} {row['last_name']}" for row in held["contacts"]}
+    suggested = {name for line in SCRIPT.lines.values() for name in line.suggests}
+    assert len(suggested) >= 5
+    assert suggested <= known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
@@ -11,6 +12,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 from simulator.lines import Line
 from simulator.markup import bluesky_text, feed_text, mastodon_html, mentioned
 from simulator.script import Script, load
+from simulator.talk import trickle
 from workers._normalise import Normaliser
 from workers.lexicon import shipped
 from workers.score import Scorer, Sentiment, Unscored
@@ -123,6 +125,22 @@ def test_talk_for_volume_hurts_nobody() -> None:
     assert len({line.text for line in made}) == len(made)
     low = [
         (line.text, answer)
+        for line in made
+        if not isinstance(answer := scorer.score([(shown(line, line.text), line.lang)])[0], Sentiment)
+        or answer.compound < -0.17
+    ]
+    assert not low
+
+
+def test_what_goes_on_after_the_story_is_calm_and_never_the_same_post_twice() -> None:
+    scorer = Scorer(OWN, shipped())
+    made = list(islice(trickle(7), 1_100))
+    assert len({(line.platform, line.external_id) for line in made}) == len(made)
+    assert not {line.external_id for line in made} & {line.external_id for line in SCRIPT.lines.values()}
+    assert made[:50] == list(islice(trickle(7), 50)) != list(islice(trickle(8), 50))
+    assert {line.label for line in made} == {"chatter"}
+    low = [
+        line.text
         for line in made
         if not isinstance(answer := scorer.score([(shown(line, line.text), line.lang)])[0], Sentiment)
         or answer.compound < -0.17
