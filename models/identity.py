@@ -40,6 +40,9 @@ class Identity(Record):
             "ix_identities_former_handles",
             text("lowered(former_handles)"),
             postgresql_using="gin",
+            postgresql_with={
+                "fastupdate": "off"
+            },  # a list of what is not sorted in yet would be read at each look
             postgresql_where=text("former_handles <> '{}'::text[]"),
         ),
         CheckConstraint("merged_into <> id", name="merged_into"),

@@ -96,6 +96,9 @@ def upgrade() -> None:
         "identities",
         [sa.text("lowered(former_handles)")],
         postgresql_using="gin",
+        postgresql_with={
+            "fastupdate": "off"
+        },  # a list of what is not sorted in yet would be read at each look
         postgresql_where=sa.text("former_handles <> '{}'::text[]"),
     )
     op.add_column("aliases", to("identity_id", "identities"))
