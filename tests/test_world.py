@@ -61,6 +61,9 @@ def test_the_world_is_recorded_as_it_is_and_hearing_it_again_doubles_nothing(
                 world_truth.demand_agreement(running.rows, truth, f"after act {act}")
             assert [case["key"] for case in truth["cases"] if case["level_now"] != case["level"]] == []
             assert running.ledger_faults() == []
+            [asked] = [post["external_id"] for post in truth["posts"] if post["key"] == "names-ticket"]
+            number = "SELECT t.number FROM social_events e JOIN tickets t ON t.id = e.ticket_id WHERE external_id = %(id)s"
+            assert running.value(number, id=asked) == 1001
 
             before = world_truth.snapshot(running.rows)
             duplicates = running.value("SELECT sum(duplicate) FROM ledger")
