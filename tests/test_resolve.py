@@ -319,3 +319,12 @@ def test_a_thread_does_not_tie_again_what_a_person_untied(journey: Journey) -> N
     journey.execute("UPDATE social_events SET account_id = NULL")
     journey.hear(source, post("p1", text="Brightwell is late"), post("p2", by="a", reply_to="p1"))
     assert journey.event("p2").account_id is None
+
+
+def test_a_mention_of_our_handle_is_to_us_though_another_had_it_once(journey: Journey) -> None:
+    source = journey.source()
+    for number, handle in ((1, "old"), (2, "old"), (1, "new"), (2, "new")):
+        journey.hear(source, post(f"{number}{handle}", author=by(number, handle)))
+    journey.own("new@town.example")
+    journey.hear(source, post("p1", FURIOUS, by="a", to="new@town.example"))
+    assert journey.event("p1").addressed

@@ -266,7 +266,14 @@ def _mentions(found: Resolved, names: Names) -> None:
         # a handle that was seen with one id is not meant where it comes with another, or is another's by now
         entries = names.handle(mention.id, mention.handle)
         holders = {mention.id} if mention.id else {one.stable_id for one in held}
-        meant = [entry for entry in entries if entry.claimed is None or holders <= {entry.claimed}]
+        # (but whoever names us by a handle that several had means us)
+        meant = [
+            entry
+            for entry in entries
+            if entry.claimed is None
+            or holders <= {entry.claimed}
+            or (entry.of == "ourselves" and not entry.claimed)
+        ]
         if any(entry.of == "ourselves" for entry in meant):
             found.addressed = True
         if meant:
