@@ -375,7 +375,6 @@ def test_a_change_of_names_or_rules_is_heard_at_the_next_look_and_nothing_else_i
     assert now() is not first
 
 
-
 def test_a_deadlock_is_tried_again_and_costs_the_page_nothing(journey: Journey) -> None:
     journey.hear(journey.source(), post("a"), post("b"))
     journey.land(journey.source(term="other"), post("a"), post("b", edited_at=post("x", minutes=9).posted_at))
