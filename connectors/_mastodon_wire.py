@@ -242,12 +242,10 @@ def _handle(acct: str | None, url: str | None, netloc: str) -> str | None:
 
 
 def _mention(mentioned: Mentioned, page: _Page) -> Mention:
-    """A mention carries a profile's URL; the actor's URI where somebody on the page tells it."""
+    """A mention carries a profile's URL, which is no stable id; the actor's URI is, where the page tells it."""
     url = mentioned.url
     known = page.urls.get(url) if url else None
-    return Mention(
-        id=known or (_text.ident(url) if url else None), handle=_handle(mentioned.acct, url, page.netloc)
-    )
+    return Mention(id=known, handle=_handle(mentioned.acct, url, page.netloc))
 
 
 def _answered(status: Status, page: _Page) -> str | None:
