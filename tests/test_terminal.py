@@ -51,7 +51,7 @@ def at_a_terminal(cli: Earshot, *words: str) -> str:
     """What a command shows on a terminal of 80 columns that knows neither colours nor bold."""
     ours, its = os.openpty()
     command = [sys.executable, "-m", "console", *words]
-    env = {**cli.env, "TERM": "dumb"}
+    env = {**cli.env, "TERM": "dumb", "COLUMNS": "80"}
     with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=env, cwd="/") as process:
         os.close(its)
         shown = b""
