@@ -47,7 +47,7 @@ _Hashes = NDArray[np.uint64]
 
 
 class Gate:
-    """Which keys an organisation has: never "no" for one that is there, "yes" to about one in a hundred others.
+    """Which keys an organisation has: never "no" for one that is there, "yes" to fewer than one in a hundred others.
 
     A Bloom filter of two bits a key, at most 32 MB. Keys are asked for many at once, because a look at one of them
     costs more in Python than the word it is for. What names begin with is found from the hashes of words alone.
