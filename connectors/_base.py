@@ -13,7 +13,7 @@ Time comes in with the Watch; what to do about a failure is told by the class of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NewType, Protocol
 
@@ -100,12 +100,34 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Spend(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is counted of a request beside its rate: requests, the platform's own quota units, and money in
+    millionths of a US dollar."""
+
+    requests: int = 1
+    units: int = 0
+    money: int = 0
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """What a platform allows one credential by the day, or by the month, of the calendar of `zone` (an IANA name).
+
+    `of` is the field of Spend that it counts, `amount` in that field's unit.
+    """
+
+    of: Literal["requests", "units", "money"]
+    amount: int
+    period: Literal["day", "month"]
+    zone: str = "UTC"
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """What one call brought.
 
     `cursor` is where to go on and never passes a post that is not in a page up to this one.
     `more`: the platform has more right now (ask again without waiting). `gap`: what was lost.
     `pause` is the platform's wish for the least time before the next visit, in seconds.
+    `spent` is what it really took; None means what `cost` said.
     """
 
     posts: tuple[Post, ...]
@@ -114,6 +136,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     more: bool = False
     gap: Gap | None = None
     pause: float | None = None
+    spent: Spend | None = None
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,12 +157,14 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Need(msgspec.Struct, frozen=True, kw_only=True):
-    """What a kind of watch takes: what its term means, an example, whether a credential must be there."""
+    """What a kind of watch takes: what its term means, an example, whether a credential must be there, and the
+    scopes that it must have been granted, in the platform's own words."""
 
     term: str
     example: str
     credential: Literal["none", "optional", "required"]
     host: str | None = None
+    scopes: tuple[str, ...] = ()
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,13 +177,62 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A signed-in session: tokens in clear (encrypted at rest), whose it is, and where to talk to."""
+    """A signed-in session: tokens in clear (encrypted at rest), whose it is, and where to talk to.
+
+    `lasts` is in seconds from now until the access token ends, None where the platform does not say.
+    """
 
     access: str
     refresh: str | None
     account_id: str
     handle: str
     host: str
+    lasts: float | None = None
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What a platform says of a token: whose it is (None: an app's, nobody's), the scopes that it has been granted
+    (None: the platform does not tell), and the seconds that it still lasts (None: not told)."""
+
+    account_id: str | None = None
+    handle: str | None = None
+    scopes: frozenset[str] | None = None
+    lasts: float | None = None
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look-up by ids brought: posts as they stand now, unreadable items, and the ids that the platform says,
+    or shows by their absence, are gone."""
+
+    posts: tuple[Post, ...]
+    rejects: tuple[Reject, ...]
+    gone: tuple[str, ...]
+    spent: Spend | None = None
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a watch would bring, as the platform counts it: posts a day, and what asking took."""
+
+    posts_a_day: float
+    spent: Spend
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that a platform made to us: method, query, lower-cased headers, and the body as it came."""
+
+    method: Literal["GET", "POST"]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """What a delivery was. `id` is the same whenever the platform delivers it again; `page` has no cursor. `answer`
+    is what the platform wants to read back; without a page nothing lands."""
+
+    id: str | None = None
+    page: Page | None = None
+    answer: bytes = b""
 
 
 class ConnectorError(Exception):
@@ -215,6 +289,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+Auth = Literal["bearer", "basic", "x-goog-api-key"]
+"""How a token goes along: by a scheme of the Authorization header, or as a header of its own."""
+
 Judge = Callable[[Answer], ConnectorError | None]
 """How a platform means an answer that is no success (400 and up): the error that fits, or None where the
 status says it all."""
@@ -233,6 +310,7 @@ class Http(Protocol):
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
+        auth: Auth = "bearer",
         endpoint: str = "read",
         judge: Judge | None = None,
     ) -> Answer: ...
@@ -242,8 +320,10 @@ class Http(Protocol):
         url: str,
         *,
         json: Any = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
+        auth: Auth = "bearer",
         endpoint: str = "write",
         judge: Judge | None = None,
     ) -> Answer: ...
@@ -258,18 +338,68 @@ class Connector(Protocol):
     interval: float
     """Seconds between two visits to a source of this platform, unless its row says otherwise."""
 
-    def cost(self, watch: Watch) -> int:
-        """Requests that one `fetch` of this watch takes."""
+    def cost(self, watch: Watch) -> Spend:
+        """The most that one `fetch` of this watch takes. Asked of the budget before each."""
 
     async def fetch(self, http: Http, watch: Watch, cursor: Cursor | None) -> Page:
         """One call, one page. Raises TryLater, Denied, Gone or Garbled, and nothing else."""
 
 
+# What follows a module may offer as well; whoever asks looks whether the name is there.
+
+
+class Metered(Protocol):
+    """A platform that counts by the day or the month what one credential takes."""
+
+    quotas: Sequence[Quota]
+
+
+class TakesSecrets(Protocol):
+    """A platform that knows credentials. `secret` says in words what the secret of one is ("an API key")."""
+
+    secret: str
+
+    async def check(self, http: Http, watch: Watch) -> Held:
+        """What the platform says of `watch.token`. Raises Denied when it is refused."""
+
+
 class SignsIn(Protocol):
-    """A connector of a platform whose tokens come from a session."""
+    """A platform whose tokens come from a session."""
 
     async def sign_in(self, http: Http, login: Login) -> Session:
         """A fresh session: from the refresh token if there is one, else from the secret.
 
         Raises Denied(refreshable=False) when both are refused.
+        """
+
+
+class LooksUp(Protocol):
+    """A platform that tells how stored posts stand now. `lookup_size` ids at most a call."""
+
+    lookup_size: int
+
+    def lookup_cost(self, count: int) -> Spend:
+        """The most that looking up so many ids takes."""
+
+    async def lookup(self, http: Http, watch: Watch, ids: Sequence[str]) -> Found:
+        """How the posts with these ids stand now; of `watch` only host, token, me and now count."""
+
+
+class Counts(Protocol):
+    """A platform that tells how much a watch would bring without bringing it."""
+
+    def volume_cost(self, watch: Watch) -> Spend:
+        """The most that asking takes."""
+
+    async def volume(self, http: Http, watch: Watch) -> Volume:
+        """How much this watch would bring."""
+
+
+class Receives(Protocol):
+    """A platform that delivers by itself."""
+
+    def receive(self, delivery: Delivery, secret: str, now: datetime) -> Received:
+        """What was delivered, after its signature over the raw body has been verified with the secret.
+
+        Raises Denied when the signature does not hold, Garbled when the body cannot be read.
         """

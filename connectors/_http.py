@@ -17,14 +17,15 @@ import socket
 import ssl
 import time
 import zlib
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urljoin
 
 import httpcore
 import httpx
 
-from connectors._base import Answer, ConnectorError, Denied, Garbled, Gone, Judge, TryLater
+from connectors._base import Answer, Auth, ConnectorError, Denied, Garbled, Gone, Judge, TryLater
 from connectors._guard import GuardedNetwork, check_url
 from connectors._limits import Limits, read_limits
 
@@ -137,6 +138,7 @@ class Requests:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
+        auth: Auth = "bearer",
         endpoint: str = "read",
         judge: Judge | None = None,
     ) -> Answer:
@@ -148,7 +150,8 @@ class Requests:
         origin = _origin(target)
         until = asyncio.get_running_loop().time() + self._deadline
         for _ in range(MAX_HOPS + 1):
-            answer = await self._exchange("GET", target, None, headers, token, endpoint, until)
+            request = _Request("GET", target, headers or {}, _token(token, auth))
+            answer = await self._exchange(request, token, endpoint, until)
             if answer.status not in _REDIRECTS or "location" not in answer.headers:
                 return _settle(answer, endpoint, judge, self._clock())
             try:
@@ -164,41 +167,41 @@ class Requests:
         url: str,
         *,
         json: Any = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
+        auth: Auth = "bearer",
         endpoint: str = "write",
         judge: Judge | None = None,
     ) -> Answer:
-        """POST with a JSON body or none; redirects are not followed."""
+        """POST with a JSON body, a form, or nothing; redirects are not followed."""
         until = asyncio.get_running_loop().time() + self._deadline
-        answer = await self._exchange("POST", url, json, headers, token, endpoint, until)
+        request = _Request("POST", url, headers or {}, _token(token, auth), json, form)
+        answer = await self._exchange(request, token, endpoint, until)
         return _settle(answer, endpoint, judge, self._clock())
 
     async def _exchange(
         self,
-        method: str,
-        target: httpx.URL | str,
-        json: Any,
-        headers: Mapping[str, str] | None,
+        asked: _Request,
         token: str | None,
         endpoint: str,
         until: float,
     ) -> Answer:
         """One request and its whole answer, whatever its status, before the loop's time `until`."""
-        url = str(target)
+        url = str(asked.target)
         scheme, netloc = check_url(url, self._clients.trusted)
         host = netloc.rpartition(":")[0]
         if token and scheme != "https" and netloc not in self._clients.trusted:
             raise Denied(f"a token is not sent to {host} without TLS", refreshable=False)
         await self._budget.ask(host=netloc, endpoint=endpoint, token=token)
         transport = self._clients.transport(netloc, tls=scheme == "https")
-        sent = {**self._clients.headers, **(headers or {})}
-        if token:
-            sent["authorization"] = f"Bearer {token}"
+        sent = {**self._clients.headers, **asked.headers, **asked.token}
         try:
             async with asyncio.timeout_at(until):
                 # no timeouts of its own: the deadline over everything is the one that holds
-                request = httpx.Request(method, target, headers=sent, json=json)
+                request = httpx.Request(
+                    asked.method, asked.target, headers=sent, json=asked.json, data=asked.form
+                )
                 response = await transport.handle_async_request(request)
                 try:
                     body = await self._body(response, host, endpoint)
@@ -228,6 +231,29 @@ class Requests:
             raise Garbled(f"{host} answered {endpoint} with more than {self._max_body} bytes") from None
         except zlib.error:
             raise TryLater(f"{host} answered {endpoint} with a damaged {coding or 'gzip'} body") from None
+
+
+class _Request(NamedTuple):
+    """What is sent: `token` is the header that the token goes in, if there is one."""
+
+    method: str
+    target: httpx.URL | str
+    headers: Mapping[str, str]
+    token: Mapping[str, str]
+    json: Any = None
+    form: Mapping[str, str] | None = None
+
+
+def _token(token: str | None, auth: Auth) -> dict[str, str]:
+    match auth:
+        case _ if not token:
+            return {}
+        case "bearer":
+            return {"authorization": f"Bearer {token}"}
+        case "basic":
+            return {"authorization": f"Basic {b64encode(token.encode()).decode()}"}
+        case "x-goog-api-key":
+            return {"x-goog-api-key": token}
 
 
 def _happened(error: httpx.HTTPError) -> str:

@@ -30,6 +30,7 @@ from connectors._base import (
     Need,
     Page,
     Session,
+    Spend,
     Watch,
 )
 from connectors._decode import envelope
@@ -116,9 +117,9 @@ _SESSION = msgspec.json.Decoder(_Session)
 _ADDRESS = msgspec.json.Decoder(str)
 
 
-def cost(watch: Watch) -> int:
-    """Requests that one fetch takes."""
-    return 1
+def cost(watch: Watch) -> Spend:
+    """One request."""
+    return Spend()
 
 
 def check_term(kind: str, term: str) -> None:

@@ -18,7 +18,7 @@ from types import MappingProxyType
 import msgspec
 
 from connectors import _feed_json, _feed_xml
-from connectors._base import Answer, Cursor, Garbled, Gone, Http, Need, Page, Reject, Watch
+from connectors._base import Answer, Cursor, Garbled, Gone, Http, Need, Page, Reject, Spend, Watch
 from connectors._feed_item import Item, posts
 
 platform = "feeds"
@@ -55,9 +55,9 @@ class _Stand(msgspec.Struct, omit_defaults=True):
 _STAND = msgspec.json.Decoder(_Stand)
 
 
-def cost(watch: Watch) -> int:
-    """Requests that one fetch takes."""
-    return 1
+def cost(watch: Watch) -> Spend:
+    """One request."""
+    return Spend()
 
 
 async def fetch(http: Http, watch: Watch, cursor: Cursor | None) -> Page:

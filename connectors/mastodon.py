@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from connectors import _mastodon_wire as wire
-from connectors._base import Answer, Cursor, Denied, Gone, Http, Need, Page, Post, Reject, Watch
+from connectors._base import Answer, Cursor, Denied, Gone, Http, Need, Page, Post, Reject, Spend, Watch
 from connectors._decode import envelope, raw_text
 
 platform = "mastodon"
@@ -74,9 +74,9 @@ _NOTIFICATION = msgspec.json.Decoder(_Notification)
 _CONTEXT = msgspec.json.Decoder(_Context)
 
 
-def cost(watch: Watch) -> int:
-    """Requests that one fetch takes."""
-    return 1
+def cost(watch: Watch) -> Spend:
+    """One request."""
+    return Spend()
 
 
 async def fetch(http: Http, watch: Watch, cursor: Cursor | None) -> Page:

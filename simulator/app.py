@@ -20,11 +20,12 @@ from simulator.faults import ON_THE_PAGE, Faults, instead, spoilt, too_many
 from simulator.feeds import Feeds
 from simulator.limits import Window, bluesky_headers, mastodon_headers
 from simulator.mastodon import Mastodon
+from simulator.playing import PLAYED, Asked, Counters
 from simulator.sessions import Sessions
 from simulator.stage import Stage
 from simulator.truth import Truth
 
-PLATFORMS = ("mastodon", "bluesky", "feeds")
+PLATFORMS = ("mastodon", "bluesky", "feeds", *PLAYED)
 
 
 class Simulator:
@@ -44,6 +45,8 @@ class Simulator:
             "bluesky": Window(3_000, 300),
             "feeds": Window(100_000, 300),
         }
+        self.played = {name: kind(stage) for name, kind in PLAYED.items()}
+        self.counters = Counters(self.played)
         self.control = Control(self)
         self.requests = 0
         self.sending = 0
@@ -80,12 +83,17 @@ class Simulator:
 
     async def _platform(self, request: Request, platform: str, path: str) -> Telling:
         self.requests += 1
-        now, window = self.now(), self.windows[platform]
-        within = window.take(now)
+        now, token = self.now(), _token(request)
+        if platform in self.played:
+            window, within = self.counters.take(platform, token, now)
+        else:
+            window = self.windows[platform]
+            within = window.take(now)
         fault = self.faults.take(platform, path)
         pace: Pace = "at once"
         if not within:
-            answer = too_many(platform, window.until, now)
+            played = self.played.get(platform)
+            answer = played.too_many(window, now) if played else too_many(platform, window.until, now)
         elif fault is None:
             answer = await self._answer(request, platform, path, frozenset())
         else:
@@ -95,7 +103,9 @@ class Simulator:
                 request, platform, path, frozenset({fault.kind}) & ON_THE_PAGE
             )
             answer, pace = spoilt(answer, fault)
-        answer.headers = {**self._rates(platform, window), **answer.headers}
+        answer.headers = {**self._rates(platform, window, now), **answer.headers}
+        if platform in self.played:
+            self.counters.told(platform, token, window)
         return Telling(
             answer,
             lambda sent: self.truth.note(platform, sent),
@@ -106,7 +116,24 @@ class Simulator:
     async def _answer(self, request: Request, platform: str, path: str, mischief: frozenset[str]) -> Answer:
         query = parse_qs(request.url.query, keep_blank_values=True)
         base = f"{request.url.scheme}://{request.url.netloc}/{platform}"
-        token = request.headers.get("authorization", "").removeprefix("Bearer ") or None
+        token = _token(request)
+        if platform in self.played:
+            raw = await request.body()
+            form = parse_qs(raw.decode("utf-8", "replace"), keep_blank_values=True)
+            return self.played[platform].answer(
+                Asked(
+                    method=request.method,
+                    path=path,
+                    query=query,
+                    headers=dict(request.headers),
+                    token=token,
+                    body=_json(raw),
+                    form=form,
+                    base=base,
+                    now=self.stage.clock(),
+                    mischief=mischief,
+                )
+            )
         if platform == "feeds":
             return self.feeds.answer(path, request.headers, mischief)
         if platform == "bluesky":
@@ -117,10 +144,18 @@ class Simulator:
             answer.headers["Link"] = answer.headers["Link"].replace("{base}", base)
         return answer
 
-    def _rates(self, platform: str, window: Window) -> dict[str, str]:
+    def _rates(self, platform: str, window: Window, now: float) -> dict[str, str]:
+        if platform in self.played:
+            return self.played[platform].rates(window, now)
         if platform == "mastodon":
             return mastodon_headers(window)
         return bluesky_headers(window) if platform == "bluesky" else {}
+
+
+def _token(request: Request) -> str | None:
+    """What says who asks, without its scheme."""
+    key = request.headers.get("x-goog-api-key") or request.query_params.get("access_token")
+    return key or request.headers.get("authorization", "").partition(" ")[2] or None
 
 
 def _json(body: bytes) -> Any:

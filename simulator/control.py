@@ -98,7 +98,11 @@ class Control:
                 sim.faults.add(row)
             return sim.faults.listed()
         if path == "limits":
-            sim.windows[body["platform"]] = Window(int(body["limit"]), int(body["seconds"]))
+            limit, seconds = int(body["limit"]), int(body["seconds"])
+            if body["platform"] in sim.played:
+                sim.counters.set(body["platform"], limit, seconds)
+            else:
+                sim.windows[body["platform"]] = Window(limit, seconds)
             return {"ok": True}
         if path == "tokens":
             if body.get("do") == "revoke":

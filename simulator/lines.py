@@ -7,11 +7,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from simulator.people import Person, letters_of, number_of
 
-Platform = Literal["mastodon", "bluesky", "feeds"]
+Platform = Literal[
+    "appstore",
+    "bluesky",
+    "facebook",
+    "feeds",
+    "googleplay",
+    "instagram",
+    "mastodon",
+    "reddit",
+    "threads",
+    "x",
+    "youtube",
+]
+PLATFORMS: tuple[Platform, ...] = get_args(Platform)
 MENTION = re.compile(r"@\{([a-z_-]+)\}")
 
 
@@ -55,6 +68,7 @@ class Line:
     reply_to: str | None = None
     quote_of: str | None = None
     repost_of: str | None = None
+    rating: int | None = None
     edits: tuple[Edit, ...] = ()
     deleted_in: int | None = None
     hours: float | None = None

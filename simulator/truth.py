@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.answers import Answer
-from simulator.lines import ExpectedCase, Line
+from simulator.lines import PLATFORMS, ExpectedCase, Line
 from simulator.stage import Stage
 
 
@@ -24,9 +24,9 @@ class Truth:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.posts: dict[str, dict[str, Told]] = {"mastodon": {}, "bluesky": {}, "feeds": {}}
-        self.reposts: dict[str, dict[str, Told]] = {"mastodon": {}, "bluesky": {}, "feeds": {}}
-        self.rejects: dict[str, dict[str, Told]] = {"mastodon": {}, "bluesky": {}, "feeds": {}}
+        self.posts: dict[str, dict[str, Told]] = {name: {} for name in PLATFORMS}
+        self.reposts: dict[str, dict[str, Told]] = {name: {} for name in PLATFORMS}
+        self.rejects: dict[str, dict[str, Told]] = {name: {} for name in PLATFORMS}
         self.answers = 0
 
     def note(self, platform: str, answer: Answer) -> None:

@@ -10,12 +10,15 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 from connectors._base import Watch
 from tests.replayer import Asked, Reply
 
+HERE = Path(__file__).parent
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PAGE = 10
 
@@ -194,11 +197,13 @@ class Feed(Stage):
 
 
 def stages() -> dict[str, Stage]:
-    """A fresh stage for every kind of watch there is."""
+    """A fresh stage for every kind of watch there is. A platform's own are in `stage_<platform>.py`."""
     made: list[Stage] = [
         *(Mastodon(kind=kind) for kind in ("hashtag", "mentions", "thread")),
         *(Bluesky(kind=kind) for kind in ("search", "mentions", "thread")),
     ]
+    for path in sorted(HERE.glob("stage_*.py")):
+        made += import_module(f"tests.{path.stem}").stages()
     named = {f"{stage.platform}-{stage.kind}": stage for stage in made}
     return {**named, "feeds-rss": Feed(), "feeds-json": Feed(json=True)}
 

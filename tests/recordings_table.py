@@ -19,19 +19,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from connectors import connectors
-from connectors._base import Answer, ConnectorError, Cursor, Judge, Page, Watch
+from connectors._base import Answer, Auth, ConnectorError, Cursor, Judge, Page, Watch
 from connectors._http import _settle
 from tests.replayer import Asked, Reply
 
 HERE = Path(__file__).parent
 ROOT = Path(os.environ.get("EARSHOT_RECORDINGS") or HERE.parent.parent / "shared" / "recordings")
 TABLE = HERE / "recordings_table.tsv"
-PLATFORMS = ("mastodon", "bluesky", "feeds")
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+MORE: Mapping[str, Any] = {
+    path.stem.removeprefix("recorded_"): import_module(f"tests.{path.stem}")
+    for path in sorted(HERE.glob("recorded_*.py"))
+}
+"""How a platform's recordings are played, where a module `recorded_<platform>.py` says so. It may have: `watch(line,
+host, now)` (the watch that reads a line's file), `cursor(line)`, `answers(line, asked)` (a walk's answer to each call;
+None: the recorded one), `reply(path)` (a file as an HTTP answer; None: an exchange in JSON), and it has `items(line)`
+(how many posts and rejects a count that knows no connector finds)."""
+PLATFORMS = ("mastodon", "bluesky", "feeds", *MORE)
 COLUMNS = ("platform", "file", "what", "as", "posts", "reposts", "rejects", "distinct", "note")
 
 
@@ -63,6 +72,9 @@ class Recorded:
 
     def answers(self, asked: Asked) -> Reply:
         """The recorded answer to the first call of a walk, and the end of it to all others."""
+        more = MORE.get(self.platform)
+        if more and hasattr(more, "answers") and (said := more.answers(self, asked)) is not None:
+            return cast("Reply", said)
         if self.platform == "mastodon":
             if asked.param("min_id") is not None:
                 return _json([])
@@ -85,11 +97,17 @@ class Recorded:
 
     @property
     def cursor(self) -> Cursor | None:
+        more = MORE.get(self.platform)
+        if more and hasattr(more, "cursor"):
+            return cast("Cursor | None", more.cursor(self))
         return Cursor("root") if self.single else None
 
     def watch(self, base: str, *, now: datetime = NOW) -> Watch:
         """The watch that gets this file from a server at `base` that plays it under its slug."""
         host = f"{base}/{self.slug}"
+        more = MORE.get(self.platform)
+        if more and hasattr(more, "watch"):
+            return cast("Watch", more.watch(self, host, now))
         if self.platform == "feeds":
             return Watch(kind="feed", term=f"{host}/feed", host="", now=now)
         term = {"hashtag": "recorded", "search": "recorded", "mentions": "@me"}.get(self.kind, "1")
@@ -117,6 +135,7 @@ class Canned:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
+        auth: Auth = "bearer",
         endpoint: str = "read",
         judge: Judge | None = None,
     ) -> Answer:
@@ -128,8 +147,10 @@ class Canned:
         url: str,
         *,
         json: Any = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
+        auth: Auth = "bearer",
         endpoint: str = "write",
         judge: Judge | None = None,
     ) -> Answer:
@@ -182,6 +203,9 @@ def files() -> list[tuple[str, str]]:
 def reply_of(platform: str, file: str) -> Reply:
     """A file as the HTTP answer that it records."""
     path = ROOT / platform / file
+    more = MORE.get(platform)
+    if more and hasattr(more, "reply") and (said := more.reply(path)) is not None:
+        return cast("Reply", said)
     if platform == "feeds":
         found = _index(path.parent / "index.json").get(path.name, {})
         headers = {k.lower(): str(v) for k, v in found.get("headers", {}).items()}

@@ -218,7 +218,7 @@ def test_the_forum_says_what_an_entry_answers(storm: World) -> None:
 
 def test_what_a_listing_told_is_in_the_truth_and_nothing_else() -> None:
     with world("--seed", "3", "--acts", "manual") as running:
-        assert running.asks("truth")["returned"] == {"mastodon": {}, "bluesky": {}, "feeds": {}}
+        assert not any(running.asks("truth")["returned"].values())
         page = running.mastodon("api/v1/timelines/tag/slowmornings", limit=40).json()
         boosts = {one["uri"] for one in page if one["reblog"]}
         uris = {(one["reblog"] or one)["uri"] for one in page}

@@ -1,0 +1,94 @@
+"""What it takes to play a platform here, and the list of those that are played this way.
+
+A platform is a class in a file of its own: it takes the stage, tells its posts in the platform's own wire format, and
+knows that platform's window, its headers and its 429. What a source asks for (a subreddit, a channel, a query) is the
+`feed` of a line. Faults, windows and the log of what was told are the application's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from simulator.answers import Answer
+from simulator.limits import Window
+from simulator.stage import Stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One request: the path under the platform's prefix, query and form as lists, lower-cased headers, and who asks.
+
+    `token` is what the Authorization header (or the platform's own header) carries, without its scheme. `base` is the
+    address of the platform here. `mischief` is what the page must do wrong: duplicated, reordered.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, Sequence[str]]
+    headers: Mapping[str, str]
+    token: str | None
+    body: Any
+    form: Mapping[str, Sequence[str]]
+    base: str
+    now: datetime
+    mischief: frozenset[str] = frozenset()
+
+    def one(self, name: str, otherwise: str = "") -> str:
+        """The first value of a parameter."""
+        return (self.query.get(name) or [otherwise])[0]
+
+
+class Plays(Protocol):
+    """A platform on the stage. `window` is its limit for one token; a copy is counted for each."""
+
+    platform: str
+    window: Window
+
+    def answer(self, asked: Asked) -> Answer:
+        """What it answers, its items noted; limits and faults have been seen to."""
+
+    def rates(self, window: Window, now: float) -> dict[str, str]:
+        """The headers that tell of the window."""
+
+    def too_many(self, window: Window, now: float) -> Answer:
+        """Its 429 (or whatever it says instead)."""
+
+
+PLAYED: dict[str, Callable[[Stage], Plays]] = {}
+"""By the platform's name. A platform's class is added here."""
+
+
+class Counters:
+    """The windows of all tokens, and how often somebody went on after having been told to stop."""
+
+    def __init__(self, kinds: Mapping[str, Plays]) -> None:
+        self._kinds = kinds
+        self._windows: dict[tuple[str, str], Window] = {}
+        self._closed: set[tuple[str, str]] = set()
+        self.exceeded: dict[str, int] = dict.fromkeys(kinds, 0)
+
+    def set(self, platform: str, limit: int, seconds: int) -> None:
+        """Another limit from now on, for every token."""
+        self._kinds[platform].window = Window(limit, seconds)
+        for key in [key for key in self._windows if key[0] == platform]:
+            del self._windows[key]
+
+    def take(self, platform: str, token: str | None, now: float) -> tuple[Window, bool]:
+        """Count a request; False when it is one too many. One that follows an answer which said so is noted."""
+        key = (platform, token or "")
+        window = self._windows.get(key)
+        if window is None:
+            window = self._windows[key] = replace(self._kinds[platform].window)
+        if now >= window.until:
+            self._closed.discard(key)
+        if key in self._closed:
+            self.exceeded[platform] += 1
+        return window, window.take(now)
+
+    def told(self, platform: str, token: str | None, window: Window) -> None:
+        """An answer has gone out that showed this window."""
+        if window.remaining == 0:
+            self._closed.add((platform, token or ""))
