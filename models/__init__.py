@@ -15,6 +15,7 @@ from models.case import Case
 from models.contact import Contact
 from models.correction import Correction
 from models.credential import Credential
+from models.delivery import Delivered
 from models.hour import Hour
 from models.identity import Identity
 from models.lead import Lead
@@ -25,6 +26,8 @@ from models.opportunity import Opportunity
 from models.page import Page
 from models.poll import Poll
 from models.quarantine import Quarantined
+from models.quota import Quota, Spending
+from models.recheck import Recheck
 from models.repost import Repost
 from models.review import Following, Refusal, Review, ReviewedEvent
 from models.rule import Rule
@@ -44,6 +47,7 @@ __all__ = [
     "Contact",
     "Correction",
     "Credential",
+    "Delivered",
     "Following",
     "Hour",
     "Identity",
@@ -56,6 +60,8 @@ __all__ = [
     "Page",
     "Poll",
     "Quarantined",
+    "Quota",
+    "Recheck",
     "Refusal",
     "Renamed",
     "Repost",
@@ -64,6 +70,7 @@ __all__ = [
     "Rule",
     "SocialEvent",
     "Source",
+    "Spending",
     "Ticket",
     "User",
 ]

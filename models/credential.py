@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import BigInteger, LargeBinary, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import Text
 
-from models._base import Record, Written
+from models._base import Record, Written, to
 from models.vocabulary import CREDENTIAL_STATES, PLATFORMS, one_of
 
 
 class Credential(Record):
     """`secret` is what its owner gave us; `session` what the platform gave us for it, with `me`, whose it is.
+
+    `scopes` are what the platform says it has granted (NULL: never asked, or it does not tell); `expires_at` is when the
+    session, or a token without one, ends. `activity_id` is what tells ops that a person is needed.
 
     One process at a time refreshes a session: `refreshing_until` is its lease, `fence` counts sessions.
     """
@@ -34,4 +40,8 @@ class Credential(Record):
     fence: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     refreshing_until: Mapped[datetime | None]
     last_error: Mapped[str | None]
+    scopes: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    checked_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    activity_id: Mapped[UUID | None] = to("activities.id")
     created_at: Mapped[Written]

@@ -16,7 +16,11 @@ from models._base import Record, Written, of
 
 
 class Poll(Record):
-    """`uncertain`: the visit was cut off, so one page may have been fetched and not landed."""
+    """`uncertain`: the visit was cut off, so one page may have been fetched and not landed.
+
+    `units` and `money` (millionths of a US dollar) are what its pages took; what is `held` was set aside for a request
+    that is under way, or that was cut off and may have been paid.
+    """
 
     __tablename__ = "polls"
     __table_args__ = (Index("ix_polls_source_id", "source_id", text("started_at DESC")),)
@@ -29,5 +33,9 @@ class Poll(Record):
     pages: Mapped[int] = mapped_column(server_default=text("0"))
     fetched: Mapped[int] = mapped_column(server_default=text("0"))
     uncertain: Mapped[bool] = mapped_column(server_default=text("false"))
+    units: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    money: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    held_units: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    held_money: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     error: Mapped[str | None]
     gap: Mapped[str | None]

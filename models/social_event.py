@@ -24,7 +24,8 @@ LOCAL = "('local:'::text || (uuidv7())::text)"
 
 
 class SocialEvent(Record):
-    """`sightings` are the sources that heard it. `held_back` says why a crossing opened nothing."""
+    """`sightings` are the sources that heard it. `held_back` says why a crossing opened nothing. `gone_at` is when
+    its platform said that it is there no more."""
 
     __tablename__ = "social_events"
     __table_args__ = (
@@ -82,6 +83,7 @@ class SocialEvent(Record):
     reposts: Mapped[int] = mapped_column(server_default=sql("0"))
     rating: Mapped[float | None]
     edited_at: Mapped[datetime | None]
+    gone_at: Mapped[datetime | None]
     sightings: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID), server_default=sql("'{}'"))
     case_id: Mapped[UUID | None] = to("cases.id")
     case_role: Mapped[str | None]

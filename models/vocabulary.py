@@ -71,6 +71,8 @@ REVIEW_ACTIONS = ("accept", "reject", "link", "unlink", "merge", "unmerge")
 QUARANTINE_STAGES = ("reject", "digest")
 QUARANTINE_STATES = ("held", "replayed", "dropped")
 CREDENTIAL_STATES = ("ok", "needs_reauth")
+QUOTA_OF = ("requests", "units", "money")
+QUOTA_PERIODS = ("day", "month")
 
 
 def one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:

@@ -108,18 +108,19 @@ def test_the_ledger_shows_nobody_more_than_the_tables_would(urls: tuple[str, str
 
 def _rules(db: Db, org: str) -> list[dict[str, Any]]:
     return db.execute(
-        "SELECT name, audience, threshold, action, priority FROM rules WHERE org_id = %s AND enabled", [org]
+        "SELECT name, audience, threshold, rating, action, priority FROM rules WHERE org_id = %s AND enabled",
+        [org],
     ).fetchall()
 
 
 def _by_name(rules: Any) -> list[dict[str, Any]]:
-    return sorted((dict(rule) for rule in rules), key=lambda rule: str(rule["name"]))
+    return sorted(({"rating": None, **rule} for rule in rules), key=lambda rule: str(rule["name"]))
 
 
 @pytest.mark.parametrize("org", ["main", "acme"])
 def test_an_organisation_starts_with_the_shipped_rules(db: Db, org: str) -> None:
     given = _one(db, "SELECT shipped_rules(%s) AS n", org)
-    assert given == {"n": 0 if org == "main" else 4}
+    assert given == {"n": 0 if org == "main" else 5}
     assert _by_name(_rules(db, org)) == _by_name(SHIPPED)
 
 

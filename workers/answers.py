@@ -67,6 +67,7 @@ def late_answers(session: Session, org: str, ours: Sequence[UUID]) -> list[tuple
             reply_to=None,
             parent_case=None,
             attached=row.case_id is not None,
+            rating=row.rating,
         )
         facts = Facts(
             event=row.id,

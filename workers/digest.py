@@ -230,6 +230,7 @@ def _escalate(
                 reply_to=answered,
                 parent_case=parent.case if parent and parent.case_open else None,
                 attached=outcome.case is not None,
+                rating=post.rating,
             )
         )
         facts[draft.key] = Facts(

@@ -33,6 +33,9 @@ NOT_NAMING = ("identity", "thread")
 
 _RANK = {"activity": 1, "ticket": 2}
 
+CONTENT = 4
+"""Who gives so many stars complains of nothing, whatever the words sound like."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -46,6 +49,7 @@ class Rule:
     priority: str
     words: tuple[str, ...] = ()
     per_day: int | None = None
+    rating: int | None = None
 
     @property
     def level(self) -> Level:
@@ -77,6 +81,7 @@ class Heard:
     reply_to: str | None
     parent_case: UUID | None
     attached: bool
+    rating: float | None = None
 
     def belongs_to(self, audience: Audience) -> bool:
         """Is it a post of this audience?"""
@@ -105,19 +110,29 @@ class Decision:
 
 
 def crossed(post: Heard, rules: Sequence[Rule]) -> Rule | None:
-    """The strongest rule for cases whose threshold the post crosses and whose words it has: a Ticket before an
-    Activity, then the priority of the order given. A post without a score crosses nothing."""
-    if post.sentiment is None or not (post.addressed or post.about_us or post.named):
+    """The strongest rule for cases that the post crosses and whose words it has: a Ticket before an Activity, then the
+    priority of the order given."""
+    if not (post.addressed or post.about_us or post.named):
         return None
     hit = [
         rule
         for rule in rules
         if rule.action != "lead"
-        and post.sentiment <= rule.threshold
+        and _crosses(post, rule)
         and post.belongs_to(rule.audience)
         and (not rule.words or first_said(post.text, rule.words) is not None)
     ]
     return max(hit, key=lambda rule: _RANK[rule.level], default=None)
+
+
+def _crosses(post: Heard, rule: Rule) -> bool:
+    """By its stars, if the rule asks for stars; else by its sentiment. A post without a score crosses no threshold."""
+    if rule.rating is not None and (post.rating is None or post.rating > rule.rating):
+        return False
+    if post.sentiment is None:
+        return rule.rating is not None and rule.threshold >= 1.0
+    content = post.rating is not None and post.rating >= CONTENT
+    return post.sentiment <= rule.threshold and not (content and rule.rating is None)
 
 
 def held_back(post: Heard) -> str | None:
@@ -213,7 +228,7 @@ class Facts(NamedTuple):
 
 
 _RULES = text("""
-    SELECT id, name, audience, threshold, action, priority, words, per_day FROM rules
+    SELECT id, name, audience, threshold, action, priority, words, per_day, rating FROM rules
     WHERE org_id = :org AND enabled ORDER BY threshold DESC, id
 """)
 
@@ -222,8 +237,8 @@ def read_rules(session: Session, org: str) -> list[Rule]:
     """The organisation's enabled rules."""
     found = session.execute(_RULES, {"org": org})
     return [
-        Rule(id_, name, audience, threshold, action, priority, tuple(words), per_day)
-        for id_, name, audience, threshold, action, priority, words, per_day in found
+        Rule(id_, name, audience, threshold, action, priority, tuple(words), per_day, rating)
+        for id_, name, audience, threshold, action, priority, words, per_day, rating in found
     ]
 
 

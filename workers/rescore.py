@@ -51,7 +51,7 @@ _NEXT = text(f"""
 """)
 _COLUMNS = f"""
     SELECT e.id, e.platform, e.external_id, e.occurred_at, e.text, e.sentiment, e.unscored, e.scorer, e.lang, e.voice,
-           e.account_id, e.campaign_id, e.contact_id, e.addressed, e.about_us, e.reposts, i.bot,
+           e.account_id, e.campaign_id, e.contact_id, e.addressed, e.about_us, e.reposts, e.rating, i.bot,
            (SELECT min(s.escalate_from) FROM sources s WHERE s.id = ANY (e.sightings)) AS start_mark,
            EXISTS (SELECT FROM matches m WHERE m.event_id = e.id AND m.state = 'live'
                    AND m.kind IN ('account', 'campaign') AND m.how <> ALL (:not_naming)) AS named
@@ -213,4 +213,5 @@ def _heard(row: RowMapping) -> Heard:
         reply_to=None,
         parent_case=None,
         attached=False,
+        rating=row["rating"],
     )

@@ -86,7 +86,7 @@ class Measured(msgspec.Struct, frozen=True):
 @cache
 def shipped_threshold() -> float:
     """Where the shipped rule for what is addressed to us opens a Ticket."""
-    return next(float(rule["threshold"]) for rule in SHIPPED if rule["name"] == "A complaint to us")
+    return next(float(rule["threshold"] or 0) for rule in SHIPPED if rule["name"] == "A complaint to us")
 
 
 def judged(sheet: Sheet) -> Judged:
