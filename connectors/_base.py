@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NewType, Protocol
+from typing import Any, ClassVar, Literal, NewType, Protocol
 
 import msgspec
 
@@ -24,6 +24,20 @@ Visibility = Literal["public", "unlisted", "private", "direct"]
 
 Cursor = NewType("Cursor", str)
 """Where a walk stands. Opaque text to all but the connector that wrote it; None is a first visit."""
+
+
+class Hiding(msgspec.Struct, frozen=True):
+    """A value whose repr says of its secrets only that they are there: it may end up in a log or a traceback."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset()
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        shown = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return [(name, "***" if value and name in self.hidden else value) for name, value in shown]
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({fields})"
 
 
 class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -139,13 +153,15 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     spent: Spend | None = None
 
 
-class Watch(msgspec.Struct, frozen=True, kw_only=True):
+class Watch(Hiding, frozen=True, kw_only=True):
     """What to follow and as whom: a source's row as a value, with the time passed in.
 
     `host` is the base URL of the API without a trailing slash (`https://mastodon.social`).
     `token` is an access token in clear, `me` the stable id of the account it belongs to; both None for
     anonymous access. `page_size` is a wish, at most the platform's own limit. `now` is aware UTC.
     """
+
+    hidden = frozenset({"token"})
 
     kind: str
     term: str
@@ -167,8 +183,10 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
 
 
-class Login(msgspec.Struct, frozen=True, kw_only=True):
+class Login(Hiding, frozen=True, kw_only=True):
     """What it takes to sign in: an account's name and secret, and the refresh token of the last session."""
+
+    hidden = frozenset({"secret", "refresh"})
 
     host: str
     identifier: str
@@ -176,11 +194,13 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     refresh: str | None = None
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class Session(Hiding, frozen=True, kw_only=True):
     """A signed-in session: tokens in clear (encrypted at rest), whose it is, and where to talk to.
 
     `lasts` is in seconds from now until the access token ends, None where the platform does not say.
     """
+
+    hidden = frozenset({"access", "refresh"})
 
     access: str
     refresh: str | None
@@ -217,8 +237,10 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     spent: Spend
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class Delivery(Hiding, frozen=True, kw_only=True):
     """A request that a platform made to us: method, query, lower-cased headers, and the body as it came."""
+
+    hidden = frozenset({"query", "headers", "body"})
 
     method: Literal["GET", "POST"]
     query: Mapping[str, str]
@@ -280,8 +302,10 @@ class Garbled(ConnectorError):
     """An answer whose envelope cannot be read. Counted, retried with backoff, cursor untouched."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(Hiding, frozen=True, kw_only=True):
     """A successful (2xx or 304) HTTP answer: status, lower-cased headers, the body as bytes."""
+
+    hidden = frozenset({"headers", "body"})
 
     status: int
     url: str

@@ -18,7 +18,8 @@ class Credential(Record):
     """`secret` is what its owner gave us; `session` what the platform gave us for it, with `me`, whose it is.
 
     `scopes` are what the platform says it has granted (NULL: never asked, or it does not tell); `expires_at` is when the
-    session, or a token without one, ends. `activity_id` is what tells ops that a person is needed.
+    session, or a token without one, ends, `renew_at` when the session is due to be renewed before that (NULL: it cannot
+    be, or does not end). `activity_id` is what tells ops that a person is needed, now or soon.
 
     One process at a time refreshes a session: `refreshing_until` is its lease, `fence` counts sessions.
     """
@@ -43,5 +44,6 @@ class Credential(Record):
     scopes: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     checked_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    renew_at: Mapped[datetime | None]
     activity_id: Mapped[UUID | None] = to("activities.id")
     created_at: Mapped[Written]

@@ -127,6 +127,7 @@ def upgrade() -> None:
     op.add_column("credentials", scopes)
     op.add_column("credentials", moment("checked_at"))
     op.add_column("credentials", moment("expires_at"))
+    op.add_column("credentials", moment("renew_at"))
     op.add_column("credentials", to("activity_id", "activities"))
     op.add_column("social_events", moment("gone_at"))
     op.add_column("rules", count("rating"))
@@ -140,7 +141,7 @@ def downgrade() -> None:
     op.execute(SHIPPED_RULES.format(**BEFORE))
     op.drop_column("rules", "rating")
     op.drop_column("social_events", "gone_at")
-    for name in ("activity_id", "expires_at", "checked_at", "scopes"):
+    for name in ("activity_id", "renew_at", "expires_at", "checked_at", "scopes"):
         op.drop_column("credentials", name)
     for name in KEPT:
         op.drop_column("polls", name)
