@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class CannotDo(Exception):
     """The message says what is wrong and what to do; nothing was changed unless it says so."""
+
+
+class BadInput(CannotDo):
+    """What was typed cannot be taken, whatever there is; a program that retries must change it first. Exit code 2."""

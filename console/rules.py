@@ -6,6 +6,7 @@ an organisation without any is given the shipped ones.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from console.aliases import SAYS_NOTHING
 from console.people import folded_name
-from console.refusal import CannotDo
+from console.refusal import BadInput, CannotDo
 from models.vocabulary import PRIORITIES, RULE_ACTIONS, RULE_AUDIENCES
 from workers.folding import words_of
 
@@ -113,38 +114,65 @@ class Values(BaseModel):
 
     @model_validator(mode="after")
     def _together(self) -> Values:
+        wrong: list[str] = []
         if self.action == "lead":
             if self.audience == "customer":
-                raise ValueError(
-                    "a customer is a Contact already and becomes no lead; take addressed or named"
-                )
-            for phrase in self.words:
-                if SAYS_NOTHING.issuperset(words_of(phrase)):
-                    raise ValueError(
-                        f"almost every post says {phrase!r}, so everybody would become a lead; take words that tell"
-                    )
+                wrong.append("a customer is a Contact already and becomes no lead; take addressed or named")
+            wrong += [
+                f"almost every post says {phrase!r}, so everybody would become a lead; take words that tell"
+                for phrase in self.words
+                if SAYS_NOTHING.issuperset(words_of(phrase))
+            ]
             if self.audience == "named" and self.threshold >= 1 and not self.words:
-                raise ValueError(
+                wrong.append(
                     "whoever says anything about us or an account or campaign of ours would become a lead;"
                     " say which words make one (--words), or from which score on (--threshold)"
                 )
             if self.per_day is None:
                 self.per_day = PER_DAY
         elif self.per_day is not None:
-            raise ValueError("only a rule that makes leads has a number per day")
+            wrong.append("only a rule that makes leads has a number per day")
+        if wrong:
+            raise ValueError(". ".join(one[0].upper() + one[1:] for one in wrong))
         return self
 
 
 def checked(values: Mapping[str, Any]) -> Values:
-    """The rule that these values make. Raises CannotDo with the first thing that is wrong."""
+    """The rule that these values make. Raises BadInput with all that is wrong."""
     try:
         return Values(**values)
     except ValidationError as wrong:
-        first = wrong.errors(include_url=False, include_input=False, include_context=False)[0]
-        reason = first["msg"].removeprefix("Value error, ")
-        named = f"{str(first['loc'][0]).replace('_', ' ')}: " if first["loc"] else ""
+        raise BadInput(" ".join(_problems(wrong))) from None
+
+
+def _problems(wrong: ValidationError) -> list[str]:
+    """Everything that is wrong, a sentence each, with its field; never in the words of the library."""
+    told = []
+    for one in wrong.errors(include_url=False, include_input=False, include_context=False):
+        field = str(one["loc"][0]) if one["loc"] else ""
+        reason = one["msg"].removeprefix("Value error, ")
+        if one["type"] != "value_error":
+            reason = _LACKS.get(field, "must be said") if one["type"] == "missing" else _KINDS[field]
+        named = f"{field.replace('_', ' ')}: " if field else ""
         said = f"{named}{reason[:1].lower() if named else reason[:1].upper()}{reason[1:]}"
-        raise CannotDo(f"{said[:1].upper()}{said[1:]}.") from None
+        told.append(f"{said[:1].upper()}{said[1:].rstrip('.')}.")
+    return list(dict.fromkeys(told))
+
+
+_LACKS = {"threshold": "from which score on? Say it with --threshold, like --threshold -0.4"}
+_TEXT = "must be a text that can be stored"
+_KINDS = defaultdict(
+    lambda: "no rule has that",
+    name=_TEXT,
+    audience=_TEXT,
+    action=_TEXT,
+    priority=_TEXT,
+    words="no phrase is named",
+    threshold="must be a number between -1 and 1",
+    per_day="must be a whole number",
+    enabled="must be yes or no",
+)
+"""What a field must be, for a value of another type."""
 
 
 def rules(session: Session, org: str) -> list[dict[str, Any]]:
@@ -176,9 +204,8 @@ def counted(session: Session, rule: Mapping[str, Any]) -> dict[str, int]:
 
 
 def add_rule(session: Session, org: str, values: Mapping[str, Any]) -> Values:
-    """Add a rule. Raises CannotDo."""
-    made = checked(values)
-    _demand_free(session, org, made.name, None)
+    """Add a rule. Raises CannotDo with all that is wrong with it."""
+    made = _made(session, org, values, None)
     session.execute(_ADD, {"org": org, **made.model_dump(), "words": list(made.words)})
     return made
 
@@ -192,8 +219,7 @@ def set_rule(
     held = {name: before[name] for name in Values.model_fields} | dict(values)
     if held["action"] != "lead" and "per_day" not in values:
         held["per_day"] = None
-    made = checked(held)
-    _demand_free(session, org, made.name, before["id"])
+    made = _made(session, org, held, before["id"])
     session.execute(_SET, {"org": org, "id": before["id"], **made.model_dump(), "words": list(made.words)})
     return before, made
 
@@ -211,13 +237,22 @@ def remove_rule(session: Session, org: str, named: str) -> dict[str, Any]:
     return before
 
 
-def _demand_free(session: Session, org: str, name: str, but: object) -> None:
+def _made(session: Session, org: str, values: Mapping[str, Any], but: object) -> Values:
+    """The rule, if nothing is wrong with its values and no other one (`but` itself) has its name."""
     session.execute(_ALONE, {"org": org})
-    for rule in rules(session, org):
-        if folded_name(rule["name"]) == folded_name(name) and rule["id"] != but:
-            raise CannotDo(
-                f"There is a rule called {rule['name']!r} already; `earshot rules set` changes it."
-            )
+    wanted = folded_name(str(values.get("name", "")))
+    taken = [
+        f"There is a rule called {rule['name']!r} already; `earshot rules set` changes it."
+        for rule in rules(session, org)
+        if folded_name(rule["name"]) == wanted and rule["id"] != but
+    ]
+    try:
+        made = checked(values)
+    except BadInput as wrong:
+        raise BadInput(" ".join([*taken, str(wrong)])) from None
+    if taken:
+        raise CannotDo(taken[0])
+    return made
 
 
 _WHO = {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from console.refusal import BadInput
+from console.rules import checked
 from tests.command_line import Earshot, earshot, hear, rows
 from tests.conftest import Servers
 from tests.journey import FURIOUS, START, post
@@ -71,7 +74,7 @@ def test_a_lead_rule_has_a_number_per_day_and_any_score_unless_said_otherwise(cl
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("add", "X y", "--action", "ticket", "--audience", "addressed"), "From which score on?"),
+        (("add", "X y", "--action", "ticket", "--audience", "addressed"), "from which score on?"),
         (("add", "X y", "--action", "shout", "--audience", "addressed", "--threshold", "0"), "'shout' is none of"),
         (("add", "X y", "--action", "ticket", "--audience", "all", "--threshold", "0"), "'all' is none of addressed"),
         (("add", "X y", "--action", "ticket", "--audience", "named", "--threshold", "-40"), "-40 is no score"),
@@ -92,13 +95,68 @@ def test_a_lead_rule_has_a_number_per_day_and_any_score_unless_said_otherwise(cl
 def test_what_makes_no_rule_is_refused_with_the_reason(
     refusing: Earshot, words: tuple[str, ...], reason: str
 ) -> None:
-    assert reason in refusing.refused("rules", *words)
+    code = 1 if words[0] != "add" else 2
+    assert reason in refusing.refused("rules", *words, code=code)
+
+
+def test_all_that_is_wrong_with_a_rule_is_said_at_once_and_each_with_its_field(refusing: Earshot) -> None:
+    told = refusing.refused(
+        "rules", "add", "a complaint TO us", "--action", "shout", "--audience", "all", "--words", " ,", code=2
+    )
+    assert told.startswith("earshot: There is a rule called 'A complaint to us' already")
+    for field in (
+        "Action: 'shout'",
+        "Audience: 'all'",
+        "Threshold: from which score on?",
+        "Words: no phrase",
+    ):
+        assert field in told, told
+    told = refusing.refused(
+        "rules", "add", "X y", "--action", "lead", "--audience", "customer", "--words", "the,of", code=2
+    )
+    for reason in ("A customer is a Contact", "every post says 'the'", "every post says 'of'"):
+        assert reason in told, told
+
+
+def test_no_refusal_has_the_words_of_the_library() -> None:
+    good = {"name": "x y", "audience": "named", "threshold": 0, "action": "ticket"}
+    for field in ("name", "audience", "threshold", "action", "priority", "words", "per_day", "enabled"):
+        with pytest.raises(BadInput) as wrong:
+            checked({**good, field: object()})
+        assert str(wrong.value).startswith(field.replace("_", " ").capitalize() + ": ")
+        assert not re.search("[Ii]nput|valid", str(wrong.value)), wrong.value
+    with pytest.raises(BadInput, match="Colour: no rule has that"):
+        checked({**good, "colour": "red"})
+    with pytest.raises(BadInput, match="Name: must be said"):
+        checked({name: value for name, value in good.items() if name != "name"})
+
+
+def test_each_change_of_a_rule_is_told_as_json_and_its_warnings_beside_it(cli: Earshot) -> None:
+    said = cli.done(
+        "rules", "add", "Refunds", "--action", "ticket", "--audience", "addressed", "--threshold", "0", "--json"
+    )  # fmt: skip
+    assert (said.json["done"], said.json["org"]) == ("added", "main")
+    assert said.json["rule"].items() <= cli.done("rules", "show", "Refunds", "--json").json.items()
+    assert "opens something for them as well" in said.err
+    assert cli.done("rules", "set", "Refunds", "--threshold", "0", "--json").json["done"] == "same"
+    told = cli.done("rules", "set", "Refunds", "--threshold", "-0.5", "--json").json
+    assert (told["done"], told["before"]["threshold"], told["rule"]["threshold"]) == ("changed", 0, -0.5)
+    assert cli.done("rules", "disable", "Refunds", "--json").json["rule"]["enabled"] is False
+    assert cli.done("rules", "enable", "Refunds", "--json").json["rule"]["enabled"] is True
+    assert cli.done("rules", "remove", "Refunds", "--json").json["done"] == "removed"
+
+
+def test_any_score_is_listed_as_any(cli: Earshot) -> None:
+    cli.done(*LEADS, "--words", "recommend")
+    line = next(one for one in cli.done("rules", "list").out.splitlines() if "recommend" in one)
+    assert " any " in line
+    assert "+1.00" not in line
 
 
 def test_a_rule_of_no_words_is_not_made_by_words_that_are_empty(refusing: Earshot) -> None:
     for given in ("", " , "):
         assert "no phrase is named" in refusing.refused(*LEADS, "--words", given, code=2)
-    refused = refusing.refused("rules", "set", "bad talk", "--action", "lead", "--threshold", "1")
+    refused = refusing.refused("rules", "set", "bad talk", "--action", "lead", "--threshold", "1", code=2)
     assert "Whoever says anything about us" in refused
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from connectors._base import Author
+from console.cli._terminal_table import NOTHING, card, layout
 from tests.command_line import Earshot, earshot, hear, rows
 from tests.journey import FURIOUS, post
 
@@ -41,17 +43,21 @@ def cli(database: str, home: Path) -> Earshot:
         "INSERT INTO aliases (org_id, kind, value, of, label) VALUES ('main', 'hashtag', :evil, 'competitor', :evil)",
         "INSERT INTO aliases (org_id, kind, value, of) VALUES ('main', 'hashtag', :evil, 'ourselves')",
         "INSERT INTO lexicons (org_id, version, profile, by, note) VALUES ('main', 1, 'support', :evil, :evil)",
+        """INSERT INTO matches (event_id, kind, record_id, how, sure, evidence, state, author)
+           SELECT e.id, 'account', a.id, 'similar name', 0.72, :evil, 'suggested', false
+           FROM accounts a, social_events e WHERE e.external_id LIKE '%2'""",
         "INSERT INTO lexicon_words (org_id, word, weight, since) VALUES ('main', :evil, -2, 1)",
     ):
         rows(database, change, evil=EVIL)
     return cli
 
 
-def at_a_terminal(cli: Earshot, *words: str) -> str:
-    """What a command shows on a terminal of 80 columns that knows neither colours nor bold."""
+def at_a_terminal(cli: Earshot, *words: str, width: int = 0) -> str:
+    """What a command shows on a terminal that knows neither colours nor bold, which always counts as 80 wide; with a
+    width on one that does, without them."""
     ours, its = os.openpty()
     command = [sys.executable, "-m", "console", *words]
-    env = {**cli.env, "TERM": "dumb", "COLUMNS": "80"}
+    env = {**cli.env, "TERM": "xterm" if width else "dumb", "COLUMNS": str(width or 80)}
     with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=env, cwd="/") as process:
         os.close(its)
         shown = b""
@@ -62,7 +68,8 @@ def at_a_terminal(cli: Earshot, *words: str) -> str:
             pass
         os.close(ours)
     assert process.returncode == 0, shown
-    return shown.decode().replace("\r\n", "\n")
+    told = shown.decode().replace("\r\n", "\n")
+    return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", told) if width else told
 
 
 def test_no_name_word_or_note_steers_the_terminal(cli: Earshot) -> None:
@@ -93,6 +100,53 @@ def test_blocks_on_a_narrow_terminal_steer_it_as_little_as_tables(cli: Earshot) 
         shown = at_a_terminal(cli, *words)
         assert not {"\x1b", "\x07", "\r", TURNED} & set(shown), (words, shown)
         assert "\ufffd" in shown, words
+
+
+COLUMNS = ("id", "when", "~who", ">per day", "~what")
+
+
+@pytest.mark.parametrize(
+    ("width", "columns", "cards"),
+    [
+        (80, COLUMNS, False),
+        (66, ("id", "when", "~who", "~what"), False),
+        (34, ("id", "when", "~who", "~what"), False),
+        (33, ("id", "when", "~who", "~what"), True),
+    ],
+)
+def test_a_table_gives_up_what_is_empty_and_then_becomes_cards(
+    width: int, columns: tuple[str, ...], cards: bool
+) -> None:
+    found = layout(
+        COLUMNS, [("1", "now", "ann", NOTHING, "word " * 10), ("22", "now", "bob", NOTHING, "")], width
+    )
+    assert (found.columns, found.cards) == (columns, cards)
+
+
+def test_a_heading_is_broken_before_a_table_becomes_cards() -> None:
+    columns, row = ("~name", ">last success", ">per day"), ("Asks for a roaster", "now", "1")
+    assert layout(columns, [row], 50).columns == columns
+    assert layout(columns, [row], 34).columns == ("~name", ">last\nsuccess", ">per\nday")
+
+
+def test_each_line_of_a_card_has_its_heading() -> None:
+    head, below = card(("id", ">posts", "note", "~post"), ("9f3c", "2", NOTHING, "A bike."))
+    assert (head, below) == ("id 9f3c  posts 2", [("post", "A bike.")])
+    head, below = card(("~name", ">score", "~words"), ("Refunds", "any", "refund"))
+    assert (head, below) == ("Refunds", [("", "score any"), ("words", "refund")])
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_tables_are_no_wider_than_the_terminal_and_all_is_in_them(cli: Earshot, width: int) -> None:
+    for words, told in (
+        (("rules", "list"), ("audience", "lead", "any", "20")),
+        (("leads",), ("who", "new", "mastodon")),
+        (("review",), ("sure", "similar", "account", "posts", "1")),
+        (("sources", "list"), ("platform", "acme", "active")),
+    ):
+        shown = at_a_terminal(cli, *words, width=width)
+        assert max(map(len, shown.splitlines())) <= width, shown
+        assert all(word in shown for word in told), shown
 
 
 def test_aliases_are_read_at_80_columns(database: str, home: Path) -> None:

@@ -96,10 +96,10 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         from console.cli import _print
-        from console.cli._failures import sentence
+        from console.cli._failures import exit_code, sentence
 
         said = sentence(error)
         if said is None:
             raise
         _print.said(f"earshot: {said}")
-        sys.exit(1)
+        sys.exit(exit_code(error))

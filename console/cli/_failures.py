@@ -14,6 +14,11 @@ _CONFLICT = frozenset({"40001", "40P01", "55P03"})
 _FORBIDDEN = frozenset({"42501"})
 
 
+def exit_code(error: BaseException) -> int:
+    """2 where what was typed is at fault, as for an option that there is not; else 1."""
+    return 2 if any(kind.__qualname__ == "BadInput" for kind in type(error).__mro__) else 1
+
+
 def sentence(error: BaseException) -> str | None:
     """What went wrong, for the person at the terminal."""
     names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}

@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from console.cli._terminal_table import NOTHING, card, layout
 from console.words import safe
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 WIDE = 160
 """Columns of a table that goes into a file or a pipe."""
-NARROW, MOST_COLUMNS = 140, 5
-"""A terminal with fewer characters a line gets no table of more columns."""
-NOTHING = "–"
 
 
 @cache
@@ -69,17 +67,19 @@ def plain(words: str, style: str = "") -> Text:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
     """Print a table, or the sentence that says what to do when there is nothing in it.
 
-    A heading with > in front stands right, one with ~ takes what room is left and wraps. A terminal too narrow
-    for all columns gets a block a row: what is short in a line, and below it what wraps.
+    A heading with > in front stands right, one with ~ takes what room is left and wraps. What fits no line is shown
+    without the columns that are empty, and what does not fit then either as a card a row.
     """
-    shown = [[_cell(cell) for cell in row] for row in rows]
+    shown = [[safe(_cell(cell)) for cell in row] for row in rows]
     if not shown:
         line(empty)
-    elif len(columns) > MOST_COLUMNS and console().width < NARROW:
-        for row in shown:
-            _block(columns, row)
-    else:
-        show(_table(columns, shown))
+        return
+    made = layout(columns, shown, console().width)
+    if not made.cards:
+        show(_table(made.columns, made.rows))
+        return
+    for row in made.rows:
+        _card(*card(made.columns, row))
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -99,15 +99,21 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     return made
 
 
-def _block(columns: Sequence[str], row: Sequence[str]) -> None:
+def _card(head: str, texts: Sequence[tuple[str, str]]) -> None:
     from rich.padding import Padding
+    from rich.table import Table
 
-    cells = [(name, cell) for name, cell in zip(columns, row, strict=True) if cell != NOTHING]
-    short = [f"{name[1:]} {cell}" if name[0] == ">" else cell for name, cell in cells if name[0] != "~"]
-    show(plain("  ".join(short), "bold"))
-    for name, cell in cells:
-        if name[0] == "~":
-            show(Padding(plain(cell), (0, 0, 0, 4)))
+    show(plain(head, "bold"))
+    below = Table.grid(padding=(0, 2), pad_edge=False)
+    below.add_column(no_wrap=True)
+    below.add_column(overflow="fold")
+    for name, words in texts:
+        if name:
+            below.add_row(plain(f"    {name}", "dim"), plain(words))
+        else:
+            show(Padding(plain(words), (0, 0, 0, 4)))
+    if below.row_count:
+        show(below)
 
 
 def as_json(value: object) -> None:

@@ -59,17 +59,15 @@ def review(context: typer.Context, limit: Most = 50, org: chosen_org = None, jso
         _print.as_json(found)
         return
     _print.table(
-        ["id", "~evidence", "~may mean", "how", ">sure", ">posts", "~author", "~post"],
+        ["id", "~evidence", "~may mean", "~sure", ">posts", "~post"],
         [
             (
                 str(row["id"])[-8:],
                 one_line(row["evidence"] or "", 60),
                 f"{'the author is ' if row['author'] else ''}{row['kind']} {row['record']}",
-                row["how"],
-                f"{row['sure']:.0%}",
+                f"{row['sure']:.0%}, {row['how']}",
                 row["posts"],
-                f"{one_line(row['author_name'] or 'somebody', 40)} on {row['platform']}",
-                one_line(row["text"], 120),
+                f"{one_line(row['author_name'] or 'somebody', 40)} on {row['platform']}: {one_line(row['text'], 120)}",
             )
             for row in found
         ],
@@ -247,17 +245,17 @@ def log(limit: Most = 50, org: chosen_org = None, json: as_json = False) -> None
         _print.as_json(found)
         return
     _print.table(
-        ["id", "when", "by", "step", "~what", "~to", "taken back"],
+        ["id", "when", "by", "~step", "~what", "~to"],
         [
             (
                 str(row["id"])[-8:],
                 row["created_at"],
                 one_line(row["by"] or "", 30),
-                row["action"],
+                row["action"]
+                + (f", taken back {row['undone_at']:%Y-%m-%d %H:%M}" if row["undone_at"] else ""),
                 one_line(row["identity"] or f"{row['platform']}: {row['text'] or ''}", 100)
                 + (f" and {row['matches'] - 1:,} like it" if row["matches"] > 1 else ""),
                 one_line(row["into"] or (f"{row['kind']} {row['record']}" if row["record"] else ""), 80),
-                row["undone_at"],
             )
             for row in found
         ],

@@ -32,7 +32,10 @@ PerDay = Annotated[int | None, typer.Option(help="How many leads in 24 hours at 
 
 @app.command("list")
 def list_(org: chosen_org = None, json: as_json = False) -> None:
-    """The rules: whose posts, from which score on, with which words, and what follows."""
+    """The rules: whose posts, from which score on, with which words, and what follows.
+
+    Example: earshot rules list --json
+    """
     from console import fleet
     from console.cli import _print
     from console.database import opened
@@ -52,7 +55,7 @@ def list_(org: chosen_org = None, json: as_json = False) -> None:
             (
                 rule["name"],
                 rule["audience"],
-                f"{rule['threshold']:+.2f}",
+                "any" if rule["threshold"] >= 1 else f"{rule['threshold']:+.2f}",
                 rule["action"],
                 rule["priority"] if rule["action"] == "ticket" else None,
                 ", ".join(rule["words"]),
@@ -102,6 +105,7 @@ def add(
     words: Words = None,
     per_day: PerDay = None,
     org: chosen_org = None,
+    json: as_json = False,
 ) -> None:
     """Add a rule. It counts for what is said from now on, within 30 s.
 
@@ -114,22 +118,24 @@ def add(
     """
     from console.cli import _print
     from console.database import opened_for
-    from console.refusal import CannotDo
-    from console.rules import add_rule, told
+    from console.rules import add_rule, the_rule, told
 
-    if threshold is None:
-        if action.lower() != "lead":
-            raise CannotDo("From which score on? Say it with --threshold, like --threshold -0.4.")
+    if threshold is None and action.lower() == "lead":
         threshold = 1.0
-    if words is not None and not any(phrase.strip() for phrase in _phrases(words)):
-        raise typer.BadParameter("no phrase is named", param_hint="--words")
-    given = {"priority": priority, "per_day": per_day}
+    given = {"priority": priority, "per_day": per_day, "threshold": threshold}
     values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    values |= {"name": name, "audience": audience, "threshold": threshold, "action": action}
+    phrases: list[str] | None = _phrases(words)
+    if words is not None and not any(phrase.strip() for phrase in phrases or ()):
+        phrases = None
+    values |= {"name": name, "audience": audience, "action": action, "words": phrases}
     chosen = _options.org()
     with opened_for(chosen) as session:
-        made = add_rule(session, chosen, {**values, "words": _phrases(words)})
-    _print.line(f"Added {made.name!r} (organisation {chosen}): {told(made.model_dump())}.")
+        made = add_rule(session, chosen, values)
+        rule = the_rule(session, chosen, made.name)
+    if json:
+        _print.as_json({"done": "added", "org": chosen, "rule": rule})
+    else:
+        _print.line(f"Added {made.name!r} (organisation {chosen}): {told(made.model_dump())}.")
     _warn(made.model_dump())
 
 
@@ -144,6 +150,7 @@ def set_(
     words: OtherWords = None,
     per_day: PerDay = None,
     org: chosen_org = None,
+    json: as_json = False,
 ) -> None:
     """Change what is given of a rule; the rest stays. What it opened before stays as it is.
 
@@ -155,24 +162,33 @@ def set_(
     values = {name: value for name, value in given.items() if value is not None}
     if not values:
         raise typer.BadParameter("nothing to change: --threshold, --words, --priority, ...")
-    _change(named, values)
+    _change(named, values, json)
 
 
 @app.command()
-def enable(named: Named, org: chosen_org = None) -> None:
-    """Let a rule count again, for what is said from now on."""
-    _change(named, {"enabled": True})
+def enable(named: Named, org: chosen_org = None, json: as_json = False) -> None:
+    """Let a rule count again, for what is said from now on.
+
+    Example: earshot rules enable "Bad talk about us or ours"
+    """
+    _change(named, {"enabled": True}, json)
 
 
 @app.command()
-def disable(named: Named, org: chosen_org = None) -> None:
-    """Let a rule open nothing more. What it opened stays."""
-    _change(named, {"enabled": False})
+def disable(named: Named, org: chosen_org = None, json: as_json = False) -> None:
+    """Let a rule open nothing more. What it opened stays.
+
+    Example: earshot rules disable "Bad talk about us or ours"
+    """
+    _change(named, {"enabled": False}, json)
 
 
 @app.command()
-def remove(named: Named, org: chosen_org = None) -> None:
-    """Take a rule away. Cases and leads that it opened stay and name no rule any more."""
+def remove(named: Named, org: chosen_org = None, json: as_json = False) -> None:
+    """Take a rule away. Cases and leads that it opened stay and name no rule any more.
+
+    Example: earshot rules remove Refunds
+    """
     from sqlalchemy.exc import OperationalError
 
     from console.cli import _print
@@ -189,23 +205,31 @@ def remove(named: Named, org: chosen_org = None) -> None:
             # whoever writes a post of the rule at this moment holds what we want, and wants the rule
             if attempt == _TRIES - 1 or getattr(error.orig, "sqlstate", None) != "40P01":
                 raise
+    if json:
+        _print.as_json({"done": "removed", "org": chosen, "rule": gone})
+        return
     _print.line(f"Removed {gone['name']!r} (organisation {chosen}); what it opened stays.")
 
 
-def _change(named: str, values: dict[str, Any]) -> None:
+def _change(named: str, values: dict[str, Any], json: bool) -> None:
     from console.cli import _print
     from console.database import opened
-    from console.rules import set_rule, told
+    from console.rules import set_rule, the_rule, told
 
     chosen = _options.org()
     with opened() as session:
         before, made = set_rule(session, chosen, named, values)
+        rule = the_rule(session, chosen, str(before["id"]))
     now = made.model_dump()
     same = all(
         tuple(before[name]) == now[name] if name == "words" else before[name] == now[name] for name in now
     )
     state = "" if made.enabled else " (disabled)"
-    _print.line(f"{made.name!r}{state}{', as before' if same else ''}: {told(now)}.")
+    if json:
+        done = "same" if same else "changed"
+        _print.as_json({"done": done, "org": chosen, "rule": rule, "before": before})
+    else:
+        _print.line(f"{made.name!r}{state}{', as before' if same else ''}: {told(now)}.")
     if not same and made.enabled:
         _warn(now)
 
