@@ -24,6 +24,8 @@ KEY = base64.urlsafe_b64encode(b"a key for this test, of 32 bytes").decode()
 class Door:
     """A platform that takes its time over a login and then says no."""
 
+    default_host = "https://bsky.social"
+
     def __init__(self, *, opens: bool) -> None:
         self.logins = 0
         self.knocked, self.answer = asyncio.Event(), asyncio.Event()

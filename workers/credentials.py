@@ -1,12 +1,14 @@
 """The keys of a source: a token as it is, or a session that one process at a time renews.
 
 At rest both are encrypted and bound to their row: the plaintext begins with the row's id, so that a
-ciphertext that was moved to another row does not open.
+ciphertext that was moved to another row does not open. A secret that does not open with our keys is our
+trouble and not the platform's refusal: sources wait (Locked) until the key is back or the secret given anew.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
@@ -15,70 +17,121 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import text
 
 from connectors._base import ConnectorError, Denied, Login, Session, TryLater
+from workers import reauth
 from workers._settings import BadSetting, settings
+from workers.answered import Answered
+from workers.reauth import WAS, WAY_BACK
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
     from connectors._base import Connector, Http, SignsIn
 
 REFRESH_SECONDS = 20.0
+LOCKED_SECONDS = 60.0
+LONGEST = 10 * 365 * 86_400.0
+"""Seconds; what lasts longer does not end."""
 
 
-@cache
-def _fernet() -> MultiFernet:
+class Locked(TryLater):
+    """A stored secret cannot be opened here. The message says why, and nothing of the secret."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, after=LOCKED_SECONDS)
+
+
+def _keys() -> list[Fernet]:
     keys = settings().keys()
     if not keys:
         raise BadSetting("encryption_key", "not set, and without it no credential can be kept or used")
     try:
-        return MultiFernet([Fernet(key) for key in keys])
+        return [Fernet(key) for key in keys]
     except ValueError:
         raise BadSetting("encryption_key", "each key is 32 bytes in URL-safe base64, 44 characters") from None
 
 
+@cache
+def _fernet() -> MultiFernet:
+    return MultiFernet(_keys())
+
+
 def seal(row: UUID, secret: str) -> bytes:
-    """Encrypt a secret for one row."""
+    """Encrypt a secret for one row. Raises BadSetting without a usable key."""
     return _fernet().encrypt(row.bytes + secret.encode())
 
 
 def unseal(row: UUID, sealed: bytes) -> str:
-    """Decrypt a row's secret. Raises Denied when the key is lost or the ciphertext is another row's."""
+    """Decrypt a row's secret. Raises Locked when the key is lost or the ciphertext is another row's, BadSetting
+    without a usable key."""
     try:
         opened = _fernet().decrypt(sealed)
     except InvalidToken:
-        raise Denied("the stored secret does not open with the encryption key", refreshable=False) from None
+        raise Locked("the stored secret does not open with the encryption key") from None
     if opened[:16] != row.bytes:
-        raise Denied("the stored secret belongs to another credential", refreshable=False)
+        raise Locked("the stored secret belongs to another credential")
     return opened[16:].decode()
 
 
+def resealed(row: UUID, sealed: bytes) -> bytes | None:
+    """The same secret under the first key of the setting; None where it is so already. Raises as `unseal`."""
+    secret = unseal(row, sealed)
+    try:
+        _keys()[0].decrypt(sealed)
+    except InvalidToken:
+        return seal(row, secret)
+    return None
+
+
 _READ = text("""
-    SELECT platform, host, identifier, secret, session, me, state, fence FROM credentials WHERE id = :id
+    SELECT id, org_id AS org, platform, host, identifier, secret, session, me, state, fence,
+           (session IS NOT NULL AND expires_at <= now()) IS TRUE AS ended
+    FROM credentials WHERE id = :id
 """)
 _TAKE = text("""
     UPDATE credentials SET refreshing_until = now() + make_interval(secs => :lease)
-    WHERE id = :id AND fence = :fence AND state <> 'needs_reauth'
+    WHERE id = :id AND fence = :fence AND (state <> 'needs_reauth' OR :anyway)
       AND (refreshing_until IS NULL OR refreshing_until < now())
     RETURNING id
 """)
 # an account that we can sign in to is ourselves
-_STORE = text("""
-    WITH kept AS (
-        UPDATE credentials
-        SET session = :session, me = :me, fence = fence + 1, refreshing_until = NULL, state = 'ok',
-            last_error = NULL
-        WHERE id = :id AND fence = :fence
-        RETURNING org_id, platform
-    )
+_STORE = text(f"""
+    WITH {WAS}, kept AS (
+        UPDATE credentials c
+        SET session = :session, me = nullif(:me, ''), fence = c.fence + 1, refreshing_until = NULL, state = 'ok',
+            last_error = NULL, activity_id = NULL,
+            expires_at = now() + make_interval(secs => CAST(:lasts AS double precision)),
+            renew_at = now() + make_interval(secs => CAST(:renew_in AS double precision))
+        FROM was WHERE c.id = was.id
+        RETURNING c.org_id, c.platform
+    ), {WAY_BACK}
     INSERT INTO identities (org_id, platform, stable_id, handle, ours)
-    SELECT org_id, platform, :me, :handle, true FROM kept
+    SELECT org_id, platform, :me, :handle, true FROM kept WHERE :me <> ''
     ON CONFLICT (org_id, platform, stable_id) DO UPDATE SET ours = true
 """)
 _RELEASE = text("""
-    UPDATE credentials
-    SET refreshing_until = NULL, last_error = :error, state = coalesce(:state, state)
-    WHERE id = :id AND fence = :fence
+    UPDATE credentials SET refreshing_until = NULL, last_error = :error WHERE id = :id AND fence = :fence
 """)
+
+
+def lasting(seconds: float | None) -> float | None:
+    """Seconds that a platform says a token lasts, as far as it can be believed; None: no end is known."""
+    if seconds is None or not isfinite(seconds) or seconds > LONGEST:
+        return None
+    return max(0.0, seconds)
+
+
+def renewing(lasts: float | None) -> float | None:
+    """Seconds until a session is to be renewed: at 80 % of its life and 10 minutes before its end at the latest, but
+    not before half of it."""
+    return None if lasts is None else max(min(0.8 * lasts, lasts - 600.0), lasts / 2)
+
+
+async def read(credential: UUID, sessions: async_sessionmaker[AsyncSession]) -> dict[str, Any]:
+    """The credential's row, its secrets as they are stored."""
+    async with sessions() as session:
+        return dict((await session.execute(_READ, {"id": credential})).mappings().one())
 
 
 async def session_of(
@@ -88,66 +141,103 @@ async def session_of(
     http: Http,
     *,
     refused: Session | None = None,
+    anyway: bool = False,
 ) -> Session:
-    """The session to fetch with; a new one when the platform refused the one given.
+    """The session to fetch with; a new one when the platform refused the one given, or when its time is over.
 
-    Raises TryLater while another process signs in, Denied when the platform refuses the secret too.
+    Raises TryLater while another process signs in, Locked when our keys do not open the secret, Denied when the platform
+    refuses the secret too, or refused it before and nobody has renewed it (`anyway`: it is asked all the same).
     """
-    async with sessions() as session:
-        row = (await session.execute(_READ, {"id": credential})).mappings().one()
+    row = await read(credential, sessions)
+    waits = row["state"] == "needs_reauth" and not anyway
     if not hasattr(connector, "sign_in"):
         if refused is not None:
             raise Denied("the token was refused, and the platform issues no new ones", refreshable=False)
+        if waits:
+            raise Denied("the credential waits for a person to renew it", refreshable=False)
         return Session(
-            access=unseal(credential, row["secret"]),
+            access=opened(row),
             refresh=None,
             account_id=row["me"] or "",
             handle=row["identifier"],
             host=row["host"],
         )
-    stored = msgspec.json.decode(unseal(credential, row["session"]), type=Session) if row["session"] else None
-    if stored is not None and (refused is None or stored.access != refused.access):
+    stored = stored_session(row)
+    if stored is not None and not row["ended"] and (refused is None or stored.access != refused.access):
         return stored
-    if row["state"] == "needs_reauth":
+    if waits:
         raise Denied("the credential waits for a person to renew it", refreshable=False)
-    return await _sign_in(credential, row, stored, cast("SignsIn", connector), sessions, http)
+    return await sign_in(row, stored, connector, sessions, http, anyway=anyway)
 
 
-async def _sign_in(
-    credential: UUID,
-    row: Any,
+def opened(row: Mapping[str, Any]) -> str:
+    """The secret of a row that was read. Raises Locked."""
+    try:
+        return unseal(row["id"], row["secret"])
+    except BadSetting as bad:
+        raise Locked(str(bad)) from None
+
+
+def stored_session(row: Mapping[str, Any]) -> Session | None:
+    """The session of a row that was read; None where there is none that opens: the secret makes a new one."""
+    if row["session"] is None:
+        return None
+    try:
+        return msgspec.json.decode(unseal(row["id"], row["session"]), type=Session)
+    except (BadSetting, Locked, msgspec.MsgspecError):
+        return None
+
+
+async def sign_in(
+    row: Mapping[str, Any],
     stored: Session | None,
-    connector: SignsIn,
+    connector: Connector,
     sessions: async_sessionmaker[AsyncSession],
     http: Http,
+    *,
+    anyway: bool = False,
 ) -> Session:
-    which = {"id": credential, "fence": row["fence"]}
-    async with sessions() as session, session.begin():
-        if await session.scalar(_TAKE, {**which, "lease": REFRESH_SECONDS}) is None:
-            raise TryLater("another process is signing in with this credential", after=2.0)
+    """A new session, made by one process at a time, and kept. Raises as `session_of`.
+
+    Only the platform's own no makes the credential wait for a person; trouble on the way there never does.
+    """
+    which = {"id": row["id"], "fence": row["fence"]}
     login = Login(
         host=row["host"],
         identifier=row["identifier"],
-        secret=unseal(credential, row["secret"]),
+        secret=opened(row),
         refresh=stored.refresh if stored else None,
     )
+    async with sessions() as session, session.begin():
+        if await session.scalar(_TAKE, {**which, "lease": REFRESH_SECONDS, "anyway": anyway}) is None:
+            raise TryLater("another process is signing in with this credential", after=2.0)
     try:
-        fresh = await connector.sign_in(http, login)
-    except ConnectorError as error:
-        state = "needs_reauth" if isinstance(error, Denied) else None
+        fresh = await cast("SignsIn", connector).sign_in(Answered(http), login)
+    except Denied as denied:
         async with sessions() as session, session.begin():
-            await session.execute(_RELEASE, {**which, "error": str(error), "state": state})
-        if isinstance(error, Denied):
-            raise Denied(str(error), refreshable=False) from error
+            await reauth.refused(session, told_of(row, connector), str(denied))
+        raise Denied(str(denied), refreshable=False) from denied
+    except ConnectorError as error:
+        async with sessions() as session, session.begin():
+            await session.execute(_RELEASE, {**which, "error": str(error)})
         raise
+    lasts = lasting(fresh.lasts)
     async with sessions() as session, session.begin():
         await session.execute(
             _STORE,
             {
                 **which,
-                "session": seal(credential, msgspec.json.encode(fresh).decode()),
+                "session": seal(row["id"], msgspec.json.encode(fresh).decode()),
                 "me": fresh.account_id,
                 "handle": fresh.handle,
+                "lasts": lasts,
+                "renew_in": renewing(lasts),
             },
         )
     return fresh
+
+
+def told_of(row: Mapping[str, Any], connector: Connector) -> dict[str, Any]:
+    """What ops are told of a row, with the platform's usual server."""
+    named = {name: row[name] for name in ("id", "fence", "org", "platform", "host", "identifier")}
+    return {**named, "default_host": connector.default_host}
