@@ -34,7 +34,7 @@ def main(url: str) -> None:
     sessions = sessionmaker(engine)
     # what every process holds, however few the names are
     Directories().of(sessions, "nobody")
-    assert Directory().gate.has("a") is not None
+    assert Directory().gate.has("", "a") is not None
     gc.collect()
     before, most = private_mb(), most_mb()
     started = time.monotonic()

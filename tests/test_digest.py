@@ -362,11 +362,11 @@ def test_a_change_of_names_or_rules_is_heard_at_the_next_look_and_nothing_else_i
     assert now() is first
     account = journey.account("Brightwell")
     assert now() is first
-    assert first.gate.has("brightwell")
-    assert not first.gate.has("osterly")
+    assert first.gate.has("", "brightwell")
+    assert not first.gate.has("", "osterly")
     journey.execute("UPDATE accounts SET name = 'Osterly' WHERE id = :id", id=account)
     assert now() is first
-    assert first.gate.has("osterly")
+    assert first.gate.has("", "osterly")
     assert journey.value("SELECT array_agg(key) FROM names WHERE kind = 'name'") == ["osterly"]
     journey.execute("DELETE FROM accounts")
     now()

@@ -47,9 +47,9 @@ _Hashes = NDArray[np.uint64]
 
 
 class Gate:
-    """Which keys an organisation has: never "no" for one that is there, "yes" to fewer than one in a hundred others.
+    """Which keys an organisation has: never "no" for one that is there, "yes" to fewer than one in a thousand others.
 
-    A Bloom filter of two bits a key, at most 32 MB. Keys are asked for many at once, because a look at one of them
+    A Bloom filter of four bits a key, at most 32 MB, of which the last two are looked at where the first two are set. Keys are asked for many at once, because a look at one of them
     costs more in Python than the word it is for. What names begin with is found from the hashes of words alone.
     """
 
@@ -63,17 +63,13 @@ class Gate:
         self._mask = np.uint64(bits - 1)
         self._added = 0
 
-    def add(self, keys: Sequence[str]) -> None:
-        """Let these keys, each with its mark, through from now on."""
-        for key in keys:
-            mark = key[0]
-            if mark == "@":
-                self.handles.add(key[1:].partition(":")[0])
-            elif mark == "~":
-                self.similar = True
-            elif mark == "%":
-                self.lookalikes = True
-        self._set(_hashes(keys))
+    def add(self, mark: str, keys: Sequence[str]) -> None:
+        """Let these keys of the kind that has this mark through from now on."""
+        if mark[0] == "@":
+            self.handles.add(mark[1:-1])
+        self.similar |= mark == "~"
+        self.lookalikes |= mark == "%"
+        self._set(_marked(mark, _hashes(keys)))
 
     def add_names(self, names: Sequence[str]) -> None:
         """Let these names through: what they begin with, and longer ones as a whole."""
@@ -81,21 +77,21 @@ class Gate:
         longer = [name.split(" ", 2) for name in names if " " in name]
         self._set(_hashes([name for name in names if " " not in name]))
         self._set(_paired(_hashes([words[0] for words in longer]), _hashes([words[1] for words in longer])))
-        self._set(_hashes(["=" + name for name in names if " " in name]))
+        self._set(_marked("=", _hashes([name for name in names if " " in name])))
 
-    def among(self, keys: Sequence[str]) -> list[int]:
-        """Which of these keys, each with its mark, there may be, by where they stand."""
-        return _places(self._there(_hashes(keys))) if keys else []
+    def among(self, mark: str, keys: Sequence[str]) -> list[int]:
+        """Which of these keys of the kind that has this mark there may be, by where they stand."""
+        return self._places(_marked(mark, _hashes(keys))) if keys else []
 
-    def has(self, key: str) -> bool:
+    def has(self, mark: str, key: str) -> bool:
         """May there be this key?"""
-        return bool(self.among([key]))
+        return bool(self.among(mark, [key]))
 
     def openings(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
         """Which of these words in a row may be a name, and which may, with the next, be the first two of a longer one;
         by where they stand."""
         hashes = _hashes(words)
-        return _places(self._there(hashes)), _places(self._there(_paired(hashes[:-1], hashes[1:])))
+        return self._places(hashes), self._places(_paired(hashes[:-1], hashes[1:]))
 
     @property
     def crowded(self) -> bool:
@@ -105,22 +101,34 @@ class Gate:
 
     def _set(self, hashes: _Hashes) -> None:
         self._added += len(hashes)
-        for bits in self._bits(hashes):
+        for bits in (*self._first(hashes), *self._last(hashes)):
             np.bitwise_or.at(self._bytes, bits >> np.uint64(3), _bit(bits))
 
-    def _there(self, hashes: _Hashes) -> NDArray[np.bool_]:
-        one, other = self._bits(hashes)
-        first = self._bytes[one >> np.uint64(3)] & _bit(one)
-        second = self._bytes[other >> np.uint64(3)] & _bit(other)
-        found: NDArray[np.bool_] = np.logical_and(first, second)
+    def _places(self, hashes: _Hashes) -> list[int]:
+        maybe = np.flatnonzero(self._set_both(*self._first(hashes)))
+        found: list[int] = maybe[self._set_both(*self._last(hashes[maybe]))].tolist()
         return found
 
-    def _bits(self, hashes: _Hashes) -> tuple[_Hashes, _Hashes]:
+    def _set_both(self, one: _Hashes, other: _Hashes) -> NDArray[np.bool_]:
+        first = self._bytes[one >> np.uint64(3)] & _bit(one)
+        second = self._bytes[other >> np.uint64(3)] & _bit(other)
+        both: NDArray[np.bool_] = np.logical_and(first, second)
+        return both
+
+    def _first(self, hashes: _Hashes) -> tuple[_Hashes, _Hashes]:
         return hashes & self._mask, (hashes * _MIX >> np.uint64(30)) & self._mask
+
+    def _last(self, hashes: _Hashes) -> tuple[_Hashes, _Hashes]:
+        return (hashes >> np.uint64(34)) & self._mask, (hashes * _MIX >> np.uint64(2)) & self._mask
 
 
 def _hashes(words: Sequence[str]) -> _Hashes:
     return np.fromiter(map(hash, words), np.int64, len(words)).view(np.uint64)
+
+
+def _marked(mark: str, hashes: _Hashes) -> _Hashes:
+    """Of keys of a kind; a name of one word has no mark."""
+    return hashes * _MIX ^ np.int64(hash(mark)).view(np.uint64) if mark else hashes
 
 
 def _paired(one: _Hashes, other: _Hashes) -> _Hashes:
@@ -130,10 +138,6 @@ def _paired(one: _Hashes, other: _Hashes) -> _Hashes:
 
 def _bit(bits: _Hashes) -> NDArray[np.uint8]:
     return np.uint8(1) << (bits & np.uint64(7)).astype(np.uint8)
-
-
-def _places(there: NDArray[np.bool_]) -> list[int]:
-    return [int(at) for at in np.flatnonzero(there)]
 
 
 class Dates(NamedTuple):
@@ -239,7 +243,7 @@ def _open(session: Session, org: str, gate: Gate, horizon: int) -> None:
             gate.add_names(keys)
         else:
             mark = f"@{platform}:" if kind == "handle" else _MARK[kind]
-            gate.add([mark + key for key in keys])
+            gate.add(mark, keys)
 
 
 def read_directory(session: Session, org: str) -> Directory:

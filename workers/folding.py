@@ -10,9 +10,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tldextract import TLDExtract
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MOST_WORDS = 2_000
 """How far into a text names are looked for, in words."""
@@ -51,6 +55,22 @@ def folded(word: str) -> str:
     if word.isascii():
         return word.strip().lstrip("@#").lower()
     return unicodedata.normalize("NFKC", word).strip().lstrip("@#").casefold()
+
+
+def all_folded(words: Sequence[str]) -> list[str]:
+    """Each of these, folded, in order."""
+    odd: list[int] = []
+    joined = "\n" + "\n".join(words).lower()
+    if not joined.isascii():
+        odd = [at for at, word in enumerate(words) if not word.isascii()]
+        joined = "\n" + "\n".join(word if word.isascii() else "-" for word in words).lower()
+    found = joined.split()
+    # as many as there were: then none has white space in it
+    if len(found) != len(words) or "\n@" in joined or "\n#" in joined:
+        return [folded(word) for word in words]
+    for at in odd:
+        found[at] = folded(words[at])
+    return found
 
 
 _PLAIN_HOST = re.compile(r"(?:https?://)?([a-z0-9.-]+)(?=[/?#]|\Z)")
@@ -285,7 +305,18 @@ def lookalike(handle: str) -> str:
 
     Two handles that share it may be one a copy of the other; that never shows that they belong together.
     """
-    return _own_part(handle).replace("rn", "m").replace("vv", "w").translate(_LEET)
+    return _at_a_glance(_own_part(handle))
+
+
+def _at_a_glance(own: str) -> str:
+    return own.replace("rn", "m").replace("vv", "w").translate(_LEET)
+
+
+def all_lookalikes(handles: Sequence[str]) -> list[str]:
+    """What each of these folded handles looks like."""
+    joined = _at_a_glance("\n".join([_own_part(handle) for handle in handles]))
+    alike = joined.split("\n")
+    return alike if len(alike) == len(handles) else [lookalike(handle) for handle in handles]
 
 
 def is_telling(handle: str) -> bool:

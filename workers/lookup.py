@@ -32,7 +32,7 @@ Of = Literal["ourselves", "account", "contact", "campaign", "competitor"]
 
 class Known(NamedTuple):
     """An identity as the database has it, or as it will be written. What it is linked to is what counts: where it
-    is merged into another, `root`, that one's links."""
+    is merged into another, `root`, that one's links. Of most there is nothing to tell after `bot`."""
 
     id: str
     platform: str
@@ -54,6 +54,11 @@ class Known(NamedTuple):
     def linked(self) -> bool:
         """Does it belong to somebody?"""
         return bool(self.ours or self.contact_id or self.account_id)
+
+    @property
+    def known(self) -> bool:
+        """Is it linked to anything, if only to a Lead?"""
+        return bool(self.ours or self.contact_id or self.account_id or self.lead_id)
 
     @property
     def person(self) -> str:
@@ -120,10 +125,13 @@ STABLE = "^(did[:]|https?[:]//|[0-9]+$)"
 """What a stable id looks like beside a handle. Whoever is entered with both has the handle with that id only."""
 
 _LINKED = """
-    i.id, i.platform, i.stable_id, i.handle, i.name, i.bot, coalesce(r.ours, i.ours),
-    CASE WHEN r.id IS NULL THEN i.contact_id ELSE r.contact_id END,
-    CASE WHEN r.id IS NULL THEN i.account_id ELSE r.account_id END,
-    c.account_id, coalesce(r.lead_id, i.lead_id), r.id, i.decided"""
+    CASE WHEN i.ours OR i.decided OR coalesce(i.merged_into, i.contact_id, i.account_id, i.lead_id) IS NOT NULL
+    THEN json_build_array(
+        i.id, i.platform, i.stable_id, i.handle, i.name, i.bot, coalesce(r.ours, i.ours),
+        CASE WHEN r.id IS NULL THEN i.contact_id ELSE r.contact_id END,
+        CASE WHEN r.id IS NULL THEN i.account_id ELSE r.account_id END,
+        c.account_id, coalesce(r.lead_id, i.lead_id), r.id, i.decided)
+    ELSE json_build_array(i.id, i.platform, i.stable_id, i.handle, i.name, i.bot) END"""
 _LINKS = """
     LEFT JOIN identities r ON r.id = i.merged_into
     LEFT JOIN contacts c ON c.id = CASE WHEN r.id IS NULL THEN i.contact_id ELSE r.contact_id END"""
@@ -149,10 +157,10 @@ _EVER = """
 _LOOK = text(
     f"""
     SELECT
-    (SELECT json_agg(json_build_array({_LINKED}))::text
-     FROM json_to_recordset(CAST(:ids AS json)) AS x(platform text, id text), LATERAL (
+    (SELECT json_agg({_LINKED})::text
+     FROM json_each(CAST(:ids AS json)) AS p(platform, listed), json_array_elements_text(p.listed) AS x(id), LATERAL (
          SELECT * FROM identities i
-         WHERE i.org_id = :org AND i.platform = x.platform AND i.stable_id = x.id OFFSET 0
+         WHERE i.org_id = :org AND i.platform = p.platform AND i.stable_id = x.id OFFSET 0
      ) i {_LINKS}) AS identities,
     (SELECT json_agg(json_build_array(
          n.kind, n.key, n.platform,
@@ -202,7 +210,7 @@ _LOOK = text(
          LIMIT 1
      ) e ON true
      LEFT JOIN cases c ON c.id = e.case_id) AS parents,
-    (SELECT json_agg(json_build_array(x.platform, x.handle, json_build_array({_LINKED})))::text
+    (SELECT json_agg(json_build_array(x.platform, x.handle, {_LINKED}))::text
      FROM json_to_recordset(CAST(:handles AS json)) AS x(platform text, handle text), LATERAL (
          SELECT * FROM identities i
          WHERE i.org_id = :org AND i.platform = x.platform AND lower(i.handle) = x.handle
@@ -222,34 +230,35 @@ def look_up(
     session: Session, org: str, posts: Sequence[tuple[str, Post]], clues: Iterable[Sequence[Clue]]
 ) -> Looked:
     """Everything that is stored about these (platform, post)s and the keys that they offer."""
-    ids: set[tuple[str, str]] = set()
+    ids: dict[str, set[str]] = defaultdict(set)
     handles: set[tuple[str, str]] = set()
     refs: set[tuple[str, str]] = set()
     numbers: set[int] = set()
     for platform, post in posts:
-        if post.author and post.author.id:
-            ids.add((platform, post.author.id))
+        here, author = ids[platform], post.author
+        if author and author.id:
+            here.add(author.id)
         if post.reply_to_author:
-            ids.add((platform, post.reply_to_author))
+            here.add(post.reply_to_author)
         if post.place:
-            ids.add((platform, post.place))
+            here.add(post.place)
         if post.reply_to:
             refs.add((platform, post.reply_to))
         for mention in post.mentions:
             if mention.id:
-                ids.add((platform, mention.id))
+                here.add(mention.id)
             elif mention.handle:
                 handles.add((platform, mention.handle.lower()))
         numbers.update(ticket_numbers_in(post.text))
     keys = {(clue.kind, clue.key, clue.platform) for found in clues for clue in found}
     looked = Looked({}, defaultdict(list), {}, {}, defaultdict(list))
-    if not (ids or keys or numbers or refs or handles):
+    if not (any(ids.values()) or keys or numbers or refs or handles):
         return looked
     row = session.execute(
         _LOOK,
         {
             "org": org,
-            "ids": _pairs("id", ids),
+            "ids": as_json(ids),
             "keys": as_json([{"kind": k, "key": key, "platform": p} for k, key, p in keys]),
             "numbers": as_json([str(number) for number in sorted(numbers)]),
             "refs": _pairs("ref", refs),

@@ -99,7 +99,8 @@ def resolve(
     for one, followed_for in zip(found, campaigns, strict=False):
         _followed(one, directory, followed_for)
     for one in found:
-        _project(one)
+        if one.matches or (one.author is not None and one.author.known):
+            _project(one)
     _follow_threads(found)
     _answer_ours(found)
     return found
@@ -107,7 +108,7 @@ def resolve(
 
 def _follow_threads(batch: Sequence[Resolved]) -> None:
     """What answers a post about an account, and names none itself, is about that account."""
-    if not any(one.topic or (one.parent and one.parent.account) for one in batch):
+    if not any((one.matches and one.topic) or (one.parent and one.parent.account) for one in batch):
         return
     here = {(one.platform, name): one for one in batch for name in (one.post.id, one.post.local_id) if name}
     for one in batch:
@@ -140,19 +141,21 @@ def _resolve(
 ) -> Resolved:
     found = Resolved(post, platform)
     names = Names(platform, looked, post, clues)
+    # most posts have little of this, and to ask for nothing costs more than to see that there is nothing
     if post.author:
         _author(found, post.author, names)
-    if post.reply_to:
-        found.parent = looked.parents.get((platform, post.reply_to))
-    _mentions(found, names)
-    _answered(found, names)
+    if post.mentions:
+        _mentions(found, names)
+    if post.reply_to or post.reply_to_author:
+        _answered(found, names)
     if clues:
         take_named(found, clues, names)
     if looked.tickets:
         for number in ticket_numbers_in(post.text):
             if number in looked.tickets:
                 match(found, sure("ticket", looked.tickets[number], "ticket number", str(number)))
-    _place(found, names)
+    if post.place:
+        _place(found, post.place, names)
     if directory.refusals:
         _respect(found, directory)
     return found
@@ -283,8 +286,10 @@ def _mentions(found: Resolved, names: Names) -> None:
 
 
 def _answered(found: Resolved, names: Names) -> None:
-    post, parent = found.post, found.parent
+    post = found.post
+    parent = names.looked.parents.get((found.platform, post.reply_to)) if post.reply_to else None
     if parent is not None:
+        found.parent = parent
         if parent.ours:
             found.addressed = True
         if parent.ticket is not None:
@@ -296,11 +301,8 @@ def _answered(found: Resolved, names: Names) -> None:
             found.addressed = True
 
 
-def _place(found: Resolved, names: Names) -> None:
+def _place(found: Resolved, place: str, names: Names) -> None:
     """Posted on our page, or a review of us: the place is an identity of ours, or lies in our domain."""
-    place = found.post.place
-    if not place:
-        return
     page = names.looked.identities.get((found.platform, place))
     entries = names.handle(place)
     if domain := domain_of(place):
@@ -338,7 +340,7 @@ def _project(found: Resolved) -> None:
     projected by the same rules in workers/project.py.
     """
     author = found.author
-    if author is not None and (author.linked or author.lead_id):
+    if author is not None and author.known:
         shown = author.handle and f"@{author.handle}"
         if author.contact_id:
             match(found, _own("contact", author.contact_id, shown))

@@ -1,0 +1,56 @@
+"""Words of many texts in one row: taken apart together or one by one, they are the same."""
+
+from __future__ import annotations
+
+import string
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.clues import utm_campaigns
+from workers.folding import all_folded, all_lookalikes, folded, lookalike
+from workers.tokens import BREAK, FEW_DIGITS, OddRow, PlainRow
+
+TEXTS = st.lists(st.text(string.printable + "_@#\x00\x1f\x7f", max_size=60), min_size=1, max_size=12)
+HANDLES = st.text("@# aBcr1nv.ß🎉-_\nİ", max_size=9)
+
+
+@given(TEXTS)
+def test_plain_texts_taken_apart_together_are_as_one_by_one(texts: list[str]) -> None:
+    together, each = PlainRow(texts), OddRow(texts)
+    assert together.words == each.words
+    assert together.begins == each.begins
+    assert together.capitals == each.capitals
+    for text, first in enumerate(together.begins):
+        last = first
+        while together.words[last] != BREAK:
+            assert together.span(text, first, last) == each.span(text, first, last)
+            starts, ends = together.span(text, last, last)
+            assert texts[text][starts:ends].lower() == together.words[last]
+            last += 1
+
+
+@given(TEXTS)
+def test_a_text_is_looked_at_for_numbers_when_it_has_the_digits_of_one(texts: list[str]) -> None:
+    counted = [sum(char in string.digits for char in text) for text in texts]
+    assert PlainRow(texts).digits == [at for at, n in enumerate(counted) if n >= FEW_DIGITS]
+
+
+def test_a_sign_of_division_in_a_text_ends_no_post() -> None:
+    row = OddRow(["ten ÷ two ÿ", "next"])
+    assert row.words == ["ten", "two", "ÿ", BREAK, "next", BREAK]
+
+
+@given(st.lists(HANDLES, max_size=8))
+def test_handles_folded_together_are_as_one_by_one(handles: list[str]) -> None:
+    assert all_folded(handles) == [folded(handle) for handle in handles]
+    assert all_lookalikes(all_folded(handles)) == [lookalike(folded(handle)) for handle in handles]
+
+
+def test_a_campaign_is_read_from_a_link_however_it_is_written() -> None:
+    assert utm_campaigns("https://a.example/?UTM_Campaign=Slow+Mornings%21&x=1#utm_campaign=no") == [
+        "Slow Mornings!"
+    ]
+    assert utm_campaigns("https://a.example/?a=1&amp;utm_campaign=spring") == ["spring"]
+    assert utm_campaigns("https://a.example/utm_campaign=none") == []
+    assert utm_campaigns("https://a.example/?my_utm_campaign=none&utm_campaign=") == []
