@@ -1,0 +1,100 @@
+"""YouTube on the contract's stage: what is said are the threads of a channel or video, or the replies of one thread.
+
+Threads are sorted by the time of their top comment, tokens are offsets, a thread carries at most five replies.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tests.contract_stages import Said, Stage
+from tests.replayer import Asked, Reply
+
+CHANNEL = "UC" + "c" * 22
+VIDEO = "v" * 11
+TOP = "Ugxxxxxxxxxxxxxxxxx4AaABAg"
+CARRIED = 5
+
+
+@dataclass
+class YouTube(Stage):
+    """In a thread the first that was said is the top comment, and all others answer it."""
+
+    platform: str = "youtube"
+
+    def term(self) -> str:
+        return {"channel": CHANNEL, "video": VIDEO, "thread": TOP}[self.kind]
+
+    def number(self, post_id: str) -> int:
+        return int(post_id.rstrip("x").rpartition("-")[2]) if post_id != TOP else 0
+
+    def _comment(self, said: Said) -> dict[str, Any]:
+        if said.n == self.broken:
+            return {"id": ["?"]}
+        child = self.kind == "thread" and said is not self.said[0]
+        name = f"Ugcomment-{self._n(said)}"
+        if self.kind == "thread":
+            name = f"{TOP}.reply-{self._n(said)}" if child else TOP
+        snippet = {
+            "channelId": CHANNEL,
+            "videoId": VIDEO,
+            "textDisplay": said.text,
+            "textOriginal": said.text,
+            "authorDisplayName": "@ann",
+            "authorChannelId": {"value": "UC" + "a" * 22},
+            "publishedAt": _iso(said.written),
+            "updatedAt": _iso(said.written),
+            "likeCount": 0,
+        }
+        if child:
+            snippet["parentId"] = TOP
+        return {"kind": "youtube#comment", "id": name, "snippet": snippet}
+
+    def _thread(self, top: Said, replies: list[Said]) -> dict[str, Any]:
+        comment = self._comment(top)
+        thread: dict[str, Any] = {
+            "kind": "youtube#commentThread",
+            "id": comment["id"],
+            "snippet": {
+                "channelId": CHANNEL,
+                "videoId": VIDEO,
+                "topLevelComment": comment,
+                "totalReplyCount": len(replies),
+                "isPublic": True,
+            },
+        }
+        if replies:
+            thread["replies"] = {"comments": [self._comment(said) for said in replies[:CARRIED]]}
+        return thread
+
+    def tell(self, asked: Asked) -> Reply:
+        newest = sorted(self.said, key=lambda said: (said.written, said.n), reverse=True)
+        if self.kind == "thread":
+            replies = [said for said in newest if said is not self.said[0]]
+            if asked.path.endswith("/commentThreads"):
+                return _json({"items": [self._thread(self.said[0], replies)] if self.said else []})
+            return self._page(asked, [self._comment(said) for said in replies])
+        return self._page(asked, [self._thread(said, []) for said in newest])
+
+    def _page(self, asked: Asked, items: list[dict[str, Any]]) -> Reply:
+        size = int(asked.param("maxResults") or 20)
+        start = 0 if self.stuck else int(asked.param("pageToken") or 0)
+        page: dict[str, Any] = {"pageInfo": {"resultsPerPage": size}, "items": items[start : start + size]}
+        if self.stuck or start + size < len(items):
+            page["nextPageToken"] = str(start + size)
+        return _json(page)
+
+
+def _json(value: Any) -> Reply:
+    return Reply(200, json.dumps(value).encode(), {"content-type": "application/json; charset=UTF-8"})
+
+
+def _iso(when: datetime) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def stages() -> list[Stage]:
+    return [YouTube(kind=kind) for kind in ("channel", "video", "thread")]
