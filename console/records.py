@@ -6,6 +6,7 @@ What fits several is shown and never guessed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
@@ -25,11 +26,13 @@ _COLUMNS = {
     "ticket": ("tickets", "subject", "'#' || number"),
 }
 
+_WHOSE = {"contact": "(SELECT a.name FROM accounts a WHERE a.id = account_id)"}
+
 
 def _named(kind: str) -> TextClause:
     table, name, other = _COLUMNS[kind]
     return text(f"""
-        SELECT id, {name} AS name, {other} AS other FROM {table}
+        SELECT id, {name} AS name, {other} AS other, {_WHOSE.get(kind, "NULL::text")} AS whose FROM {table}
         WHERE org_id = :org AND (lower({name}) LIKE lower(:like) OR lower({other}) = lower(:named) OR id = :id
             OR (:end <> '' AND id::text LIKE '%' || :end))
         ORDER BY id LIMIT 50
@@ -77,11 +80,13 @@ def record(session: Session, org: str, kind: str, named: str) -> Record:
         raise CannotDo(f"No {kind} of {org} is called {named!r}.")
     if len(chosen) > 1:
         shown = "; ".join(
-            f"{_shown(kind, row.name, row.other)} ({str(row.id)[-8:]})" for row in chosen[:_SHOWN]
+            f"{_shown(kind, row.name, row.other)} ({_apart(kind, row)}{str(row.id)[-8:]})"
+            for row in chosen[:_SHOWN]
         )
         more = f" and {len(chosen) - _SHOWN} more" if len(chosen) > _SHOWN else ""
+        which = "the e-mail address or the id" if kind == "contact" else "the id"
         raise CannotDo(
-            f"{named!r} fits {len(chosen)} {kind}s: {shown}{more}. Give the id, or more of the name."
+            f"{named!r} fits {len(chosen)} {kind}s: {shown}{more}. Give {which}, or more of the name."
         )
     return Record(kind, chosen[0].id, _shown(kind, chosen[0].name, chosen[0].other))
 
@@ -97,6 +102,12 @@ def called(session: Session, kind: str, record: UUID) -> Record:
     if row is None:
         return Record(kind, record, f"{str(record)[-8:]} (deleted)")
     return Record(kind, record, _shown(kind, row.name, row.other))
+
+
+def _apart(kind: str, row: Any) -> str:
+    """What tells a record from others of its name: e-mail address and account of a contact, an account's website."""
+    told = [row.other if row.name and kind != "ticket" else None, row.whose]
+    return "".join(f"{one_line(one, 60)}, " for one in told if one)
 
 
 def _shown(kind: str, name: str | None, other: str | None) -> str:

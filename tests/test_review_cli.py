@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,69 @@ def test_what_fits_several_is_shown_and_not_guessed(cli: Earshot, database: str)
     assert "another" in told
     assert "say from what" in cli.refused("review", "unlink", post, code=2)
     assert "no id of a step" in cli.refused("review", "undo", "x")
+
+
+def test_two_contacts_of_one_name_are_told_apart_by_address_and_account(cli: Earshot) -> None:
+    twins = "account,first_name,last_name,email\nVelmora Homes,Sam,Lee,sam@a.org\nVelmora Hotels,Sam,Lee,sam@b.org\n"
+    cli.done("import", "contacts", "-", stdin=twins)
+    told = cli.refused("review", "link", "mastodon:kim@town.example", "contact", "Sam Lee")
+    assert "Sam Lee (sam@a.org, Velmora Homes, " in told
+    assert "Sam Lee (sam@b.org, Velmora Hotels, " in told
+    assert "Give the e-mail address" in told
+    told = cli.refused(
+        "aliases", "add", "handle", "sam@x.example", "--platform", "mastodon", "--contact", "Sam Lee"
+    )
+    assert "sam@b.org" in told
+
+
+def test_a_contact_that_takes_anothers_place_is_named_with_it(cli: Earshot) -> None:
+    author = ("review", "link", "mastodon:kim@town.example", "contact")
+    assert "instead" not in cli.done(*author, "kim@velmora.com").out
+    assert "the contact Kim Novak instead of Kim Moreno" in cli.done(*author, "novak@x.org").out
+    told = cli.done(*author, "kim@velmora.com", "--json").json
+    assert (told["record"]["name"], told["instead_of"]["name"]) == ("Kim Moreno", "Kim Novak")
+
+
+def test_a_name_that_was_accepted_is_told_with_the_line_that_makes_it_known(
+    cli: Earshot, database: str
+) -> None:
+    _suggest(database, 1, "Quimbly $(rm)")
+    _suggest(database, 2, "Target")
+    _suggest(database, 3, "Kwimbly", author=True)
+    ids = {row["evidence"]: row["id"] for row in cli.done("review", "--json").json}
+    line = cli.done("review", "accept", ids["Quimbly $(rm)"]).out
+    assert "earshot aliases add name 'Quimbly $(rm)' --account 'Quimbly Bikes'" in line
+    told = cli.done("review", "accept", ids["Target"], "--json").json
+    assert told["hint"].endswith("--account 'Quimbly Bikes' --with WORD")
+    assert "aliases" not in cli.done("review", "accept", ids["Kwimbly"]).out
+    words = shlex.split(line.rpartition("earshot ")[2])
+    assert "stands for the account Quimbly Bikes" in cli.done(*words).out
+
+
+def test_each_step_is_told_as_json_with_what_takes_it_back(cli: Earshot, database: str) -> None:
+    rows(
+        database,
+        "INSERT INTO identities (platform, stable_id, handle) VALUES ('bluesky', 'did:1', 'kim.example')",
+    )
+    _suggest(database, 1, "Quimbly")
+    _suggest(database, 2, "Kwimbly")
+    [first, second] = [row["id"] for row in cli.done("review", "--json").json]
+    post, kim, other = "https://town.example/statuses/3", "mastodon:kim@town.example", "bluesky:kim.example"
+    for words, done in (
+        (("accept", first), "accepted"),
+        (("reject", second), "rejected"),
+        (("link", post, "account", "quimbly"), "linked"),
+        (("unlink", post, "account", "quimbly"), "unlinked"),
+        (("merge", kim, other), "merged"),
+        (("unmerge", other), "unmerged"),
+    ):
+        told = cli.done("review", *words, "--by", "sam", "--json").json
+        [step] = told["steps"]
+        assert (told["done"], told["org"], step["action"], step["by"]) == (done, "main", words[0], "sam")
+    assert step["identity_id"]
+    told = cli.done("review", "undo", step["id"], "--json").json
+    assert (told["done"], told["steps"][0]["id"]) == ("taken back", step["id"])
+    assert "unmerge, taken back 2" in cli.done("review", "log").out
 
 
 def test_a_merge_is_refused_with_its_reason_and_an_unmerge_names_its_undo(

@@ -77,7 +77,10 @@ def review(context: typer.Context, limit: Most = 50, org: chosen_org = None, jso
 
 @app.command()
 def show(named: Named, org: chosen_org = None, json: as_json = False) -> None:
-    """One suggestion: the whole post, and everything that it is, was or may be tied to."""
+    """One suggestion: the whole post, and everything that it is, was or may be tied to.
+
+    Example: earshot review show 9f3c2a71
+    """
     from console.cli import _print
     from console.cli.explain import match_line
     from console.database import opened
@@ -104,29 +107,35 @@ def show(named: Named, org: chosen_org = None, json: as_json = False) -> None:
 
 
 @app.command()
-def accept(named: Named, alike: Alike = False, by: By = None, org: chosen_org = None) -> None:
+def accept(
+    named: Named, alike: Alike = False, by: By = None, org: chosen_org = None, json: as_json = False
+) -> None:
     """Say that a suggestion is right. One that says who an author is links the author.
 
     Example: earshot review accept 9f3c2a71 --all-like-it
     """
     from console.review import accept as take
 
-    _decide(named, alike, by, take, "accepted")
+    _decide(named, alike, by, take, "accepted", json)
 
 
 @app.command()
-def reject(named: Named, alike: Alike = False, by: By = None, org: chosen_org = None) -> None:
+def reject(
+    named: Named, alike: Alike = False, by: By = None, org: chosen_org = None, json: as_json = False
+) -> None:
     """Say that a suggestion is wrong. The same evidence is not taken for that record again.
 
     Example: earshot review reject 9f3c2a71 --all-like-it
     """
     from console.review import reject as refuse
 
-    _decide(named, alike, by, refuse, "rejected")
+    _decide(named, alike, by, refuse, "rejected", json)
 
 
 @app.command()
-def link(what: What, kind: Kind, record: Which, by: By = None, org: chosen_org = None) -> None:
+def link(
+    what: What, kind: Kind, record: Which, by: By = None, org: chosen_org = None, json: as_json = False
+) -> None:
     """Tie a post to a record, or say whose an author is.
 
     A contact is always the author's: all of the author's posts follow. An account, campaign or ticket is the
@@ -147,7 +156,7 @@ def link(what: What, kind: Kind, record: Which, by: By = None, org: chosen_org =
             return identities.link(session, chosen, whose.id, to, who), to
         return decisions.link(session, chosen, whose, to, who), to
 
-    _tie(what, by, act, "is tied to")
+    _tie(what, by, act, "linked", json)
 
 
 @app.command()
@@ -157,6 +166,7 @@ def unlink(
     record: Annotated[str | None, typer.Argument(help="Its name, number or id.")] = None,
     by: By = None,
     org: chosen_org = None,
+    json: as_json = False,
 ) -> None:
     """Take a post's tie to a record away (no edit brings it back), or an author's link.
 
@@ -182,11 +192,13 @@ def unlink(
         whom = named(session, chosen, kind, record)
         return decisions.unlink(session, chosen, whose, whom, who), whom
 
-    _tie(what, by, act, "is no longer tied to")
+    _tie(what, by, act, "unlinked", json)
 
 
 @app.command()
-def merge(first: Author, second: Author, by: By = None, org: chosen_org = None) -> None:
+def merge(
+    first: Author, second: Author, by: By = None, org: chosen_org = None, json: as_json = False
+) -> None:
     """Say that two authors on different platforms are one person; the one that is linked counts for both.
 
     Their open cases stay two cases. Two authors of one platform, or of different contacts or accounts, are refused.
@@ -205,11 +217,12 @@ def merge(first: Author, second: Author, by: By = None, org: chosen_org = None) 
 
     step, child, root = tried(work)
     _follow(chosen)
-    _told(step, f"{child} is one person with {root} now, and belongs to whom {root} belongs to.")
+    words = f"{child} is one person with {root} now, and belongs to whom {root} belongs to."
+    _told("merged", chosen, [step], words, json)
 
 
 @app.command()
-def unmerge(author: Author, by: By = None, org: chosen_org = None) -> None:
+def unmerge(author: Author, by: By = None, org: chosen_org = None, json: as_json = False) -> None:
     """Take an author out of the person whom it was merged into; each of its posts is what it was before.
 
     Example: earshot review unmerge bluesky:kim.example
@@ -225,12 +238,15 @@ def unmerge(author: Author, by: By = None, org: chosen_org = None) -> None:
 
     step, child, root = tried(work)
     _follow(chosen)
-    _told(step, f"{child} is somebody else than {root} again.")
+    _told("unmerged", chosen, [step], f"{child} is somebody else than {root} again.", json)
 
 
 @app.command()
 def log(limit: Most = 50, org: chosen_org = None, json: as_json = False) -> None:
-    """The steps that people took, the newest first, and which of them were taken back."""
+    """The steps that people took, the newest first, and which of them were taken back.
+
+    Example: earshot review log --limit 200
+    """
     from console.cli import _print
     from console.database import opened
     from console.records import called
@@ -267,32 +283,43 @@ def log(limit: Most = 50, org: chosen_org = None, json: as_json = False) -> None
 def undo(
     named: Annotated[str, typer.Argument(metavar="ID", help="The id of a step in the log, or its end.")],
     org: chosen_org = None,
+    json: as_json = False,
 ) -> None:
     """Take a step back: what it changed is what it was before. Refused where a later step builds on it.
 
     Example: earshot review undo 4be0d1c2
     """
     from console.again import tried
-    from console.cli import _print
     from console.review import undo as take_back
     from console.steps import find_step
 
     chosen = _options.org()
     step = tried(lambda session: take_back(session, chosen, find_step(session, chosen, named).id))
     _follow(chosen)
-    _print.line(f"The {step.action} {str(step.id)[-8:]} is taken back.")
+    _told(
+        "taken back",
+        chosen,
+        [step],
+        f"The {step.action} {str(step.id)[-8:]} is taken back.",
+        json,
+        undo=False,
+    )
 
 
-def _decide(named: str, alike: bool, by: str | None, decide: Any, done: str) -> None:
+def _decide(named: str, alike: bool, by: str | None, decide: Any, done: str, json: bool) -> None:
     from console.again import tried
-    from console.cli import _print
     from console.refusal import CannotDo
     from console.review import AT_ONCE
-    from console.suggestions import find_suggestion, next_like
+    from console.suggestions import find_suggestion, next_like, shown
     from console.words import counted
 
     chosen, who = _options.org(), _who(by)
-    suggestion = tried(lambda session: find_suggestion(session, chosen, named))
+
+    def asked(session: Session) -> dict[str, Any]:
+        return shown(session, chosen, find_suggestion(session, chosen, named))
+
+    meant = tried(asked)
+    suggestion = meant["id"]
     taken: list[Step] = tried(lambda session: decide(session, chosen, suggestion, who, alike=alike))
 
     def more(session: Session) -> list[Step]:
@@ -309,27 +336,54 @@ def _decide(named: str, alike: bool, by: str | None, decide: Any, done: str) -> 
     authors = sum("identities" in step.before for step in taken)
     posts = sum(len(step.matches) for step in taken)
     what = counted(authors, "author") if authors else counted(posts, "suggestion")
-    _print.line(f"{what} {done}. Take it back with: {_undo_line(taken)}")
+    hint = _always(meant) if done == "accepted" else None
+    _told(done, chosen, taken, f"{what} {done}.", json, more={"hint": hint} if hint else None)
 
 
-def _tie(what: str, by: str | None, act: Any, done: str) -> None:
+def _always(suggestion: dict[str, Any]) -> str | None:
+    """The line that makes of a similar name, once accepted, one that is known; None for other evidence."""
+    from shlex import quote
+
+    from console.words import one_line
+    from workers.folding import is_ordinary_name
+
+    name = one_line(suggestion["evidence"] or "")
+    if suggestion["how"] != "similar name" or suggestion["author"] or not name:
+        return None
+    beside = " --with WORD" if is_ordinary_name(name) else ""
+    return (
+        f"earshot aliases add name {quote(name)} --{suggestion['kind']} {quote(suggestion['record'])}{beside}"
+    )
+
+
+def _tie(what: str, by: str | None, act: Any, done: str, json: bool) -> None:
     from console.again import tried
     from console.identities import Identity, one
+    from console.records import called
     from console.suggestions import event_or_identity
 
     chosen, who = _options.org(), _who(by)
 
-    def work(session: Session) -> tuple[Step, Record, UUID | Identity]:
+    def work(session: Session) -> tuple[Step, Record, UUID | Identity, Record | None]:
         whose = event_or_identity(session, chosen, what)
         step, record = act(session, chosen, whose, who)
-        return step, record, whose if step.identity_id is None else one(session, chosen, step.identity_id)
+        if step.identity_id is None:
+            return step, record, whose, None
+        was = step.before["identities"][str(step.identity_id)].get(f"{record.kind}_id")
+        before = called(session, record.kind, was) if was and str(was) != str(record.id) else None
+        return step, record, one(session, chosen, step.identity_id), before
 
-    step, record, whose = tried(work)
+    step, record, whose, before = tried(work)
     _follow(chosen)
+    verb = "is tied to" if done == "linked" else "is no longer tied to"
+    words = f"The post {str(whose)[-8:]} {verb} {record}."
     if isinstance(whose, Identity):
-        _told(step, f"{whose} {done} {record}, and so are its posts.")
-    else:
-        _told(step, f"The post {str(whose)[-8:]} {done} {record}.")
+        instead = f" instead of {before.name}" if before else ""
+        words = f"{whose} {verb} {record}{instead}, and so are its posts."
+    more: dict[str, Any] = {"record": {"kind": record.kind, "id": record.id, "name": record.name}}
+    if before:
+        more["instead_of"] = {"kind": before.kind, "id": before.id, "name": before.name}
+    _told(done, chosen, [step], words, json, more=more)
 
 
 def _both(session: Session, chosen: str, step: Step) -> tuple[Identity, Identity]:
@@ -340,14 +394,30 @@ def _both(session: Session, chosen: str, step: Step) -> tuple[Identity, Identity
     return one(session, chosen, step.identity_id), one(session, chosen, step.into_id)
 
 
-def _told(step: Step, words: str) -> None:
+def _told(
+    done: str,
+    org: str,
+    taken: list[Step],
+    words: str,
+    json: bool,
+    *,
+    undo: bool = True,
+    more: dict[str, Any] | None = None,
+) -> None:
+    """Say what was done, and how it is taken back. As JSON: {done, org, steps, ...}."""
     from console.cli import _print
 
-    _print.line(f"{words} Take it back with: {_undo_line([step])}")
-
-
-def _undo_line(taken: list[Step]) -> str:
-    return "; ".join(f"earshot review undo {str(step.id)[-8:]}" for step in taken[:5])
+    if json:
+        names = ("id", "action", "event_id", "identity_id", "into_id", "kind", "record_id", "by")
+        steps = [
+            {**{name: getattr(step, name) for name in names}, "matches": len(step.matches)} for step in taken
+        ]
+        _print.as_json({"done": done, "org": org, "steps": steps, **(more or {})})
+        return
+    back = "; ".join(f"earshot review undo {str(step.id)[-8:]}" for step in taken[:5])
+    _print.line(f"{words} Take it back with: {back}" if undo else words)
+    if more and "hint" in more:
+        _print.line(f"To know that name from now on: {more['hint']}")
 
 
 def _follow(org: str) -> None:
