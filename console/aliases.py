@@ -193,7 +193,11 @@ def fit(kind: str, word: str, platform: str | None) -> str:
         raise Unfit(f"a {kind} holds a NUL character")
     if kind == "phone":
         return _phone(word)
-    value = domain_of(word) or "" if kind == "domain" else word
+    value = domain_of(word) if kind == "domain" else word
+    if value is None:
+        if "." not in word:
+            raise Unfit(f"{word!r} is no domain")
+        raise Unfit(f"{word!r} is an ending under which everybody may have a domain: it means nobody")
     if kind in ("handle", "hashtag", "email", "utm"):
         value = folded(word)
     if sum(c.isalnum() for c in value) < 2:

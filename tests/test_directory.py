@@ -213,6 +213,44 @@ def test_the_evidence_is_the_text_as_it_was_written(book: Book) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Drossard & Pike", "at Drossard and Pike again"),
+        ("Drossard & Pike", "bei Drossard und Pike"),
+        ("Drossard & Pike", "chez Drossard et Pike"),
+        ("Drossard & Pike", "Drossard + Pike, what a queue"),
+        ("Drossard and Pike", "so, drossard&pike ..."),
+        ("Drossard and Pike", "DROSSARD & PIKE CLOSED"),
+        ("Ostrel + Pike", "Ostrel and Pike"),
+        ("The Very Old House of Drossard & Pike", "The Very Old House of Drossard and Pike"),
+        ("Drossard and Pike of the Very Old House", "Drossard & Pike of the Very Old House"),
+        ("Drossard & Pike", "so much #DrossardAndPike today"),
+    ],
+)
+def test_a_sign_and_the_word_for_it_are_one_name(book: Book, name: str, text: str) -> None:
+    account = book.account(name)
+    tags = tuple(word[1:] for word in text.split() if word[0] == "#")
+    [match] = book.hear(text, hashtags=tags)
+    assert (match.record, match.suggested) == (account, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("AT & T", "we met at AT and T was late"),
+        ("H&M", "vitamins H and M"),
+        ("Drossard and Pike", "Drossard und Pike"),
+        ("Drossard & Pike", "Drossard Pike"),
+        ("Drossard & Pike", "Drossard, Pike"),
+        ("Salt & Pepper", "with salt and pepper"),
+    ],
+)
+def test_what_is_never_said_for_a_sign_is_another_name(book: Book, name: str, text: str) -> None:
+    book.account(name)
+    assert [match for match in book.hear(text) if not match.suggested] == []
+
+
+@pytest.mark.parametrize(
     ("link", "domain"),
     [
         ("https://www.shop.acme.co.uk/a?b", "acme.co.uk"),
@@ -221,6 +259,8 @@ def test_the_evidence_is_the_text_as_it_was_written(book: Book) -> None:
         ("https://blog.acme.example", "acme.example"),
         ("http://127.0.0.1:80/", "127.0.0.1"),
         ("not a link", "not a link"),
+        ("co.uk", None),
+        ("https://github.io/", None),
         ("http://[::1", None),
         ("", None),
     ],

@@ -91,6 +91,8 @@ def domain_of(url: str) -> str | None:
 @lru_cache(maxsize=20_000)
 def _registrable(host: str) -> str | None:
     found = _suffixes(host)
+    if found.suffix and not found.domain:
+        return None  # an ending such as co.uk, under which everybody may have a domain
     if found.top_domain_under_public_suffix or found.ipv4 or found.ipv6:
         return found.top_domain_under_public_suffix.lower() or host.lower()
     # a suffix that the list does not know is one label, which is the list's own last rule
@@ -207,6 +209,24 @@ def name_key(name: str) -> str:
     """What a name is found by: its first words. Empty where it has no letter."""
     words = words_of(unicodedata.normalize("NFC", name))[:KEY_WORDS]
     return " ".join(words) if any(c.isalpha() for word in words for c in word) else ""
+
+
+_AND = re.compile(r"(?i)(?<=\w\w)(?:\s+(and|und|et|[&+])\s+|[&+])(?=\w\w)")
+_SIGNS = (" & ", "&", " + ", "+")
+
+
+@lru_cache(maxsize=20_000)
+def spellings_of(name: str) -> tuple[str, ...]:
+    """A name with "&", "+" and the word for it, each in the place of the other; mostly the name alone, always first.
+
+    A sign may be said in any of three languages, a word only be written as a sign. Not beside a single letter: "AT & T"
+    and "H&M" are never said so.
+    """
+    found = _AND.search(name)
+    if found is None:
+        return (name,)
+    others = _SIGNS if (found[1] or "&").isalpha() else (*_SIGNS, " and ", " und ", " et ")
+    return tuple(dict.fromkeys([name, *(_AND.sub(other, name) for other in others)]))
 
 
 _APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ′´`"), "'")

@@ -33,6 +33,7 @@ from workers.folding import (
     name_key,
     phone_key,
     similar_key,
+    spellings_of,
     words_of,
 )
 from workers.follow import ask_to_follow
@@ -98,7 +99,7 @@ def _alias(kind: str, value: str, platform: str, needs: bool) -> Iterator[Key]:
         yield from _name(value, needs)
     elif kind == "keyword":
         if needs or not is_ordinary_name(value):
-            yield "name", name_key(value), ""
+            yield from (("name", name_key(spelling), "") for spelling in spellings_of(value))
     elif kind == "domain":
         yield from _domain(value)
     elif kind == "phone":
@@ -112,11 +113,11 @@ def _alias(kind: str, value: str, platform: str, needs: bool) -> Iterator[Key]:
 def _name(name: str, needs: bool = False) -> Iterator[Key]:
     """A name of one ordinary word counts only beside another word of its own; none is guessed from such words."""
     if needs or not is_ordinary_name(name):
-        yield "name", name_key(name), ""
+        yield from (("name", name_key(spelling), "") for spelling in spellings_of(name))
     core = core_of(name)
     if not is_ordinary_phrase(core):
         yield "similar", similar_key(words_of(core)), ""
-        yield "hashtag", "".join(words_of(core)), ""
+        yield from (("hashtag", "".join(words_of(spelling)), "") for spelling in spellings_of(core))
 
 
 def _domain(website: str) -> Iterator[Key]:

@@ -19,6 +19,7 @@ from workers.folding import (
     is_ordinary_phrase,
     is_ordinary_word,
     spans_of,
+    spellings_of,
 )
 
 Spelt = tuple[int, Literal["sure", "doubtful"]]
@@ -72,7 +73,13 @@ def spelt(text: str, starts: int, ends: int, value: str, keyword: bool = False) 
 
     `keyword`: a phrase that a person chose, which counts however it is written.
     """
-    name = as_written(value)
+    for spelling in spellings_of(value):
+        if found := _spelt(text, starts, ends, as_written(spelling), keyword):
+            return found
+    return None
+
+
+def _spelt(text: str, starts: int, ends: int, name: str, keyword: bool) -> Spelt | None:
     more = _number(name) - KEY_WORDS
     if more > 0:
         after = spans_of(text[ends : ends + 2 * len(name) + 64])[:more]
