@@ -1,16 +1,17 @@
 """Rate limits as platforms write them into headers -> one shape.
 
 Seen in the wild for the same thing: an ISO 8601 instant (Mastodon), epoch seconds (Bluesky, GoToSocial,
-GitHub), epoch milliseconds, seconds left (Reddit, IETF draft), floats in text, and nothing at all
-(Pleroma). The answer's own Date is the clock that an instant is measured against, because it is the
-platform's clock that the limit runs on.
+GitHub), epoch milliseconds, seconds left (Reddit, IETF draft), floats in text, percentages in JSON (Meta),
+and nothing at all (Pleroma). The answer's own Date is the clock that an instant is measured against, because
+it is the platform's clock that the limit runs on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,17 @@ MIN_WAIT = 1.0
 """Seconds: a reset of 0 or in the past still means one breath."""
 
 _FAMILIES = ("x-ratelimit-", "ratelimit-", "x-rate-limit-")
+
+USAGE = ("x-app-usage", "x-page-usage", "x-business-use-case-usage", "x-ad-account-usage")
+"""Meta's headers: percentages of what is allowed in a rolling hour or day, as JSON."""
+
+SLOW, STOP = 75.0, 95.0
+"""Percent of what Meta allows: from the first on what is left is rationed, at the second nothing is asked."""
+
+_RATION = 300.0
+"""Seconds over which what is left is rationed where Meta does not say when it lets go."""
+
+_PERCENTAGES = ("call_count", "total_time", "total_cputime", "acc_id_util_pct")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,11 +58,75 @@ def read_limits(headers: Mapping[str, str], now: float) -> Limits | None:
         remaining = _whole(headers.get(family + "remaining")) if remaining is None else remaining
         if reset is None:
             reset = seconds_until(headers.get(family + "reset"), now)
+    used = usage(headers)
+    if used is not None and limit is None and remaining is None:
+        limit, remaining = 100, max(int(STOP - used.percent), 0)
+        if used.regain_in is not None:
+            reset = min(max(used.regain_in, MIN_WAIT), MAX_WAIT)
+        elif used.percent >= SLOW:
+            reset = _RATION
     after = seconds_until(headers.get("retry-after"), now)
     wait = after if after is not None else reset
     if limit is None and remaining is None and wait is None:
         return None
     return Limits(limit=limit, remaining=remaining, reset_in=wait)
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What Meta's headers said: the highest of all their percentages, and in how many seconds a caller that was
+    shut out is let in again (None: it is not, or they do not say)."""
+
+    percent: float
+    regain_in: float | None = None
+
+
+def usage(headers: Mapping[str, str]) -> Usage | None:
+    """The use that Meta's headers tell of (lower-cased names); None where there is none to be read.
+
+    https://developers.facebook.com/docs/graph-api/overview/rate-limiting. `estimated_time_to_regain_access` is
+    in minutes, `reset_time_duration` (of an advertising account) in seconds; numbers come as text at times.
+    """
+    percents: list[float] = []
+    waits: list[float] = []
+    for name in USAGE:
+        try:
+            told = msgspec.json.decode(headers.get(name) or "null")
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        for one in _uses(told):
+            percents += [n for key in _PERCENTAGES if (n := _number(one.get(key))) is not None]
+            minutes = _number(one.get("estimated_time_to_regain_access"))
+            seconds = _number(one.get("reset_time_duration"))
+            if minutes:
+                waits.append(minutes * 60)
+            elif seconds and (_number(one.get("acc_id_util_pct")) or 0) >= STOP:
+                waits.append(seconds)
+    if not percents and not waits:
+        return None
+    # whoever has to be let in again is shut out, whatever the percentages say
+    percent = max([*percents, *([100.0] if waits else [])])
+    return Usage(percent=percent, regain_in=max(waits, default=None))
+
+
+def _uses(told: Any) -> Iterator[Mapping[str, Any]]:
+    """The objects with numbers: the header itself, or lists of them by the id of whom they are about."""
+    if not isinstance(told, dict):
+        return
+    yield told
+    for inner in told.values():
+        if isinstance(inner, list):
+            yield from (one for one in inner if isinstance(one, dict))
+
+
+def _number(value: Any) -> float | None:
+    """A finite number that is not negative, also from text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if 0 <= number < 1e9 else None
 
 
 def seconds_until(value: str | None, now: float) -> float | None:

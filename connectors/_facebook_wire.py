@@ -1,0 +1,211 @@
+"""A post and a comment as Facebook writes them, and as we keep them.
+
+https://developers.facebook.com/docs/graph-api/reference/page-post/, /reference/comment/. Surprising: `from` is not
+there at all unless the token is the page's own and the app was reviewed, so a post without an author is an ordinary
+one; a post's id carries the page it stands on (`{page}_{post}`), a comment's the post (`{post}_{comment}`), and
+neither says when it was written. `updated_time` moves with every comment, so it is no edit.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from connectors import _graph as graph
+from connectors import _text, _times
+from connectors._base import Author, Mention, Post, Reject
+from connectors._decode import raw_text
+from connectors._graph_nested import Thing, Told, unreadable
+
+POST = (
+    "id,message,story,created_time,updated_time,permalink_url,from,message_tags,"
+    "attachments{type,url,unshimmed_url},shares,"
+    "reactions.summary(total_count).limit(0),comments.summary(true).filter(stream).limit(0)"
+)
+COMMENT = "id,message,created_time,permalink_url,from,parent{id,from},message_tags,attachment,like_count,comment_count"
+EITHER = "id,message,created_time,permalink_url,from,message_tags"
+"""Fields that a post and a comment both have: what can be asked for where only an id is known."""
+
+_NOTHING = msgspec.Raw(b"null")
+
+
+class From(msgspec.Struct):
+    id: str | int | None = None
+    name: str | None = None
+
+
+class Tag(msgspec.Struct):
+    id: str | int | None = None
+    name: str | None = None
+    type: str | None = None
+
+
+class _Count(msgspec.Struct):
+    total_count: int | None = None
+
+
+class Summed(msgspec.Struct):
+    summary: _Count | None = None
+
+    def count(self) -> int:
+        return (self.summary.total_count or 0) if self.summary else 0
+
+
+class Shares(msgspec.Struct):
+    count: int | None = None
+
+
+class Parent(msgspec.Struct):
+    id: str | int | None = None
+    author: From | None = msgspec.field(name="from", default=None)
+
+
+class Attachment(msgspec.Struct):
+    type: str | None = None
+    url: str | None = None
+    unshimmed_url: str | None = None
+
+
+class Attachments(msgspec.Struct):
+    data: list[Attachment] = []
+
+
+class Item(msgspec.Struct, omit_defaults=True):
+    """A post and a comment alike. Tags and attachments are read apart: their shapes changed over the years, and
+    must not cost the words that they hang on."""
+
+    id: str | int
+    created_time: str | None = None
+    message: str | None = None
+    story: str | None = None
+    updated_time: str | None = None
+    permalink_url: str | None = None
+    author: From | None = msgspec.field(name="from", default=None)
+    parent: Parent | None = None
+    message_tags: msgspec.Raw = _NOTHING
+    attachments: msgspec.Raw = _NOTHING
+    attachment: msgspec.Raw = _NOTHING
+    shares: Shares | None = None
+    reactions: Summed | None = None
+    comments: Summed | None = None
+    like_count: int | None = None
+    comment_count: int | None = None
+
+
+ITEM = msgspec.json.Decoder(Item)
+_TAGS = msgspec.json.Decoder(list[Tag])
+_ATTACHMENTS = msgspec.json.Decoder(Attachments)
+_ATTACHMENT = msgspec.json.Decoder(Attachment)
+
+
+def post(item: Item, now: datetime, *, place: str | None = None) -> Post | Reject:
+    """A post of a page, a visitor's on it, or one that names it. `place`: the page that it stands on."""
+    posted_at = _times.believable(_times.parse(item.created_time), now)
+    if posted_at is None:
+        return graph.untimed(item, item.created_time)
+    counts = {
+        "likes": item.reactions.count() if item.reactions else 0,
+        "replies": item.comments.count() if item.comments else 0,
+        "reposts": (item.shares.count or 0) if item.shares else 0,
+    }
+    text, truncated = _text.body(item.message or item.story or "")
+    return Post(
+        id=_text.ident(str(item.id)),
+        posted_at=posted_at,
+        verb="post",
+        text=text,
+        author=author(item.author),
+        url=_text.web(item.permalink_url),
+        place=place,
+        mentions=_mentions(item.message_tags),
+        hashtags=graph.hashtags(text),
+        links=graph.links(text, *_attached(item.attachments)),
+        counts={name: _text.count(n) for name, n in counts.items() if n},
+        truncated=truncated,
+    )
+
+
+def comment(item: Item, now: datetime, *, thread: str | None) -> Post | Reject:
+    """A comment under a post, whose id `thread` is, or an answer to one of its comments."""
+    posted_at = _times.believable(_times.parse(item.created_time), now)
+    if posted_at is None:
+        return graph.untimed(item, item.created_time)
+    parent = item.parent if item.parent and item.parent.id else None
+    answered = parent.author if parent else None
+    text, truncated = _text.body(item.message or "")
+    counts = {"likes": item.like_count or 0, "replies": item.comment_count or 0}
+    return Post(
+        id=_text.ident(str(item.id)),
+        posted_at=posted_at,
+        verb="comment",
+        text=text,
+        author=author(item.author),
+        url=_text.web(item.permalink_url),
+        reply_to=_text.ident(str(parent.id)) if parent else _text.ident(thread) if thread else None,
+        reply_to_author=_text.ident(str(answered.id)) if answered and answered.id else None,
+        thread=_text.ident(thread) if thread else None,
+        place=page_of(thread),
+        mentions=_mentions(item.message_tags),
+        hashtags=graph.hashtags(text),
+        links=graph.links(text, *_attached(item.attachment)),
+        counts={name: _text.count(n) for name, n in counts.items() if n},
+        truncated=truncated,
+    )
+
+
+def told(raw: msgspec.Raw, now: datetime) -> Told:
+    """An item of a page's feed, for the sweep."""
+    try:
+        item = ITEM.decode(raw)
+    except msgspec.ValidationError as error:
+        return unreadable(raw, f"no post: {error}")
+    key, comments = str(item.id), item.comments.count() if item.comments else 0
+    mark = f"{item.updated_time} {comments}"[:40]
+    made = post(item, now, place=page_of(key))
+    return Told(key=key, mark=mark, post=made, below=Thing(key) if comments else None)
+
+
+def either(raw: msgspec.Raw, now: datetime) -> Post | Reject:
+    """A post or a comment of which only the id was known. What a comment answers is not told here."""
+    try:
+        item = ITEM.decode(raw)
+    except msgspec.ValidationError as error:
+        return Reject(raw=raw_text(raw), reason=f"no post: {error}")
+    return comment(item, now, thread=None) if "comment_id=" in (item.permalink_url or "") else post(item, now)
+
+
+def page_of(post_id: str | None) -> str | None:
+    """The page that a post stands on, out of the post's id."""
+    page, _, rest = (post_id or "").partition("_")
+    return page if rest and page.isascii() and page.isdigit() else None
+
+
+def author(who: From | None) -> Author | None:
+    """Whoever wrote it, where Facebook says so. The id is the person's for this page alone."""
+    if who is None or not (who.id or who.name):
+        return None
+    return Author(id=_text.ident(str(who.id)) if who.id else None, name=_text.name(who.name))
+
+
+def _mentions(raw: msgspec.Raw) -> tuple[Mention, ...]:
+    if len(raw) <= 4:
+        return ()
+    try:
+        tags = _TAGS.decode(raw)
+    except msgspec.ValidationError:
+        return ()
+    return tuple(dict.fromkeys(Mention(id=_text.ident(str(tag.id))) for tag in tags if tag.id))
+
+
+def _attached(raw: msgspec.Raw) -> list[str | None]:
+    """Addresses that are shared; a photo's own page is no link."""
+    if len(raw) <= 4:
+        return []
+    try:
+        found = _ATTACHMENTS.decode(raw).data or [_ATTACHMENT.decode(raw)]
+    except msgspec.ValidationError:
+        return []
+    return [
+        one.unshimmed_url or one.url for one in found if one.type in {"share", "share_large_image", "link"}
+    ]

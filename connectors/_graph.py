@@ -1,0 +1,400 @@
+"""What Facebook Pages, Instagram and Threads have in common: Meta's Graph API.
+
+https://developers.facebook.com/docs/graph-api/results, /guides/error-handling, /overview/rate-limiting. A token
+goes in the Authorization header. The address of the next page, `paging.next`, carries the token of whoever
+asked, so nothing of it is kept but the parameters that page. Surprising: throttling is HTTP 400 and "too much
+data at once" HTTP 500, so the code in the body decides; the last page still has an `after`, and what ends
+a list is that there is no `next`, except on Threads, which never writes one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import msgspec
+
+from connectors import _backwards as backwards
+from connectors import _text, _times
+from connectors._backwards import Sighting
+from connectors._base import (
+    Answer,
+    ConnectorError,
+    Denied,
+    Garbled,
+    Gone,
+    Http,
+    Judge,
+    Post,
+    Reject,
+    TryLater,
+    Watch,
+)
+from connectors._decode import envelope, raw_text
+from connectors._limits import MAX_WAIT, seconds_until, usage
+
+T = TypeVar("T")
+
+VERSION = "v25.0"
+"""Of graph.facebook.com and graph.instagram.com; each lives about two years, then a newer one answers."""
+
+_LONGEST = 86_400.0
+_PAGING = ("after", "until", "__paging_token", "offset")
+
+_LIMITED = frozenset({4, 17, 32, 341, 368, 613, *range(80_000, 80_015)})
+_PASSING = frozenset({-2, -1, 1, 2})
+_FORBIDDEN = frozenset({3, 10, 104, *range(200, 300)})
+_NO_MORE = frozenset({12, 21, 24, 803, 2500})
+_NOT_THERE = 33
+_FOR_A_PERSON = frozenset({458, 459, 460, 464, 492})
+"""Subcodes of 190 that no refreshing mends: the app was removed, a checkpoint, a changed password, an account that
+is not confirmed, a role on the page that was taken away."""
+
+
+class _Cursors(msgspec.Struct):
+    after: str | None = None
+
+
+class Paging(msgspec.Struct):
+    cursors: _Cursors | None = None
+    next: str | None = None
+
+
+class Listed(msgspec.Struct):
+    """One page of an edge."""
+
+    data: list[msgspec.Raw]
+    paging: Paging | None = None
+
+
+class _Problem(msgspec.Struct):
+    code: int | None = None
+    subcode: int | None = msgspec.field(name="error_subcode", default=None)
+    transient: bool | None = msgspec.field(name="is_transient", default=None)
+
+
+class _Refusal(msgspec.Struct):
+    error: _Problem
+
+
+class Ref(msgspec.Struct):
+    id: str | int | None = None
+
+
+class _Bare(msgspec.Struct):
+    id: str | int
+    created_time: str | None = None
+    timestamp: str | None = None
+
+
+LISTED = msgspec.json.Decoder(Listed)
+_REFUSAL = msgspec.json.Decoder(_Refusal)
+_BARE = msgspec.json.Decoder(_Bare)
+_MAP = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Edge(msgspec.Struct, frozen=True, kw_only=True):
+    """What one page of an edge brought: its items as they came, the way to the next, and the server's clock."""
+
+    items: list[msgspec.Raw]
+    token: str | None
+    date: datetime | None
+
+
+async def edge(
+    http: Http,
+    watch: Watch,
+    path: str,
+    params: Mapping[str, str],
+    *,
+    size: int,
+    token: str | None = None,
+    endpoint: str = "graph",
+    what: str = "the page",
+    nextless: bool = False,
+) -> Edge:
+    """One page of an edge. `path` is below the host, `token` what an earlier `Edge` told.
+
+    `nextless`: this platform writes no `next`, so that an `after` leads on as long as pages have items.
+    """
+    asked = {**params, "limit": str(size), **dict(parse_qsl(token or ""))}
+    answer = await http.get(
+        f"{watch.host}/{path}",
+        params=asked,
+        token=watch.token,
+        endpoint=endpoint,
+        judge=judge(size=size, walking=token is not None),
+    )
+    found = read(LISTED, answer, what)
+    date = seconds_at(answer.headers.get("date"))
+    return Edge(items=found.data, token=leads_to(found, nextless=nextless), date=date)
+
+
+def read(decoder: msgspec.json.Decoder[T], answer: Answer, what: str) -> T:
+    """The answer as the decoder's type; a refusal that came with 200 is raised as what it is."""
+    try:
+        return envelope(decoder, answer, what)
+    except Garbled:
+        verdict = judge()(answer)
+        if verdict is not None:
+            raise verdict from None
+        raise
+
+
+def leads_to(found: Listed, *, nextless: bool) -> str | None:
+    """What pages on from here, as a query without secrets; None at the end."""
+    paging = found.paging
+    if paging is None:
+        return None
+    if paging.next:
+        try:
+            query = dict(parse_qsl(urlsplit(paging.next).query))
+        except ValueError:
+            query = {}
+        kept = {name: query[name] for name in _PAGING if query.get(name)}
+        if kept:
+            return urlencode(kept)
+    after = paging.cursors.after if paging.cursors else None
+    if not after or not (paging.next or (nextless and found.data)):
+        return None
+    return urlencode({"after": after})
+
+
+def judge(*, size: int | None = None, walking: bool = False) -> Judge:
+    """How Meta means a refusal. `size` is how much was asked for, `walking` that a place in a list was."""
+
+    def verdict(answer: Answer) -> ConnectorError | None:
+        try:
+            problem = _REFUSAL.decode(answer.body).error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        return _meant(answer, problem, size, walking)
+
+    return verdict
+
+
+def _meant(answer: Answer, problem: _Problem, size: int | None, walking: bool) -> ConnectorError | None:
+    """The numbers decide, never the sentence: that is translated, and its trace id is full of digits."""
+    code = problem.code
+    if code is None:
+        return None
+    said = f"Meta says {code}" + (f"/{problem.subcode}" if problem.subcode is not None else "")
+    if code in _LIMITED:
+        return TryLater(f"{said}: called too often", after=_regain(answer), limited=True)
+    if code in {102, 190}:
+        return Denied(
+            f"{said}: the token is no longer good", refreshable=problem.subcode not in _FOR_A_PERSON
+        )
+    if code == 1:
+        smaller = max(size // 2, 1) if size is not None and size > 1 else None
+        return TryLater(f"{said}: too much at once, or something went wrong there", page_size=smaller)
+    if code in _PASSING or problem.transient:
+        return TryLater(f"{said}: out of order for a moment")
+    if code in _NO_MORE or (code == 100 and problem.subcode == _NOT_THERE):
+        return Gone(f"{said}: it is not there, or not for us to see")
+    if code == 100 and walking:
+        return Gone(f"{said}: this place in the list is not known any more", cursor=True)
+    if code == 100 or code in _FORBIDDEN:
+        return Denied(f"{said}: a permission or a reviewed feature is missing", refreshable=False)
+    return None
+
+
+def _regain(answer: Answer) -> float:
+    """Seconds until we may ask again, as the headers say; to call earlier makes it longer."""
+    after = seconds_until(answer.headers.get("retry-after"), 0.0)
+    if after is not None:
+        return after
+    used = usage(answer.headers)
+    return min(used.regain_in, _LONGEST) if used is not None and used.regain_in else MAX_WAIT
+
+
+def seconds_at(date: str | None) -> datetime | None:
+    """The time that an answer's Date header tells."""
+    if not date:
+        return None
+    try:
+        return _times.utc(parsedate_to_datetime(date))
+    except ValueError:
+        return None
+
+
+# Items.
+
+
+def items(
+    decoder: msgspec.json.Decoder[T], raw: Sequence[msgspec.Raw], what: str
+) -> tuple[list[T], list[Reject]]:
+    """Every item that can be read, and what the others were."""
+    found: list[T] = []
+    rejects: list[Reject] = []
+    for item in raw:
+        try:
+            found.append(decoder.decode(item))
+        except msgspec.ValidationError as error:
+            rejects.append(Reject(raw=raw_text(item), reason=f"no {what}: {error}"))
+    return found, rejects
+
+
+def sightings(raw: Sequence[msgspec.Raw], now: datetime) -> list[Sighting]:
+    """What a walk needs to know of every item, also of those that are no posts."""
+    found: list[Sighting] = []
+    for item in raw:
+        try:
+            bare = _BARE.decode(item)
+        except msgspec.ValidationError:
+            continue
+        at = min(_times.parse(bare.created_time or bare.timestamp) or now, now)
+        found.append(Sighting(str(bare.id), at, at))
+    return found
+
+
+def untimed(item: object, said: str | None) -> Reject:
+    """The reject of an item whose time is missing or none that we believe."""
+    raw = raw_text(msgspec.json.encode(item))
+    return Reject(raw=raw, reason=f"its time is none that we believe: {_text.clean(str(said))[:64]}")
+
+
+# Text. Meta marks neither hashtags nor, on Instagram and Threads, mentions.
+
+_HASHTAG = re.compile(r"(?<![\w&/#])#(\w+)")
+_MENTION = re.compile(r"(?<![\w@./])@([A-Za-z0-9_](?:[A-Za-z0-9._]{0,28}[A-Za-z0-9_])?)")
+_LINK = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
+
+
+def hashtags(text: str) -> tuple[str, ...]:
+    """The hashtags of a text, without signs; a number alone is none."""
+    if "#" not in text:
+        return ()
+    return _text.distinct([_text.tag(name) for name in _HASHTAG.findall(text) if not name.isdigit()])
+
+
+def handles(text: str) -> tuple[str, ...]:
+    """Who is named with an @ in a text, each once."""
+    return _text.distinct(_MENTION.findall(text)) if "@" in text else ()
+
+
+def links(text: str, *more: str | None) -> tuple[str, ...]:
+    """The addresses in a text, and those that hang on it."""
+    found = [_text.web(url) or "" for url in more]
+    if "://" in text:
+        found = [_text.web(url.rstrip(".,;:!?)]}'\u2026")) or "" for url in _LINK.findall(text)] + found
+    return _text.distinct(found) if found else ()
+
+
+def node(term: str) -> str:
+    """A term as one part of a path."""
+    return quote(term.strip().lstrip("@"), safe="")
+
+
+# Walks.
+
+
+async def walk(
+    http: Http,
+    watch: Watch,
+    stand: backwards.Stand,
+    path: str,
+    params: Mapping[str, str],
+    *,
+    size: int,
+    endpoint: str = "graph",
+    what: str = "the page",
+    nextless: bool = False,
+) -> tuple[Edge, backwards.Step]:
+    """One page of an edge that only goes from the newest backwards, and where the walk then stands."""
+    token = stand.walk.token if stand.walk is not None else None
+    found = await edge(
+        http, watch, path, params, size=size, token=token, endpoint=endpoint, what=what, nextless=nextless
+    )
+    step = backwards.step(stand, sightings(found.items, watch.now), found.token, now=watch.now)
+    return found, step
+
+
+# Look-ups.
+
+
+async def by_ids(
+    http: Http, watch: Watch, ids: Sequence[str], fields: str
+) -> tuple[dict[str, msgspec.Raw], list[str], int]:
+    """Objects by their ids, those that are gone, and how many requests it took (at most `len(ids) + 2`).
+
+    One id that is gone makes Meta refuse all of them: then each is asked for by itself. A token that lost a
+    permission gets the very same answer for every single one; so where none is left, what the token is good
+    for is asked before all are called gone.
+    """
+    params = {"fields": fields}
+    try:
+        answer = await http.get(
+            f"{watch.host}/{VERSION}/",
+            params={**params, "ids": ",".join(ids)},
+            token=watch.token,
+            endpoint="graph",
+            judge=judge(),
+        )
+        found = read(_MAP, answer, "the look-up")
+        return found, [one for one in ids if one not in found], 1
+    except Gone:
+        pass
+    seen: dict[str, msgspec.Raw] = {}
+    gone: list[str] = []
+    for one in ids:
+        try:
+            answer = await http.get(
+                f"{watch.host}/{VERSION}/{node(one)}",
+                params=params,
+                token=watch.token,
+                endpoint="graph",
+                judge=judge(),
+            )
+            seen[one] = read(_ANY, answer, "the look-up")
+        except Gone:
+            gone.append(one)
+    if seen:
+        return seen, gone, 1 + len(ids)
+    await http.get(
+        f"{watch.host}/{VERSION}/me",
+        params={"fields": "id"},
+        token=watch.token,
+        endpoint="graph",
+        judge=judge(),
+    )
+    return seen, gone, 2 + len(ids)
+
+
+_ANY = msgspec.json.Decoder(msgspec.Raw)
+
+
+class _Granted(msgspec.Struct):
+    permission: str
+    status: str
+
+
+class _Grants(msgspec.Struct):
+    data: list[_Granted]
+
+
+_GRANTS = msgspec.json.Decoder(_Grants)
+
+
+async def scopes(http: Http, watch: Watch) -> frozenset[str] | None:
+    """What a person granted their token; None for a page's token, which Meta does not tell this of."""
+    try:
+        answer = await http.get(
+            f"{watch.host}/{VERSION}/me/permissions", token=watch.token, endpoint="graph", judge=judge()
+        )
+    except (Denied, Gone):
+        return None
+    granted = read(_GRANTS, answer, "the permissions").data
+    return frozenset(one.permission for one in granted if one.status == "granted")
+
+
+def placed(posts: Sequence[Post | Reject]) -> tuple[tuple[Post, ...], tuple[Reject, ...]]:
+    """Posts and rejects apart, each in their order."""
+    return (
+        tuple(one for one in posts if isinstance(one, Post)),
+        tuple(one for one in posts if isinstance(one, Reject)),
+    )
