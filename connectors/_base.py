@@ -184,7 +184,10 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Login(Hiding, frozen=True, kw_only=True):
-    """What it takes to sign in: an account's name and secret, and the refresh token of the last session."""
+    """What it takes to sign in: an account's name and secret, and the refresh token of the last session.
+
+    `now` is aware UTC, for platforms that want a request signed with the time.
+    """
 
     hidden = frozenset({"secret", "refresh"})
 
@@ -192,6 +195,7 @@ class Login(Hiding, frozen=True, kw_only=True):
     identifier: str
     secret: str
     refresh: str | None = None
+    now: datetime | None = None
 
 
 class Session(Hiding, frozen=True, kw_only=True):
@@ -265,7 +269,8 @@ class TryLater(ConnectorError):
     """The platform asks us to wait or is out of order. Not a failure of the source.
 
     `after` is in seconds; None when the platform did not say. `page_size`: ask for less next time.
-    `limited`: a rate limit (True) or trouble on the platform's side (False).
+    `limited`: a rate limit (True) or trouble on the platform's side (False). `uncertain`: nobody knows whether the
+    platform answered, and counted, what was asked.
     """
 
     def __init__(
@@ -275,8 +280,10 @@ class TryLater(ConnectorError):
         after: float | None = None,
         page_size: int | None = None,
         limited: bool = False,
+        uncertain: bool = False,
     ) -> None:
         super().__init__(reason)
+        self.uncertain = uncertain
         self.after = after
         self.page_size = page_size
         self.limited = limited

@@ -165,6 +165,10 @@ async def one_bad_item_does_not_stop_a_page(case: Case) -> None:
     assert page.rejects[0].raw
 
 
+NONE_IS_BARE = {"googleplay"}
+"""Google's JSON leaves out what is empty: an object with nothing in it is its list of no reviews."""
+
+
 @clause
 async def an_unreadable_envelope_is_garbled(case: Case) -> None:
     case.stage.say(0, NOW - minutes(60))
@@ -176,6 +180,8 @@ async def an_unreadable_envelope_is_garbled(case: Case) -> None:
         b"\xff\xfe\x00",
         b"{}",
     ):
+        if body == b"{}" and case.stage.platform in NONE_IS_BARE:
+            continue
         case.stage.fault = Reply(200, body, {"content-type": "application/json"})
         await case.fails(Garbled)
 
