@@ -81,7 +81,7 @@ def parsed(text: str, links: list[str]) -> str:
             if kind.startswith("blockquote_"):
                 quotes += token.nesting
                 gap = "\n\n"
-            elif (kind == "paragraph_open" and not token.hidden) or kind in _APART:
+            elif (kind == "paragraph_open" and not token.hidden) or (kind in _APART and not token.level):
                 gap = "\n\n"
             continue
         if words:
@@ -94,8 +94,18 @@ def parsed(text: str, links: list[str]) -> str:
 
 
 _APART = frozenset(
-    {"heading_open", "heading_close", "hr", "table_close", "bullet_list_close", "ordered_list_close"}
+    [
+        "heading_open",
+        "heading_close",
+        "hr",
+        "table_close",
+        "bullet_list_open",
+        "bullet_list_close",
+        "ordered_list_open",
+        "ordered_list_close",
+    ]
 )
+"""Before and after these stands an empty line, unless they are within something else."""
 
 
 def _words(children: Iterable[Token], links: list[str]) -> str:

@@ -107,8 +107,8 @@ async def fetch(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
 async def _shown(http: Http, watch: Watch, path: str) -> wire.Read:
     params = {"limit": str(min(watch.page_size or SHOWN, SHOWN)), "depth": DEPTH, "sort": "new"}
     listings = envelope(_LISTINGS, await get(http, watch, path, params), "the thread")
-    if not listings:
-        raise Garbled("the thread has another shape: no listing in it")
+    if len(listings) < 2:
+        raise Garbled("the thread has another shape: not a listing of its submission and one of its comments")
     return wire.read([item for listing in listings for item in listing.data.children], now=watch.now)
 
 
