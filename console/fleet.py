@@ -8,12 +8,14 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-_SOURCES = text("""
+from models.vocabulary import NEVER_VISITED
+
+_SOURCES = text(f"""
     SELECT s.id, s.platform, s.kind, s.term, s.host, s.state, s.every, s.exclude, s.due_at,
            s.lease_until > now() AS visiting, s.failures, s.last_error, s.last_error_at, s.last_success_at,
            s.escalate_from, s.created_at, c.identifier AS credential, u.email AS owner, g.name AS campaign,
-           -- how late the next visit is; a paused source is never late
-           CASE WHEN s.state = 'active' AND (s.lease_until IS NULL OR s.lease_until < now())
+           -- how late the next visit is; a paused source is never late, nor one that nobody visits
+           CASE WHEN s.state = 'active' AND s.kind NOT IN {NEVER_VISITED} AND (s.lease_until IS NULL OR s.lease_until < now())
                 THEN greatest(0, extract(epoch FROM now() - s.due_at))::double precision ELSE 0 END AS lag,
            -- of this source alone; the same post may be another's as well
            (SELECT count(*) FROM pages p WHERE p.source_id = s.id AND p.state = 'landed') AS waiting_pages

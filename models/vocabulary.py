@@ -59,6 +59,8 @@ NAME_KINDS = (
 NAME_OWNERS = ("alias", "account", "contact")
 MATCH_KINDS = ("account", "contact", "campaign", "ticket", "lead")
 MATCH_STATES = ("live", "undone", "suggested")
+NEVER_VISITED = ("file", "inbound")
+"""Kinds of sources whose posts come by themselves: from a file that somebody imports, from a platform that delivers."""
 SOURCE_STATES = ("active", "paused", "needs_reauth", "off")
 PAGE_STATES = ("landed", "digested")
 CASE_LEVELS = ("activity", "ticket")

@@ -8,10 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from connectors import connectors
-from connectors._base import ConnectorError
+from connectors._base import ConnectorError, Gone, Watch
 from connectors._http import Clients, Requests
+from models.vocabulary import NEVER_VISITED
 from tests.contract import CLAUSES, LIARS, Case, Clause, Fetches
-from tests.contract_stages import stages
+from tests.contract_stages import NOW, stages
 from tests.replayer import Replayer
 
 STAGES = sorted(stages())
@@ -59,4 +60,26 @@ def test_every_clause_has_its_liar() -> None:
 
 def test_every_kind_of_watch_is_on_a_stage() -> None:
     staged = {(stage.platform, stage.kind) for stage in stages().values()}
-    assert staged == {(name, kind) for name, one in connectors().items() for kind in one.watches}
+    visited = {
+        (name, kind)
+        for name, one in connectors().items()
+        for kind in one.watches
+        if kind not in NEVER_VISITED
+    }
+    assert staged == visited
+
+
+DELIVERED = [
+    (name, kind) for name, one in connectors().items() for kind in one.watches if kind in NEVER_VISITED
+]
+
+
+@pytest.mark.parametrize(("platform", "kind"), DELIVERED)
+def test_what_is_never_visited_has_no_stage_because_it_is_received_and_cannot_be_fetched(
+    platform: str, kind: str
+) -> None:
+    connector = connectors()[platform]
+    assert hasattr(connector, "receive")
+    watch = Watch(kind=kind, term=connector.watches[kind].example, host="http://127.0.0.1:9", now=NOW)
+    with pytest.raises(Gone):
+        asyncio.run(connector.fetch(Requests(Clients()), watch, None))

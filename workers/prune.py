@@ -31,10 +31,16 @@ _OLD_POLLS = text("""
           AND NOT EXISTS (SELECT FROM sources s WHERE s.poll_id = p.id)
         ORDER BY p.id LIMIT :most)
 """)
+# no platform delivers the same again after so long
+_OLD_DELIVERIES = text("""
+    DELETE FROM deliveries WHERE id IN (
+        SELECT id FROM deliveries WHERE received_at < now() - make_interval(days => :days)
+        ORDER BY received_at LIMIT :most)
+""")
 
 
 def prune(sessions: sessionmaker[Session], settings: Settings) -> None:
     """Drop the ledger's rows that are too old, in short transactions."""
-    for statement in (_OLD_PAGES, _OLD_POLLS):
+    for statement in (_OLD_PAGES, _OLD_POLLS, _OLD_DELIVERIES):
         with sessions() as session, session.begin():
             session.execute(statement, {"days": settings.keep_ledger, "most": ROWS})

@@ -33,10 +33,13 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
     from console import fleet
     from console.cli import _print
     from console.cli._failures import sentence
+    from console.cli.budget import as_row, forecast
     from console.database import opened
+    from console.spending import budgets
     from console.words import counted, in_lines, since, span
     from console.workers_alive import queues
     from workers._settings import BadSetting
+    from workers.quotas import said
 
     chosen = _options.org()
     with opened() as session:
@@ -52,6 +55,8 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
             "leads_held_back": fleet.leads_held_back(session, chosen),
             "ledger": fleet.ledger(session, chosen),
         }
+        limits = budgets(session, chosen, moment)
+        found["budgets"] = [as_row(one) for one in limits]
     away = ""
     try:
         found["workers"] = dict(queues())
@@ -88,6 +93,13 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
     if found["leads_held_back"]:
         held = counted(found["leads_held_back"], "lead")
         lines["leads"] = f"{held} held back in the last 24 hours: earshot leads --held-back"
+    if limits:
+        lines["budget"] = "; ".join(
+            f"{one.platform}{f' ({one.account})' if one.account else ''}: "
+            f"{said(one.of, one.spent)} of {said(one.of, one.amount)} this {one.period}"
+            f"{f', {said(one.of, one.uncertain)} uncertain' if one.uncertain else ''}, {forecast(one, moment)}"
+            for one in limits
+        )
     across = width()
     for name, words in lines.items():
         _print.line(in_lines(f"{name:<11}{words}", across, 11))
@@ -132,8 +144,9 @@ def source_rows(
 
 def _next(one: dict[str, Any], moment: datetime) -> str:
     from console.words import since
+    from models.vocabulary import NEVER_VISITED
 
-    if one["state"] != "active":
+    if one["state"] != "active" or one["kind"] in NEVER_VISITED:
         return "–"
     return "under way" if one["visiting"] else since(max(one["due_at"], moment), moment)
 

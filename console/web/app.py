@@ -1,0 +1,78 @@
+"""The ASGI app: one process, one event loop, a small pool of connections, and a bell that requests do not wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from console.web.inbound import BODY_SECONDS, DATABASE_SECONDS, Inbound
+from workers._settings import Settings
+
+POOL = 8
+RING_EVERY = 0.25
+"""Seconds between two bells at least: what lands meanwhile is found by the next."""
+
+
+class Bell:
+    """Rings for whatever has landed, in one thread at most, so that no answer waits for the broker."""
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        """Something has landed."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Ring whenever asked, for ever."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            await asyncio.to_thread(self._ring)
+            await asyncio.sleep(RING_EVERY)
+
+
+def application(
+    ours: Settings,
+    ring: Callable[[], None],
+    ready: Callable[[], None] = lambda: None,
+    patience: float = BODY_SECONDS,
+) -> Starlette:
+    """The app over the database of these settings. `ring` asks the workers to look; it must not raise for a broker
+    that is away. `ready` is called once requests can be answered; the body of each has `patience` seconds."""
+    engine = create_async_engine(
+        ours.database,
+        pool_size=POOL,
+        max_overflow=0,
+        pool_timeout=DATABASE_SECONDS,
+        pool_pre_ping=True,
+        isolation_level="AUTOCOMMIT",
+        pool_reset_on_return=None,
+        hide_parameters=True,
+        connect_args={"connect_timeout": 5, "application_name": "earshot web"},
+    )
+    sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(engine, expire_on_commit=False)
+    bell = Bell(ring)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        ringing = asyncio.create_task(bell.run())
+        ready()
+        try:
+            yield
+        finally:
+            ringing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ringing
+            await engine.dispose()
+
+    inbound = Inbound(sessions, bell.ask, patience)
+    return Starlette(
+        routes=[Route("/in/{source}", inbound.answer, methods=["GET", "POST"])], lifespan=lifespan
+    )

@@ -1,0 +1,70 @@
+"""The app behind uvicorn, on one address. Everything that is reachable from outside goes through somebody's proxy:
+it ends TLS, and holds off who opens connections and says nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+
+import uvicorn
+
+from console.refusal import CannotDo
+from console.web.app import application
+from workers._settings import Settings
+
+LISTEN = "127.0.0.1:8484"
+"""Where it listens unless told otherwise."""
+CONNECTIONS = 500
+"""Open at once; whoever comes on top is told 503."""
+
+
+def listening(address: str) -> socket.socket:
+    """A socket that listens on host:port (port 0: any). Raises CannotDo."""
+    host, colon, port = address.rpartition(":")
+    if not host or not colon or not port.isdecimal() or int(port) > 65_535:
+        raise CannotDo(f"{address!r} is no address to listen on; it is like {LISTEN}.")
+    host = host.strip("[]")
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, int(port)))
+    except OSError as error:
+        made.close()
+        raise CannotDo(f"Nobody can listen on {address}: {error.strerror or error}.") from None
+    made.listen(CONNECTIONS)
+    return made
+
+
+def serve(ours: Settings, listener: socket.socket) -> None:
+    """Answer until SIGINT or SIGTERM; what is being answered then has ten seconds."""
+    from workers.tasks import ring_digest
+
+    _ = ours.database, ours.broker  # what is not set is said before anybody delivers
+    logging.basicConfig(
+        level=ours.log_level,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+    def ready() -> None:
+        if ours.ready_file:
+            ours.ready_file.write_text("ready")
+
+    config = uvicorn.Config(
+        application(ours, ring_digest, ready),
+        access_log=False,  # it would write queries down, and in one of them a platform sends a token of ours
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=10,
+    )
+    try:
+        asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+    finally:
+        if ours.ready_file:
+            ours.ready_file.unlink(missing_ok=True)

@@ -1,0 +1,328 @@
+"""What is delivered to us: verified, landed once, and answered only then."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import msgspec
+import pytest
+
+from connectors import connectors, webhook
+from connectors._base import Delivery, Denied, Garbled, Receives
+from models.vocabulary import NEVER_VISITED
+from tests.journey import FURIOUS, Journey
+from tests.serving import SECRET, as_body, receiving, signed, told, web
+from tests.waiting import eventually
+from workers import credentials
+from workers._settings import settings
+from workers.poll import _CLAIM
+from workers.prune import prune
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+OTHER = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
+FOLDER = Path(__file__).parent / "deliveries"
+FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.json"))
+
+
+class Deliverer:
+    """Delivers to one source and reads the answer."""
+
+    def __init__(self, base: str, source: object) -> None:
+        self.url = f"{base}/in/{source}"
+
+    def __call__(self, body: bytes, name: str = "msg_1", **changed: Any) -> httpx.Response:
+        headers = signed(body, name) | changed
+        return httpx.post(self.url, content=body, headers=headers, timeout=30)
+
+
+@pytest.fixture
+def journey(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journey]:
+    key = base64.urlsafe_b64encode(b"a key for this test, of 32 bytes").decode()
+    monkeypatch.setenv("EARSHOT_ENCRYPTION_KEY", key)
+    caches = (settings.cache_clear, credentials._fernet.cache_clear)
+    for clear in caches:
+        clear()
+    journey = Journey(database)
+    yield journey
+    journey.close()
+    for clear in caches:
+        clear()
+
+
+def delivery(body: bytes, *, at: datetime = NOW, secret: str = SECRET, **changed: str) -> Delivery:
+    headers = signed(body, "msg_1", at, secret) | {key.replace("_", "-"): v for key, v in changed.items()}
+    return Delivery(method="POST", query={}, headers=headers, body=body)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_own_delivery(name: str) -> None:
+    """A file in `deliveries/webhook/` is one body and what becomes of it."""
+    file = msgspec.json.decode((FOLDER / name).read_bytes())
+    body = file["text"].encode() if "text" in file else msgspec.json.encode(file["body"])
+    expect = file["expect"]
+    if "error" in expect:
+        with pytest.raises(Garbled, match=expect["says"]):
+            webhook.receive(delivery(body), SECRET, NOW)
+        return
+    received = webhook.receive(delivery(body), SECRET, NOW)
+    assert received.id == "msg_1"
+    assert received.page
+    assert received.page.cursor is None
+    posts = msgspec.json.decode(msgspec.json.encode(received.page.posts))
+    assert len(posts) == len(expect["posts"])
+    for post, wanted in zip(posts, expect["posts"], strict=True):
+        assert {field: post.get(field) for field in wanted} == wanted
+    reasons = [reject.reason for reject in received.page.rejects]
+    assert len(reasons) == len(expect["rejects"])
+    assert all(said in reason for said, reason in zip(expect["rejects"], reasons, strict=True)), reasons
+
+
+def test_all_own_deliveries_are_played() -> None:
+    assert len(FILES) >= 8
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"webhook_id": "msg_2"},
+        {"webhook_id": ""},
+        {"webhook_timestamp": "1795435201"},
+        {"webhook_timestamp": "soon"},
+        {"webhook_timestamp": "9" * 400},
+        {"webhook_timestamp": "²"},
+        {"webhook_signature": ""},
+        {"webhook_signature": "v1"},
+        {"webhook_signature": "v1,not base64 at all"},
+        {"webhook_signature": "v1a,AAAA v2,BBBB"},
+    ],
+)
+def test_what_is_not_signed_by_our_secret_is_denied_in_the_same_words(changed: dict[str, str]) -> None:
+    body = as_body(told(1))
+    with pytest.raises(Denied) as said:
+        webhook.receive(delivery(body, **changed), SECRET, NOW)
+    assert str(said.value) == "the signature does not hold"
+
+
+def test_a_body_that_was_changed_on_the_way_is_denied_and_so_is_another_secret() -> None:
+    right = delivery(as_body(told(1)))
+    for body, secret in (
+        (as_body(told(2)), SECRET),
+        (right.body, OTHER),
+        (right.body, "whsec_"),
+        (right.body, "?"),
+    ):
+        with pytest.raises(Denied):
+            webhook.receive(msgspec.structs.replace(right, body=body), secret, NOW)
+
+
+def test_a_delivery_that_was_overheard_is_not_taken_later() -> None:
+    body = as_body(told(1))
+    for late in (timedelta(minutes=6), timedelta(minutes=-6)):
+        with pytest.raises(Denied):
+            webhook.receive(delivery(body, at=NOW - late), SECRET, NOW)
+    assert webhook.receive(delivery(body, at=NOW - timedelta(minutes=4)), SECRET, NOW).page
+
+
+def test_while_the_secret_changes_the_old_one_still_opens() -> None:
+    body = as_body(told(1))
+    for secret in (SECRET, OTHER):
+        assert webhook.receive(delivery(body, secret=secret), f"{OTHER} {SECRET}", NOW).page
+
+
+def test_one_of_several_signatures_is_enough() -> None:
+    body = as_body(told(1))
+    right = signed(body, "msg_1", NOW)["webhook-signature"]
+    assert webhook.receive(delivery(body, webhook_signature=f"v2,zz v1,AAAA {right}"), SECRET, NOW).page
+
+
+@pytest.mark.parametrize("platform", [name for name, one in connectors().items() if hasattr(one, "receive")])
+def test_no_platform_takes_what_is_not_signed(platform: str) -> None:
+    receiver: Receives = connectors()[platform]  # type: ignore[assignment]
+    for body in (b"", b"{}", b'{"object": "page", "entry": []}', as_body(told(1))):
+        with pytest.raises(Denied):
+            receiver.receive(Delivery(method="POST", query={}, headers={}, body=body), SECRET, NOW)
+
+
+def test_a_delivery_lands_like_any_page_and_its_second_arrival_lands_nothing(journey: Journey) -> None:
+    source = receiving(journey)
+    rung: list[int] = []
+    with web(journey.url, lambda: rung.append(1)) as base:
+        deliver = Deliverer(base, source)
+        body = as_body(told(1), told(2), {"id": "?"})
+        first, again = deliver(body), deliver(body)
+        assert (first.status_code, again.status_code) == (200, 200)
+        eventually(lambda: rung, of="the bell")
+    assert journey.ledger()["waiting"] == 3
+    journey.digest()
+    ledger = journey.ledger()
+    assert (ledger["fetched"], ledger["new"], ledger["quarantined"], ledger["waiting"]) == (3, 2, 1, 0)
+    assert journey.event(told(1)["id"]).platform == "webhook"
+    assert journey.value("SELECT count(*) FROM deliveries") == 1
+
+
+def test_an_angry_post_that_is_delivered_opens_a_ticket(journey: Journey) -> None:
+    source = receiving(journey)
+    journey.own("northwind", platform="webhook")
+    with web(journey.url) as base:
+        post = told(1, text=FURIOUS, mentions=[{"handle": "northwind"}])
+        assert Deliverer(base, source)(as_body(post)).status_code == 200
+    journey.digest()
+    assert [case.level for case in journey.cases()] == ["ticket"]
+
+
+def test_the_walk_of_a_source_that_also_receives_stays_where_it_stands(journey: Journey) -> None:
+    source = receiving(journey)
+    journey.execute(
+        "UPDATE sources SET cursor = 'here', fence = 7, lease_until = now() + interval '1 minute', due_at = '2030-01-01'"
+    )
+    kept = "SELECT cursor, fence, lease_until, due_at, poll_id FROM sources"
+    before = journey.execute(kept)
+    with web(journey.url) as base:
+        assert Deliverer(base, source)(as_body(told(1))).status_code == 200
+    assert journey.execute(kept) == before
+
+
+def test_a_large_delivery_lands_in_pages_that_a_batch_can_digest(journey: Journey) -> None:
+    source = receiving(journey)
+    posts = [{"id": f"x:{n}", "text": "hello", "posted_at": "2026-11-01"} for n in range(1200)]
+    with web(journey.url) as base:
+        assert Deliverer(base, source)(as_body(*posts)).status_code == 200
+    assert [row[0] for row in journey.execute("SELECT fetched FROM pages ORDER BY id")] == [500, 500, 200]
+    (poll,) = journey.execute("SELECT pages, fetched FROM polls WHERE finished_at IS NOT NULL")
+    assert tuple(poll) == (3, 1200)
+    while journey.digest():
+        pass
+    assert journey.ledger()["new"] == 1200
+
+
+def test_each_refusal_has_its_status(journey: Journey) -> None:
+    source = receiving(journey)
+    mastodon = journey.source()
+    body = as_body(told(1))
+    with web(journey.url) as base:
+        deliver = Deliverer(base, source)
+        assert deliver(body, **{"webhook-signature": "v1,AAAA"}).status_code == 401
+        assert httpx.post(deliver.url, content=body).status_code == 401
+        assert httpx.get(deliver.url).status_code == 401
+        assert deliver(b'{"half').status_code == 400
+        assert deliver(b"{}").status_code == 400
+        for nobody in (uuid4(), mastodon, "etc/passwd", "%00"):
+            assert Deliverer(base, nobody)(body).status_code == 404
+        assert httpx.put(deliver.url, content=body).status_code == 405
+        assert httpx.head(deliver.url).status_code == 405
+        assert deliver(b" " * 1_000_001).status_code == 413
+        chunks = iter([b" " * 100_000] * 11)
+        assert httpx.post(deliver.url, content=chunks).status_code == 413
+        journey.execute("UPDATE sources SET state = 'paused' WHERE id = :id", id=source)
+        waits = deliver(body)
+        assert (waits.status_code, waits.headers["retry-after"]) == (503, "300")
+        journey.execute("UPDATE sources SET state = 'off' WHERE id = :id", id=source)
+        assert deliver(body).status_code == 404
+        journey.execute("UPDATE sources SET state = 'active' WHERE id = :id", id=source)
+        assert deliver(body).status_code == 200
+    assert journey.value("SELECT count(*) FROM pages") == 1
+
+
+def test_ops_sees_that_a_delivery_was_refused_and_that_the_next_one_was_not(journey: Journey) -> None:
+    source = receiving(journey)
+    with web(journey.url) as base:
+        deliver = Deliverer(base, source)
+        deliver(as_body(told(1)), **{"webhook-signature": "v1,AAAA"})
+        error = "SELECT last_error FROM sources WHERE id = :id"
+        assert journey.value(error, id=source) == "a delivery was refused: the signature does not hold"
+        deliver(as_body(told(1)))
+        assert journey.value(error, id=source) is None
+    assert journey.value(
+        "SELECT last_success_at > now() - interval '1 minute' FROM sources WHERE id = :id", id=source
+    )
+
+
+def test_a_database_that_is_away_is_a_503_and_the_next_delivery_lands(journey: Journey) -> None:
+    source = receiving(journey)
+    body = as_body(told(1))
+    with web(journey.url) as base:
+        deliver = Deliverer(base, source)
+        assert deliver(body, "first").status_code == 200
+        journey.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'earshot web'"
+        )
+        codes = [deliver(body, "second").status_code for _ in range(3)]
+        assert set(codes) <= {200, 503}
+        assert codes[-1] == 200
+    assert journey.value("SELECT count(*) FROM deliveries") == 2
+
+
+def test_without_a_database_nothing_is_promised(journey: Journey) -> None:
+    source = receiving(journey)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = f"postgresql://nobody@127.0.0.1:{nobody.getsockname()[1]}/none"
+        with web(away) as base:
+            answer = Deliverer(base, source)(as_body(told(1)))
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "30"
+
+
+def test_a_body_that_drips_is_not_waited_for(journey: Journey) -> None:
+    source = receiving(journey)
+    with web(journey.url, patience=0.3) as base:
+        host, port = base.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as line:
+            line.sendall(f"POST /in/{source} HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{{".encode())
+            assert line.recv(4096).startswith(b"HTTP/1.1 408")
+
+
+def test_of_two_hundred_deliveries_at_once_with_repetitions_every_post_lands_once(journey: Journey) -> None:
+    source = receiving(journey)
+    ways = [number % 120 for number in range(200)]
+
+    async def all_at_once(url: str) -> list[int]:
+        limits = httpx.Limits(max_connections=200)
+        async with httpx.AsyncClient(limits=limits, timeout=60, trust_env=False) as client:
+
+            async def one(way: int) -> int:
+                body = as_body(told(2 * way), told(2 * way + 1))
+                answer = await client.post(url, content=body, headers=signed(body, f"msg_{way}"))
+                return answer.status_code
+
+            return await asyncio.gather(*map(one, ways))
+
+    with web(journey.url) as base:
+        codes = asyncio.run(all_at_once(f"{base}/in/{source}"))
+    assert codes == [200] * 200
+    assert journey.value("SELECT count(*) FROM deliveries") == 120
+    while journey.digest():
+        pass
+    ledger = journey.ledger()
+    assert (ledger["fetched"], ledger["new"], ledger["waiting"]) == (240, 240, 0)
+    assert journey.value("SELECT count(*) FROM social_events") == 240
+
+
+def test_a_source_that_receives_is_never_visited(journey: Journey) -> None:
+    receiving(journey)
+    journey.source("mastodon", "posts.csv", kind="file")
+    for platform in ("webhook", "mastodon"):
+        assert not journey.execute(_CLAIM.text, platform=platform, most=10, lease=40)
+    assert set(NEVER_VISITED) == {"file", "inbound"}
+
+
+def test_the_names_of_old_deliveries_are_forgotten(journey: Journey) -> None:
+    source = receiving(journey)
+    for name, days in (("old", 91), ("young", 89)):
+        journey.execute(
+            "INSERT INTO deliveries (source_id, delivery, received_at)"
+            " VALUES (:source, :name, now() - make_interval(days => :days))",
+            source=source,
+            name=name,
+            days=days,
+        )
+    prune(journey.sessions, journey.settings)
+    assert [row[0] for row in journey.execute("SELECT delivery FROM deliveries")] == ["young"]
