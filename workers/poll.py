@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from connectors import connectors
 from connectors._base import Cursor, Denied, Garbled, Gone, TryLater, Watch
+from models.vocabulary import NEVER_VISITED
 from workers.credentials import session_of
 from workers.land import StaleFence, land
 
@@ -71,6 +72,7 @@ _CLAIM = text(f"""
                (s.lease_until IS NULL AND q.fetched = 0 AND q.error IS NULL AND q.gap IS NULL) IS TRUE AS quiet
         FROM sources s LEFT JOIN polls q ON q.id = s.poll_id
         WHERE s.platform = :platform AND s.state = 'active' AND s.due_at <= now()
+          AND s.kind NOT IN {NEVER_VISITED}
           AND {LEASE_FREE.format(row="s")}
         ORDER BY s.priority, s.due_at
         LIMIT :most FOR UPDATE OF s SKIP LOCKED
