@@ -89,6 +89,7 @@ def configuration() -> dict[str, Any]:
         "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
         "task_routes": {
             "earshot.poll": {"queue": "fetch"},
+            "earshot.renew": {"queue": "fetch"},
             "earshot.digest": {"queue": "digest"},
             "earshot.notify": {"queue": "notify"},
             "earshot.sweep": {"queue": "maintenance"},

@@ -85,7 +85,7 @@ def resealed(row: UUID, sealed: bytes) -> bytes | None:
 
 
 _READ = text("""
-    SELECT id, org_id AS org, platform, host, identifier, secret, session, me, state, fence,
+    SELECT id, org_id AS org, platform, host, identifier, secret, session, me, state, fence, last_error,
            (session IS NOT NULL AND expires_at <= now()) IS TRUE AS ended
     FROM credentials WHERE id = :id
 """)
@@ -97,18 +97,20 @@ _TAKE = text("""
 """)
 # an account that we can sign in to is ourselves
 _STORE = text(f"""
-    WITH {WAS}, kept AS (
+    WITH {WAS}, mended AS (SELECT * FROM was), {WAY_BACK}, kept AS (
         UPDATE credentials c
         SET session = :session, me = nullif(:me, ''), fence = c.fence + 1, refreshing_until = NULL, state = 'ok',
             last_error = NULL, activity_id = NULL,
             expires_at = now() + make_interval(secs => CAST(:lasts AS double precision)),
             renew_at = now() + make_interval(secs => CAST(:renew_in AS double precision))
         FROM was WHERE c.id = was.id
-        RETURNING c.org_id, c.platform
-    ), {WAY_BACK}
-    INSERT INTO identities (org_id, platform, stable_id, handle, ours)
-    SELECT org_id, platform, :me, :handle, true FROM kept WHERE :me <> ''
-    ON CONFLICT (org_id, platform, stable_id) DO UPDATE SET ours = true
+        RETURNING c.id, c.org_id, c.platform
+    ), ours AS (
+        INSERT INTO identities (org_id, platform, stable_id, handle, ours)
+        SELECT org_id, platform, :me, :handle, true FROM kept WHERE :me <> ''
+        ON CONFLICT (org_id, platform, stable_id) DO UPDATE SET ours = true
+    )
+    SELECT id FROM kept
 """)
 _RELEASE = text("""
     UPDATE credentials SET refreshing_until = NULL, last_error = :error WHERE id = :id AND fence = :fence
@@ -141,33 +143,26 @@ async def session_of(
     http: Http,
     *,
     refused: Session | None = None,
-    anyway: bool = False,
 ) -> Session:
     """The session to fetch with; a new one when the platform refused the one given, or when its time is over.
 
     Raises TryLater while another process signs in, Locked when our keys do not open the secret, Denied when the platform
-    refuses the secret too, or refused it before and nobody has renewed it (`anyway`: it is asked all the same).
+    refuses the secret too, or refused it before and nobody has renewed it.
     """
     row = await read(credential, sessions)
-    waits = row["state"] == "needs_reauth" and not anyway
+    waits = row["state"] == "needs_reauth"
     if not hasattr(connector, "sign_in"):
         if refused is not None:
             raise Denied("the token was refused, and the platform issues no new ones", refreshable=False)
         if waits:
             raise Denied("the credential waits for a person to renew it", refreshable=False)
-        return Session(
-            access=opened(row),
-            refresh=None,
-            account_id=row["me"] or "",
-            handle=row["identifier"],
-            host=row["host"],
-        )
+        return as_it_is(row)
     stored = stored_session(row)
     if stored is not None and not row["ended"] and (refused is None or stored.access != refused.access):
         return stored
     if waits:
         raise Denied("the credential waits for a person to renew it", refreshable=False)
-    return await sign_in(row, stored, connector, sessions, http, anyway=anyway)
+    return await sign_in(row, stored, connector, sessions, http)
 
 
 def opened(row: Mapping[str, Any]) -> str:
@@ -176,6 +171,17 @@ def opened(row: Mapping[str, Any]) -> str:
         return unseal(row["id"], row["secret"])
     except BadSetting as bad:
         raise Locked(str(bad)) from None
+
+
+def as_it_is(row: Mapping[str, Any]) -> Session:
+    """The secret of a row as the token that it is. Raises Locked."""
+    return Session(
+        access=opened(row),
+        refresh=None,
+        account_id=row["me"] or "",
+        handle=row["identifier"],
+        host=row["host"],
+    )
 
 
 def stored_session(row: Mapping[str, Any]) -> Session | None:
@@ -197,9 +203,10 @@ async def sign_in(
     *,
     anyway: bool = False,
 ) -> Session:
-    """A new session, made by one process at a time, and kept. Raises as `session_of`.
+    """A new session, made by one process at a time, and kept; the row's fence is one higher then. Raises as `session_of`.
 
-    Only the platform's own no makes the credential wait for a person; trouble on the way there never does.
+    Only the platform's own no makes the credential wait for a person; trouble on the way there never does. `anyway`: a
+    credential that waits for one is tried all the same.
     """
     which = {"id": row["id"], "fence": row["fence"]}
     login = Login(
@@ -222,18 +229,17 @@ async def sign_in(
             await session.execute(_RELEASE, {**which, "error": str(error)})
         raise
     lasts = lasting(fresh.lasts)
+    kept = {
+        **which,
+        "session": seal(row["id"], msgspec.json.encode(fresh).decode()),
+        "me": fresh.account_id,
+        "handle": fresh.handle,
+        "lasts": lasts,
+        "renew_in": renewing(lasts),
+    }
     async with sessions() as session, session.begin():
-        await session.execute(
-            _STORE,
-            {
-                **which,
-                "session": seal(row["id"], msgspec.json.encode(fresh).decode()),
-                "me": fresh.account_id,
-                "handle": fresh.handle,
-                "lasts": lasts,
-                "renew_in": renewing(lasts),
-            },
-        )
+        if await session.scalar(_STORE, kept) is None:
+            raise TryLater("the credential was given anew while it was signed in with", after=1.0)
     return fresh
 
 

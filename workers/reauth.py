@@ -21,22 +21,25 @@ if TYPE_CHECKING:
 OPEN = "('planned', 'in_progress')"
 """States of an Activity that is still to be done."""
 
+WARNED_DAYS = 7
+"""Days before its end that ops hear of what only a person can renew."""
+
 REASON = 200
 """Characters of a reason in a subject."""
 
 WAS = """was AS (
-    SELECT id, org_id, state, activity_id FROM credentials WHERE id = :id AND fence = :fence FOR UPDATE
+    SELECT id, org_id, platform, state, activity_id, expires_at, session IS NOT NULL AS signed_in
+    FROM credentials WHERE id = :id AND fence = :fence FOR UPDATE
 )"""
 
 WAY_BACK = f"""told AS (
-    UPDATE activities a SET status = 'done' FROM was WHERE a.id = was.activity_id AND a.status IN {OPEN}
+    UPDATE activities a SET status = 'done' FROM mended m WHERE a.id = m.activity_id AND a.status IN {OPEN}
 ), woken AS (
     -- a source that was refused for its own sake stays so while its credential is in order
-    UPDATE sources s SET state = 'active', due_at = now(), last_error = NULL FROM was
-    WHERE s.credential_id = was.id AND s.state = 'needs_reauth' AND was.state = 'needs_reauth'
-    RETURNING s.id
+    UPDATE sources s SET state = 'active', due_at = now(), last_error = NULL FROM mended m
+    WHERE s.credential_id = m.id AND s.state = 'needs_reauth' AND m.state = 'needs_reauth'
 )"""
-"""What follows when a credential is good (again): its Activity is done, its sources go on. After WAS."""
+"""What follows for rows of WAS that are `mended`: their Activity is done, and the sources that waited go on."""
 
 _TELL = f"""still AS (
     SELECT a.id FROM activities a JOIN was ON a.id = was.activity_id WHERE a.status IN {OPEN}

@@ -10,11 +10,13 @@ import logging
 
 from kombu.exceptions import OperationalError as BrokerAway
 
+from connectors import connectors
 from workers import _loop
 from workers._settings import settings
 from workers.app import app
 from workers.digest import digest_all
 from workers.poll import poll as poll_platform
+from workers.renew import renew as renew_credentials
 from workers.sweep import sweep as sweep_all
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,14 @@ def digest(term: int | None = None) -> None:
     process = _loop.process()
     if not process.stale(term):
         digest_all(process.sessions, settings(), process.directories)
+
+
+@app.task(name="earshot.renew", max_retries=3)
+def renew(term: int | None = None) -> None:
+    """Renew sessions before they end, and tell ops of credentials that only a person can renew."""
+    process = _loop.process()
+    if not process.stale(term):
+        process.run(lambda: renew_credentials(process.async_sessions, process.http, connectors()))
 
 
 @app.task(name="earshot.sweep", max_retries=3)

@@ -1,0 +1,68 @@
+"""All secrets and sessions under the first key of the setting, so that an older key can be thrown away.
+
+One row a transaction, under its lock: a rotation that is stopped has lost nothing, and the next one goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session, sessionmaker
+
+from workers.credentials import Locked, resealed
+
+_ALL = text("SELECT id FROM credentials ORDER BY id")
+_ONE = text("""
+    SELECT id, org_id AS org, platform, identifier, secret, session FROM credentials WHERE id = :id FOR UPDATE
+""")
+_WRITE = text("UPDATE credentials SET secret = :secret, session = :session WHERE id = :id")
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A credential, and what became of it: moved to the first key, there already, or locked for want of its key."""
+
+    org: str
+    platform: str
+    identifier: str
+    what: Literal["moved", "there", "locked"]
+
+
+def everything(session: Session) -> list[Any]:
+    """The ids of all credentials of all organisations: a key is the installation's."""
+    return list(session.scalars(_ALL))
+
+
+def rotate(sessions: sessionmaker[Session], ids: list[Any]) -> Iterator[Turned]:
+    """Encrypt these anew where they need it, one by one. Raises BadSetting without a usable key."""
+    for one in ids:
+        with sessions() as session, session.begin():
+            row = session.execute(_ONE, {"id": one}).mappings().one_or_none()
+            what = _turn(session, row) if row is not None else None
+        if row is not None and what is not None:
+            yield Turned(row["org"], row["platform"], row["identifier"], what)
+
+
+def _turn(session: Session, row: Any) -> Literal["moved", "there", "locked"]:
+    try:
+        secret = resealed(row["id"], row["secret"])
+    except Locked:
+        return "locked"
+    try:
+        kept = resealed(row["id"], row["session"]) if row["session"] else None
+    except Locked:
+        kept = b""  # a session that does not open is worth nothing: the secret makes another
+    if secret is None and kept is None:
+        return "there"
+    session.execute(
+        _WRITE,
+        {
+            "id": row["id"],
+            "secret": secret or row["secret"],
+            "session": row["session"] if kept is None else kept or None,
+        },
+    )
+    return "moved"
