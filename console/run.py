@@ -12,6 +12,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
+from console.inbound import PORT_FILE
+from console.web import LISTEN
 from local.child import MARK, Child, Step, python_module
 from local.home import Home, write_private
 from local.instance import Instance
@@ -48,7 +50,7 @@ def run_up(on_event: Callable[[Event], None], ready: Callable[[Settings], None])
     given = from_environment()
     home = Home(given.home)
     with home.locked():
-        instance = Instance(home, given)
+        instance = Instance(home, given, extra=[_web(home)])
 
         def told(event: Event) -> None:
             on_event(event)
@@ -88,11 +90,12 @@ def run_demo(wish: DemoWish, given: Settings, speaking: Callable[[], Telling]) -
     org = given.org if "org" in given.model_fields_set else DEMO_ORG
     home = Home(given.home)
     with home.locked():
-        port = _port(home)
+        port = _port(home, "demo.port")
         world = World(f"http://127.0.0.1:{port}")
         extra: list[Child | Step] = [
             _simulator(home, port, world, wish.pace),
             Step("telling Earshot whom the world's CRM knows", lambda: _introduce(org, world)),
+            _web(home),
         ]
         trusted = [*given.trusted_hosts, f"127.0.0.1:{port}"]
         # what this process reads is what its children read
@@ -149,28 +152,48 @@ def _introduce(org: str, world: World) -> str:
 
 
 def _simulator(home: Home, port: int, world: World, pace: float | None) -> Child:
-    ours = str(Path(__file__).parent.parent)
-    path = os.environ.get("PYTHONPATH")
     told = ("--port", str(port), *(("--pace", str(pace)) if pace is not None else ()))
     return Child(
         name="simulator",
         argv=python_module("simulator", *told),
         log=home.logs / "simulator.log",
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{path}{os.pathsep}{ours}" if path else ours,
-            "PYTHONUNBUFFERED": "1",
-            MARK: str(home.path),
-        },
+        env=_environment(home),
         cwd=home.path,
         ready=world.answers,
     )
 
 
-def _port(home: Home) -> int:
-    """The port of this folder's world: the same as last time if it is free, so that its sources stay its own."""
-    file = home.path / "demo.port"
-    wished = int(file.read_text()) if file.exists() and file.read_text().strip().isdecimal() else 0
+def _web(home: Home) -> Child:
+    """What takes deliveries, on this machine alone."""
+    port = _port(home, PORT_FILE, int(LISTEN.rpartition(":")[2]))
+    ready = home.run / "web.ready"
+    return Child(
+        name="web",
+        argv=python_module("console", "serve", "--listen", f"127.0.0.1:{port}"),
+        log=home.logs / "web.log",
+        env={**_environment(home), f"{PREFIX}HOME": str(home.path), f"{PREFIX}READY_FILE": str(ready)},
+        cwd=home.path,
+        before=lambda: ready.unlink(missing_ok=True),
+        ready=ready.exists,
+    )
+
+
+def _environment(home: Home) -> dict[str, str]:
+    ours = str(Path(__file__).parent.parent)
+    path = os.environ.get("PYTHONPATH")
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{path}{os.pathsep}{ours}" if path else ours,
+        "PYTHONUNBUFFERED": "1",
+        MARK: str(home.path),
+    }
+
+
+def _port(home: Home, name: str, wished: int = 0) -> int:
+    """A port of this folder's own: the same as last time if it is free, so that what knows it by address finds it."""
+    file = home.path / name
+    if file.exists() and file.read_text().strip().isdecimal():
+        wished = int(file.read_text())
     for port in (wished, 0):
         with socket.socket() as asking:
             asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -11,6 +11,7 @@ from console.cli._options import Commands, as_json, chosen_org
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from connectors._base import Page
     from console.following import Wanted
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 app = Commands(no_args_is_help=True, help="What is followed: hashtags, searches, mentions, threads, feeds.")
 
 Platform = Annotated[str, typer.Argument(help="mastodon, bluesky, feeds, ...")]
-Kind = Annotated[str, typer.Argument(help="hashtag, search, mentions, thread, feed")]
+Kind = Annotated[str, typer.Argument(help="hashtag, search, mentions, thread, feed, inbound, ...")]
 Term = Annotated[str | None, typer.Argument(help="What to follow; mentions take none.")]
 Host = Annotated[str | None, typer.Option(help="The server, such as mastodon.social.")]
 Key = Annotated[str | None, typer.Option(help="Which credential: its account. Default: the only one.")]
@@ -51,23 +52,28 @@ def add(
 ) -> None:
     """Follow something from now on. Posts from before are imported and open no case.
 
-    What is followed already stays as it is, but for --campaign.
+    What is followed already stays as it is, but for --campaign. What is inbound is delivered to us instead: the address
+    and the secret to give to the sender are printed (`earshot serve` takes what comes).
 
     Examples: earshot sources add mastodon hashtag acme --host mastodon.social
               earshot sources add bluesky search "acme coffee" --exclude giveaway
               earshot sources add feeds feed https://blog.example.com/feed.xml --every 900
               earshot sources add mastodon hashtag springcup --host mastodon.social --campaign "Spring launch"
               earshot sources add mastodon hashtag springcup --host mastodon.social --campaign ""
+              earshot sources add webhook inbound shop
     """
     from console.cli import _print
     from console.database import opened_for
     from console.following import add_source, campaign_of, check, refuse_inside, set_campaign
+    from console.inbound import own_secret, receives, source_of
     from console.mentions import record
     from console.people import user
     from workers._settings import settings
 
-    chosen, moment = _options.org(), _moment(escalate_from)
+    chosen, moment, secret = _options.org(), _moment(escalate_from), None
     with opened_for(chosen) as session:
+        if platform == "webhook" and term and credential is None:
+            secret = own_secret(session, chosen, credential := term)
         wanted = check(session, chosen, platform, kind, term, host=host, credential=credential, every=every)
         refuse_inside(wanted, settings().trusted_hosts)
         owned = user(session, chosen, owner) if owner else None
@@ -83,6 +89,7 @@ def add(
         )
         moved = made is None and campaign is not None and set_campaign(session, chosen, wanted, whose)
         called = campaign_of(session, whose) if whose else None
+        there = source_of(session, chosen, platform, kind, wanted.term) if receives(kind) else None
     what = f"{platform} {kind} {wanted.term}" + (f" on {wanted.host}" if wanted.host else "")
     if moved:
         then = f"for {called}" if called else "for no campaign"
@@ -90,9 +97,60 @@ def add(
         return
     if made is None:
         _print.line(f"{what} is followed already (organisation {chosen}); nothing was changed.")
-        return
     aim = f" for {called}" if called else ""
-    _print.line(f"Following {what}{aim}, every {wanted.every:g} s (organisation {chosen}, source {made}).")
+    if there is not None:
+        if made is not None:
+            _print.line(f"Receiving {what}{aim} (organisation {chosen}, source {made}).")
+        _tell_the_sender(there, secret)
+    elif made is not None:
+        _print.line(
+            f"Following {what}{aim}, every {wanted.every:g} s (organisation {chosen}, source {made})."
+        )
+
+
+@app.command()
+def address(
+    named: Annotated[str, typer.Argument(metavar="SOURCE", help="An id, its end, or the name.")],
+    new_secret: Annotated[
+        bool, typer.Option("--new-secret", help="Make its secret anew; the old one opens nothing any more.")
+    ] = False,
+    org: chosen_org = None,
+) -> None:
+    """Where a source that receives is delivered to.
+
+    Examples: earshot sources address shop
+              earshot sources address shop --new-secret
+    """
+    from console.database import opened
+    from console.following import find_source
+    from console.inbound import own_secret, receives
+    from console.refusal import CannotDo
+
+    with opened() as session:
+        found = find_source(session, _options.org(), named)
+        if not receives(found["kind"]):
+            raise CannotDo(
+                f"Nobody delivers to {found['platform']} {found['kind']} {found['term']}; it is visited."
+            )
+        if new_secret and found["platform"] != "webhook":
+            raise CannotDo(
+                f"The secret is {found['platform']}'s: earshot credentials add {found['platform']}."
+            )
+        secret = own_secret(session, _options.org(), found["term"], anew=True) if new_secret else None
+    _tell_the_sender(found["id"], secret)
+
+
+def _tell_the_sender(source: UUID, secret: str | None) -> None:
+    from console.cli import _print
+    from console.inbound import address as deliver_to
+
+    _print.line(f"Deliver to  {deliver_to(source)}")
+    _print.line(
+        "That is this machine; from outside, the name of your HTTPS proxy stands in its place (earshot serve --help)."
+    )
+    if secret is not None:
+        _print.line(f"Signed with {secret}")
+        _print.line("(Standard Webhooks: webhook-id, -timestamp, -signature.) The secret is shown this once.")
 
 
 @app.command()

@@ -11,11 +11,10 @@ import sys
 import uvicorn
 
 from console.refusal import CannotDo
+from console.web import LISTEN
 from console.web.app import application
 from workers._settings import Settings
 
-LISTEN = "127.0.0.1:8484"
-"""Where it listens unless told otherwise."""
 CONNECTIONS = 500
 """Open at once; whoever comes on top is told 503."""
 
