@@ -29,6 +29,7 @@ from console.cli import (
     review,
     rules,
     score,
+    serve,
     sources,
     status,
     up,
@@ -59,6 +60,7 @@ RUN, FOLLOW, READ, KNOW = "Run it", "What is followed", "What was heard", "Whom 
 
 app.command(rich_help_panel=RUN)(demo.demo)
 app.command(rich_help_panel=RUN)(up.up)
+app.command(rich_help_panel=RUN)(serve.serve)
 app.command(rich_help_panel=RUN)(migrate.migrate)
 app.command(rich_help_panel=RUN)(doctor.doctor)
 app.command(rich_help_panel=RUN)(status.status)
