@@ -39,11 +39,12 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 class Budget(Protocol):
     """May this request be made now, and what the answer said about the next ones."""
 
-    async def ask(self, *, host: str, endpoint: str, token: str | None) -> None:
-        """Returns when the request may be made; raises TryLater(limited=True) when it may not."""
+    async def ask(self, *, host: str, endpoint: str, whose: str | None) -> None:
+        """Returns when the request may be made; raises TryLater(limited=True) when it may not. `whose`: a credential's
+        id, else the token, None for anybody's."""
 
     async def learn(
-        self, *, host: str, endpoint: str, token: str | None, limits: Limits | None, status: int
+        self, *, host: str, endpoint: str, whose: str | None, limits: Limits | None, status: int
     ) -> None:
         """Takes in what an answer's headers said."""
 
@@ -51,11 +52,11 @@ class Budget(Protocol):
 class Unlimited:
     """A budget that never says no: for previews and tests."""
 
-    async def ask(self, *, host: str, endpoint: str, token: str | None) -> None:
+    async def ask(self, *, host: str, endpoint: str, whose: str | None) -> None:
         return None
 
     async def learn(
-        self, *, host: str, endpoint: str, token: str | None, limits: Limits | None, status: int
+        self, *, host: str, endpoint: str, whose: str | None, limits: Limits | None, status: int
     ) -> None:
         return None
 
@@ -124,12 +125,26 @@ class Requests:
         deadline: float = DEADLINE,
         max_body: int = MAX_BODY,
         clock: Callable[[], float] = time.time,
+        whose: str | None = None,
     ) -> None:
+        """`whose` requests these are: a name of the credential that outlives its tokens."""
+        self._whose = whose
         self._clients = clients
         self._budget: Budget = budget or Unlimited()
         self._deadline = deadline
         self._max_body = max_body
         self._clock = clock
+
+    def of(self, whose: str | None) -> Requests:
+        """The same, on behalf of a credential: its windows are its own, whatever token it has just now."""
+        return Requests(
+            self._clients,
+            budget=self._budget,
+            deadline=self._deadline,
+            max_body=self._max_body,
+            clock=self._clock,
+            whose=whose,
+        )
 
     async def get(
         self,
@@ -153,7 +168,7 @@ class Requests:
             request = _Request("GET", target, headers or {}, _token(token, auth))
             answer = await self._exchange(request, token, endpoint, until)
             if answer.status not in _REDIRECTS or "location" not in answer.headers:
-                return _settle(answer, endpoint, judge, self._clock())
+                return await self._settled(answer, token, endpoint, judge)
             try:
                 target = httpx.URL(urljoin(str(target), answer.headers["location"]))
             except (httpx.InvalidURL, ValueError):
@@ -178,7 +193,22 @@ class Requests:
         until = asyncio.get_running_loop().time() + self._deadline
         request = _Request("POST", url, headers or {}, _token(token, auth), json, form)
         answer = await self._exchange(request, token, endpoint, until)
-        return _settle(answer, endpoint, judge, self._clock())
+        return await self._settled(answer, token, endpoint, judge)
+
+    async def _settled(self, answer: Answer, token: str | None, endpoint: str, judge: Judge | None) -> Answer:
+        """The answer, or its error; a limit that only the body tells of closes the window as a header would."""
+        try:
+            return _settle(answer, endpoint, judge, self._clock())
+        except TryLater as error:
+            if error.limited and error.after is not None and answer.status != 429:
+                await self._budget.learn(
+                    host=httpx.URL(answer.url).netloc.decode(),
+                    endpoint=endpoint,
+                    whose=self._whose or token,
+                    limits=Limits(remaining=0, reset_in=error.after),
+                    status=429,
+                )
+            raise
 
     async def _exchange(
         self,
@@ -193,7 +223,7 @@ class Requests:
         host = netloc.rpartition(":")[0]
         if token and scheme != "https" and netloc not in self._clients.trusted:
             raise Denied(f"a token is not sent to {host} without TLS", refreshable=False)
-        await self._budget.ask(host=netloc, endpoint=endpoint, token=token)
+        await self._budget.ask(host=netloc, endpoint=endpoint, whose=self._whose or token)
         transport = self._clients.transport(netloc, tls=scheme == "https")
         sent = {**self._clients.headers, **asked.headers, **asked.token}
         try:
@@ -208,16 +238,18 @@ class Requests:
                 finally:
                     await response.aclose()
         except (TimeoutError, httpx.TimeoutException):
-            raise TryLater(f"{host} did not answer {endpoint} within {self._deadline:g} s") from None
+            said = f"{host} did not answer {endpoint} within {self._deadline:g} s"
+            raise TryLater(said, uncertain=True) from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise Gone("this is not a web address that can be read") from None
         except httpx.HTTPError as error:
-            raise TryLater(f"{host} could not be asked for {endpoint}: {_happened(error)}") from None
+            said = f"{host} could not be asked for {endpoint}: {_happened(error)}"
+            raise TryLater(said, uncertain=not isinstance(error, httpx.ConnectError)) from None
         answer = Answer(status=response.status_code, url=url, headers=_headers(response), body=body)
         await self._budget.learn(
             host=netloc,
             endpoint=endpoint,
-            token=token,
+            whose=self._whose or token,
             limits=read_limits(answer.headers, self._clock()),
             status=answer.status,
         )
@@ -230,7 +262,8 @@ class Requests:
         except _TooLarge:
             raise Garbled(f"{host} answered {endpoint} with more than {self._max_body} bytes") from None
         except zlib.error:
-            raise TryLater(f"{host} answered {endpoint} with a damaged {coding or 'gzip'} body") from None
+            said = f"{host} answered {endpoint} with a damaged {coding or 'gzip'} body"
+            raise TryLater(said, uncertain=True) from None
 
 
 class _Request(NamedTuple):

@@ -30,14 +30,14 @@ def with_two(broker: str, story: Callable[[Budget, Budget], Awaitable[None]]) ->
 async def ask(budget: Budget, token: str | None = None, endpoint: str = "read") -> float | None:
     """The wait that the budget asks for; None when the request may be made."""
     try:
-        await budget.ask(host="town.example:443", endpoint=endpoint, token=token)
+        await budget.ask(host="town.example:443", endpoint=endpoint, whose=token)
     except TryLater as later:
         return later.after if later.limited else -1.0
     return None
 
 
 async def learn(budget: Budget, limits: Limits | None, status: int = 200, token: str | None = None) -> None:
-    await budget.learn(host="town.example:443", endpoint="read", token=token, limits=limits, status=status)
+    await budget.learn(host="town.example:443", endpoint="read", whose=token, limits=limits, status=status)
 
 
 def test_what_one_worker_learned_holds_the_other_back(broker: str) -> None:

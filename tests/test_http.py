@@ -30,13 +30,13 @@ class Ledger:
         self.learnt: list[tuple[Limits | None, int]] = []
         self._refuse = refuse
 
-    async def ask(self, *, host: str, endpoint: str, token: str | None) -> None:
-        self.asked.append((host, endpoint, token))
+    async def ask(self, *, host: str, endpoint: str, whose: str | None) -> None:
+        self.asked.append((host, endpoint, whose))
         if self._refuse:
             raise self._refuse
 
     async def learn(
-        self, *, host: str, endpoint: str, token: str | None, limits: Limits | None, status: int
+        self, *, host: str, endpoint: str, whose: str | None, limits: Limits | None, status: int
     ) -> None:
         self.learnt.append((limits, status))
 

@@ -204,7 +204,7 @@ def test_one_hanging_source_does_not_hold_up_another(journey: Journey) -> None:
 
 
 VISIT = Visit(uuid4(), "main", "mastodon", "hashtag", "acme", "https://town.example", None, 1, uuid4(), 60.0, 0,
-              None, None, datetime(2026, 6, 1, tzinfo=UTC))  # fmt: skip
+              None, None, False, datetime(2026, 6, 1, tzinfo=UTC))  # fmt: skip
 
 
 @pytest.mark.parametrize(

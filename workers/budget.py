@@ -79,18 +79,18 @@ class Budget:
         self._told: dict[str, float] = {}
         self._ahead: dict[str, tuple[int, float]] = {}
 
-    def _key(self, host: str, endpoint: str, token: str | None) -> str:
-        # a token names its window without being readable in the server
-        whose = hashlib.blake2b(token.encode(), digest_size=8).hexdigest() if token else "anonymous"
-        return f"{self._prefix}{host}:{endpoint}:{whose}"
+    def _key(self, host: str, endpoint: str, whose: str | None) -> str:
+        # what may be a token names its window without being readable in the server
+        named = hashlib.blake2b(whose.encode(), digest_size=8).hexdigest() if whose else "anonymous"
+        return f"{self._prefix}{host}:{endpoint}:{named}"
 
-    async def ask(self, *, host: str, endpoint: str, token: str | None) -> None:
+    async def ask(self, *, host: str, endpoint: str, whose: str | None) -> None:
         """Take one request from the window. Raises TryLater with the wait when nothing is left in it.
 
         From a window with plenty left a few are taken at once; what is taken ahead is good for as long as
         that one report.
         """
-        key, now = self._key(host, endpoint, token), time.monotonic()
+        key, now = self._key(host, endpoint, whose), time.monotonic()
         ahead, until = self._ahead.get(key, (0, 0.0))
         if ahead > 0 and now < until:
             self._ahead[key] = (ahead - 1, until)
@@ -123,12 +123,12 @@ class Budget:
         return True
 
     async def learn(
-        self, *, host: str, endpoint: str, token: str | None, limits: Limits | None, status: int
+        self, *, host: str, endpoint: str, whose: str | None, limits: Limits | None, status: int
     ) -> None:
         """Note what an answer said of the window: requests left, seconds to its reset, or closed (429)."""
         if limits is None and status != 429:
             return
-        key = self._key(host, endpoint, token)
+        key = self._key(host, endpoint, whose)
         if status == 429:
             self._ahead.pop(key, None)
         elif not self._worth_telling(key, limits):

@@ -21,7 +21,9 @@ from sqlalchemy.exc import DBAPIError
 from connectors import connectors
 from connectors._base import Cursor, Denied, Garbled, Gone, TryLater, Watch
 from models.vocabulary import NEVER_VISITED
+from workers import quotas
 from workers.credentials import session_of
+from workers.fetch import fetch_page
 from workers.land import StaleFence, land
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
     from connectors._base import Connector, ConnectorError, Http, Session
+    from connectors._http import Requests
     from workers._settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,6 +58,7 @@ class Visit:
     failures: int
     page_size: int | None
     credential: UUID | None
+    urgent: bool
     now: datetime
 
 
@@ -74,7 +78,7 @@ _CLAIM = text(f"""
         WHERE s.platform = :platform AND s.state = 'active' AND s.due_at <= now()
           AND s.kind NOT IN {NEVER_VISITED}
           AND {LEASE_FREE.format(row="s")}
-        ORDER BY s.priority, s.due_at
+        ORDER BY s.priority, s.campaign_id IS NULL, s.due_at
         LIMIT :most FOR UPDATE OF s SKIP LOCKED
     ), claimed AS (
         UPDATE sources s
@@ -93,8 +97,9 @@ _CLAIM = text(f"""
         SELECT poll_id, org_id, id, fence FROM claimed WHERE NOT quiet
     )
     SELECT id AS source, org_id AS org, platform, kind, term, host, cursor, fence, poll_id AS poll,
-           every, failures, page_size, credential_id AS credential, now() AS now
-    FROM claimed ORDER BY priority, due_at
+           every, failures, page_size, credential_id AS credential,
+           priority < :usual OR campaign_id IS NOT NULL AS urgent, now() AS now
+    FROM claimed ORDER BY priority, campaign_id IS NULL, due_at
 """)
 
 _FINISH = text("""
@@ -113,6 +118,7 @@ _FINISH = text("""
     )
     UPDATE polls
     SET finished_at = now(), error = coalesce(:error, error),
+        uncertain = uncertain OR held_units > 0 OR held_money > 0,
         gap = CASE WHEN :fresh_start THEN coalesce(gap || '; ', '') || :error ELSE gap END
     WHERE id = :poll AND EXISTS (SELECT FROM released)
 """)
@@ -157,23 +163,32 @@ async def poll(
     platform: str,
     *,
     sessions: async_sessionmaker[AsyncSession],
-    http: Http,
+    http: Requests,
     settings: Settings,
     ring: Callable[[], Awaitable[None]],
 ) -> int:
     """One visit to every due source of a platform, all at once. Returns how many were visited."""
     async with sessions() as session, session.begin():
         rows = await session.execute(
-            _CLAIM, {"platform": platform, "most": settings.poll_sources, "lease": settings.lease}
+            _CLAIM,
+            {
+                "platform": platform,
+                "most": settings.poll_sources,
+                "lease": settings.lease,
+                "usual": quotas.USUAL,
+            },
         )
         visits = [Visit(**row) for row in rows.mappings()]
     if not visits:
         return 0
     connector = connectors()[platform]
+    # cheap ones first, where a quota may not do for all
+    visits.sort(key=lambda visit: (not visit.urgent, _price(connector, visit)))
     bell = _Bell(ring)
     async with asyncio.TaskGroup() as group:
         for visit in visits:
-            group.create_task(_visit(visit, connector, sessions, http, bell, settings.source_deadline))
+            theirs = http.of(str(visit.credential)) if visit.credential else http
+            group.create_task(_visit(visit, connector, sessions, theirs, bell, settings.source_deadline))
     return len(visits)
 
 
@@ -257,8 +272,7 @@ async def _walk(
     cursor, renewed = visit.cursor, False
     while True:
         try:
-            async with asyncio.timeout_at(until):
-                page = await connector.fetch(http, _watch(visit, key), cursor)
+            page, held = await fetch_page(visit, connector, _watch(visit, key), cursor, http, sessions, until)
         except TimeoutError:
             raise TryLater(f"no page within the {seconds:.0f} s of a source") from None
         except Denied as denied:
@@ -268,18 +282,27 @@ async def _walk(
             key = await session_of(visit.credential, connector, sessions, http, refused=key)
             continue
         fetched = len(page.posts) + len(page.rejects)
-        if fetched or page.cursor != cursor or page.gap or not page.more:
-            pause = max(visit.every, page.pause or 0.0) * jitter
-            async with landing.begin():
+        news = fetched or page.cursor != cursor or page.gap or not page.more
+        async with landing.begin():
+            if news:
+                pause = max(visit.every, page.pause or 0.0) * jitter
                 await land(
                     landing, source=visit.source, poll=visit.poll, fence=visit.fence, page=page, pause=pause
                 )
+            if held:
+                spent = page.spent or held.most
+                await quotas.settle(landing, visit.org, visit.platform, held, spent)
         cursor = page.cursor
         last = not page.more or clock() >= until - 1.0
         if fetched:
             await bell.landed(last=last)
         if last:
             return Outcome()
+
+
+def _price(connector: Connector, visit: Visit) -> tuple[int, int]:
+    most = connector.cost(_watch(visit, None))
+    return most.money, most.units
 
 
 def _watch(visit: Visit, key: Session | None) -> Watch:

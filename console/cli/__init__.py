@@ -11,6 +11,7 @@ import sys
 
 from console.cli import (
     aliases,
+    budget,
     cases,
     corrections,
     credentials,
@@ -67,6 +68,7 @@ app.command(rich_help_panel=RUN)(status.status)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=RUN)
 app.add_typer(sources.app, name="sources", rich_help_panel=FOLLOW)
 app.add_typer(credentials.app, name="credentials", rich_help_panel=FOLLOW)
+app.add_typer(budget.app, name="budget", rich_help_panel=FOLLOW)
 app.add_typer(rules.app, name="rules", rich_help_panel=FOLLOW)
 app.command(rich_help_panel=READ)(cases.cases)
 app.command(rich_help_panel=READ)(leads.leads)

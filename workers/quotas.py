@@ -1,0 +1,271 @@
+"""May this be spent? Quotas and money by the day and the month, kept in PostgreSQL.
+
+Before each request the most that it can take is set aside (held); the transaction that lands its page writes down what
+it took. What was held by a request that was cut off stays held, because it may have been taken: it is shown as
+uncertain and counts until its period is over. Short windows, which a platform's headers tell of, are workers/budget.py.
+
+Surprising: for a platform that takes money nothing may be spent until somebody has said how much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+
+from connectors._base import Quota, Spend, TryLater
+from workers._rows import as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from connectors._base import Connector
+
+OF = ("requests", "units", "money")
+KEPT = 0.1
+"""This share of a quota is left to sources that are urgent or of a campaign, where there are such."""
+USUAL = 100
+"""A source's priority unless somebody has said otherwise; less is more urgent."""
+LONGEST = timedelta(hours=6)
+"""A source that waits for its next period looks again after this long: somebody may have allowed more."""
+
+
+class Allowance(NamedTuple):
+    """One quota as it holds for a request: whose it is (None: all of the organisation's credentials share it)."""
+
+    credential: UUID | None
+    of: str
+    period: str
+    amount: int
+    zone: str
+
+
+class Window(NamedTuple):
+    """An allowance in the period that a moment lies in."""
+
+    credential: UUID | None
+    of: str
+    period: str
+    starts_on: date
+    amount: int
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What was set aside for one request, and in which windows."""
+
+    poll: UUID
+    most: Spend
+    windows: tuple[Window, ...]
+
+
+def period_of(allowance: Allowance, now: datetime) -> Window:
+    """The day or month of the allowance's calendar that `now` is in."""
+    zone = ZoneInfo(allowance.zone)
+    starts = now.astimezone(zone).date()
+    if allowance.period == "month":
+        starts = starts.replace(day=1)
+        after = (starts + timedelta(days=32)).replace(day=1)
+    else:
+        after = starts + timedelta(days=1)
+    ends = datetime.combine(after, time(), zone).astimezone(UTC)
+    return Window(allowance.credential, allowance.of, allowance.period, starts, allowance.amount, ends)
+
+
+def amount_in(spend: Spend, of: str) -> int:
+    """What it takes of requests, units or money."""
+    taken: int = getattr(spend, of)
+    return taken
+
+
+def said(of: str, amount: int) -> str:
+    """An amount with its unit: $1.25, 10,000 units."""
+    return f"${amount / 1e6:,.2f}" if of == "money" else f"{amount:,} {of}"
+
+
+def metered(connector: Connector, spend: Spend) -> bool:
+    """Is anything counted of such a request but its rate?"""
+    return bool(spend.units or spend.money or quotas_of(connector))
+
+
+def quotas_of(connector: Connector) -> Sequence[Quota]:
+    """What the platform itself allows one credential."""
+    return getattr(connector, "quotas", ())
+
+
+_SET = text("""
+    SELECT credential_id, of, period, amount, zone FROM quotas
+    WHERE org_id = :org AND platform = :platform AND (credential_id IS NULL OR credential_id = :credential)
+""")
+_OPEN = text("""
+    INSERT INTO spendings (org_id, platform, credential_id, of, period, starts_on)
+    SELECT :org, :platform, w.credential, w.of, w.period, w.starts_on
+    FROM json_to_recordset(CAST(:windows AS json)) AS w(credential uuid, of text, period text, starts_on date)
+    ORDER BY w.credential, w.of, w.period, w.starts_on
+    ON CONFLICT ON CONSTRAINT uq_spendings_window DO NOTHING
+""")
+_LOCK = text("""
+    SELECT s.credential_id AS credential, s.of, s.period, s.starts_on, s.spent + s.held AS taken
+    FROM json_to_recordset(CAST(:windows AS json)) AS w(credential uuid, of text, period text, starts_on date)
+    JOIN spendings s ON s.org_id = :org AND s.platform = :platform
+        AND s.credential_id IS NOT DISTINCT FROM w.credential AND s.of = w.of AND s.period = w.period
+        AND s.starts_on = w.starts_on
+    ORDER BY s.id FOR NO KEY UPDATE OF s
+""")
+_RUSHED = text("""
+    SELECT EXISTS (SELECT FROM sources WHERE org_id = :org AND platform = :platform AND state = 'active'
+                   AND (priority < :usual OR campaign_id IS NOT NULL))
+""")
+_MOVE = text("""
+    WITH w AS MATERIALIZED (
+        SELECT * FROM json_to_recordset(CAST(:windows AS json)) AS w(
+            credential uuid, of text, period text, starts_on date, held bigint, spent bigint)
+    ), counted AS (
+        UPDATE spendings s SET held = s.held + w.held, spent = s.spent + w.spent
+        FROM w WHERE s.org_id = :org AND s.platform = :platform
+            AND s.credential_id IS NOT DISTINCT FROM w.credential AND s.of = w.of AND s.period = w.period
+            AND s.starts_on = w.starts_on
+    )
+    UPDATE polls SET held_units = held_units + :held_units, held_money = held_money + :held_money,
+                     units = units + :units, money = money + :money
+    WHERE id = :poll
+""")
+
+
+def allowances(
+    rows: Iterable[Allowance], own: Sequence[Quota], credential: UUID | None, spend: Spend
+) -> list[Allowance]:
+    """What holds for a request that takes so much: what was set, and of the platform's own quotas those that nobody
+    has set otherwise. Pure."""
+    found = list(rows)
+    spoken = {(one.of, one.period) for one in found}
+    found += [
+        Allowance(credential, quota.of, quota.period, quota.amount, quota.zone)
+        for quota in own
+        if (quota.of, quota.period) not in spoken
+    ]
+    if spend.money and not any(one.of == "money" for one in rows):
+        found.append(Allowance(None, "money", "month", 0, "UTC"))
+    return [one for one in found if amount_in(spend, one.of)]
+
+
+def refusal(
+    windows: Sequence[Window],
+    taken: dict[Window, int],
+    most: Spend,
+    *,
+    leave: float,
+    platform: str,
+    now: datetime,
+) -> TryLater | None:
+    """The first window in which this is no longer possible, as the error that says so. `leave`: the share that has to
+    stay. Pure."""
+    for window in windows:
+        allowed = int(window.amount * (1.0 - leave))
+        if taken[window] + amount_in(most, window.of) <= allowed:
+            continue
+        if window.amount == 0 and window.of == "money":
+            return TryLater(
+                f"no money is set aside for {platform}: earshot budget set {platform} 20 usd",
+                after=_wait(window, now),
+                limited=True,
+            )
+        left = "what is left is kept for urgent sources and campaigns" if allowed < window.amount else ""
+        why = f"{said(window.of, taken[window])} of {said(window.of, window.amount)} are taken this {window.period}"
+        return TryLater(
+            f"the budget of {platform} waits: {why}{left and '; ' + left}",
+            after=_wait(window, now),
+            limited=True,
+        )
+    return None
+
+
+def _wait(window: Window, now: datetime) -> float:
+    return max(1.0, min(window.ends - now, LONGEST).total_seconds())
+
+
+async def hold(
+    session: AsyncSession,
+    *,
+    org: str,
+    platform: str,
+    credential: UUID | None,
+    connector: Connector,
+    poll: UUID,
+    most: Spend,
+    urgent: bool,
+    now: datetime,
+) -> Hold | None:
+    """Set aside the most that a request can take. Raises TryLater when a quota or the money does not allow it; None
+    where nothing is counted. `urgent`: may use what is kept back. Asks in the caller's transaction, which has to commit before
+    the request is made."""
+    if not metered(connector, most):
+        return None
+    which = {"org": org, "platform": platform}
+    rows = [Allowance(*row) for row in await session.execute(_SET, {**which, "credential": credential})]
+    found = allowances(rows, quotas_of(connector), credential, most)
+    windows = tuple(sorted((period_of(one, now) for one in found), key=_order))
+    asked = {**which, "windows": as_json([_named(window) for window in windows])}
+    await session.execute(_OPEN, asked)
+    taken_now = {
+        (row.credential, row.of, row.period, row.starts_on): row.taken
+        for row in await session.execute(_LOCK, asked)
+    }
+    taken = {window: taken_now[window[:4]] for window in windows}
+    kept = not urgent and await session.scalar(_RUSHED, {**which, "usual": USUAL})
+    if refused := refusal(windows, taken, most, leave=KEPT if kept else 0.0, platform=platform, now=now):
+        raise refused
+    held = Hold(poll, most, windows)
+    await _move(session, org, platform, held, held=1, spent=Spend(requests=0))
+    return held
+
+
+async def settle(session: AsyncSession, org: str, platform: str, held: Hold, spent: Spend) -> None:
+    """What was set aside becomes what it really took, in the caller's transaction."""
+    await _move(session, org, platform, held, held=-1, spent=spent)
+
+
+async def _move(
+    session: AsyncSession, org: str, platform: str, about: Hold, *, held: int, spent: Spend
+) -> None:
+    moved = [
+        {
+            **_named(window),
+            "held": held * amount_in(about.most, window.of),
+            "spent": amount_in(spent, window.of),
+        }
+        for window in about.windows
+    ]
+    await session.execute(
+        _MOVE,
+        {
+            "org": org,
+            "platform": platform,
+            "windows": as_json(moved),
+            "poll": about.poll,
+            "held_units": held * about.most.units,
+            "held_money": held * about.most.money,
+            "units": spent.units,
+            "money": spent.money,
+        },
+    )
+
+
+def _named(window: Window) -> dict[str, object]:
+    return {
+        "credential": window.credential,
+        "of": window.of,
+        "period": window.period,
+        "starts_on": window.starts_on,
+    }
+
+
+def _order(window: Window) -> tuple[str, str, str, date]:
+    return str(window.credential or ""), window.of, window.period, window.starts_on
