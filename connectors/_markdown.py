@@ -18,10 +18,16 @@ MAX_BRACKETS = 2_000
 """More opening brackets than this are no links but an attack: the parser tries each against all that follow."""
 
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
+_SUSPECT = re.compile(r"[\\`*\[|~><_&^#+=\t]|\A *[-\d]|  ")
+_AT_A_LINE = re.compile(r"\n *[-\d]")
 _MARKUP = re.compile(
     r"""[\\`*\[|]|~~|>!|!<|(?<!\w)_|_(?!\w)|<[a-zA-Z/!?]|&[#a-zA-Z]|(?<!\S)\^|\ \ $"""
     r"""|^[ \t]*(?:[#>+=-]|\d+[.)])|^(?:\ {4}|\ *\t)""",
     re.MULTILINE,
+)
+_BEYOND_DOUBT = re.compile(
+    r"\[([^][()\n!*_~^]+)\]\((https?://[^\s()]+)\)"
+    r"|(?<![^\s(])(\*{1,3})(\w(?:[^*_\[\n]*\w)?)\3(?![^\s.,;:!?)])"
 )
 _SPOILER = re.compile(r">!(.*?)!<", re.DOTALL)
 _RAISED = re.compile(r"(?<!\S)\^+(?:\(([^()]*)\)|(?=[A-Za-z0-9]))")
@@ -36,11 +42,20 @@ def plain(markdown: str) -> tuple[str, list[str]]:
     """
     text = markdown.replace("\r\n", "\n").replace("\r", "\n") if "\r" in markdown else markdown
     links: list[str] = []
-    marked = _MARKUP.search(text) is not None and text.count("[") <= MAX_BRACKETS
-    text = parsed(text, links) if marked else unmarked(text)
+    if not is_marked(text) or text.count("[") > MAX_BRACKETS:
+        text = unmarked(text)
+    else:
+        text = _lightly(text, links) or parsed(text, links)
     if "http" in text:
         links += (found.rstrip(".,;:!?*_~") for found in _ADDRESS.findall(text))
     return text, links
+
+
+def is_marked(text: str) -> bool:
+    """Whether there may be markup in it; most texts hold no sign of any."""
+    if not _SUSPECT.search(text) and not ("\n" in text and _AT_A_LINE.search(text)):
+        return False
+    return _MARKUP.search(text) is not None
 
 
 def unmarked(text: str) -> str:
@@ -51,6 +66,24 @@ def unmarked(text: str) -> str:
     return "\n\n".join(
         " ".join(line.strip(" \t") for line in paragraph.split("\n")) for paragraph in _PARAGRAPHS.split(text)
     )
+
+
+def _lightly(text: str, links: list[str]) -> str | None:
+    """The same where all markup is plain links and emphasis that nothing else can change; None elsewhere."""
+    if "`" in text or "\\" in text or "<" in text or "&" in text:
+        return None
+    addresses: list[str] = []
+
+    def shown(found: re.Match[str]) -> str:
+        if found[2]:
+            addresses.append(found[2])
+        return found[1] or found[4]
+
+    light = _BEYOND_DOUBT.sub(shown, text)
+    if is_marked(light):
+        return None
+    links += addresses
+    return unmarked(light)
 
 
 def parsed(text: str, links: list[str]) -> str:
