@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from console.refusal import BadInput, CannotDo
 from models import Alias
 from models.vocabulary import PLATFORMS
 from workers.folding import domain_of, folded, is_ordinary_name, is_shared_host, words_of
@@ -25,6 +26,16 @@ Outcome = Literal["added", "changed", "same"]
 
 class Unfit(Exception):
     """Why a word or a row cannot be taken."""
+
+
+class Taken(Unfit):
+    """It stands for somebody else already."""
+
+
+def refusal(unfit: Unfit) -> CannotDo:
+    """It as a sentence for whoever typed the word."""
+    words = f"{str(unfit)[0].upper()}{str(unfit)[1:]}."
+    return CannotDo(words) if isinstance(unfit, Taken) else BadInput(words)
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ class Aliases:
         for *word_held, held_of, whose in self._held:
             if word_held == [kind, value, platform] and (held_of, whose) != (of, record):
                 other = "another" if held_of == of else "an" if held_of == "account" else "a"
-                raise Unfit(
+                raise Taken(
                     f"the {kind} {word!r} stands for {_ALREADY.get(held_of, f'{other} {held_of}')} already"
                 )
 

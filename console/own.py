@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from console.aliases import OURSELVES, Aliases, Unfit, fit
+from console.aliases import OURSELVES, Aliases, Unfit, fit, refusal
 from console.refusal import CannotDo
 from models import Alias
 from workers.follow import follow
@@ -31,7 +31,7 @@ def add_own(
         added = aliases.put(kind, word, platform, OURSELVES, needs=needs) != "same"
         value = fit(kind, word, platform)
     except Unfit as unfit:
-        raise CannotDo(f"{str(unfit)[0].upper()}{str(unfit)[1:]}.") from None
+        raise refusal(unfit) from None
     aliases.write()
     if kind == "handle":
         is_it = (Alias.org_id == org, Alias.kind == kind, Alias.of == "ourselves", Alias.value == value)

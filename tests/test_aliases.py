@@ -82,7 +82,7 @@ def test_adding_again_changes_the_days_and_the_words_beside_it_and_doubles_nothi
     assert "otherwise" in cli.done(*words, "--with", "coffee,roaster", "--to", "2026-04-01").out
     (row,) = rows(database, "SELECT needs, valid_to::text FROM aliases")
     assert tuple(row) == (["coffee", "roaster"], "2026-04-01")
-    assert "ends before it begins" in cli.refused(*words, "--from", "2026-05-01")
+    assert "ends before it begins" in cli.refused(*words, "--from", "2026-05-01", code=2)
 
 
 def test_a_word_of_several_is_taken_from_the_one_that_is_named(cli: Earshot, database: str) -> None:
@@ -135,8 +135,53 @@ def test_what_cannot_be_anybodys_is_refused_with_the_reason(
     shared: tuple[Earshot, str], words: tuple[str, ...], reason: str
 ) -> None:
     cli, database = shared
-    assert reason in cli.refused("aliases", "add", *words)
+    # 2: it can never be taken; 1: it cannot as things are, or as it was asked
+    code = 1 if any(why in reason for why in ("one at a time", "No account of")) else 2
+    assert reason in cli.refused("aliases", "add", *words, code=code)
     assert rows(database, "SELECT id FROM aliases") == []
+
+
+def test_what_was_done_with_a_word_is_told_as_json(cli: Earshot) -> None:
+    words = ("phone", "+44 (20) 7946 0101", *ACCOUNT, "--json")
+    told = cli.done("aliases", "add", *words).json
+    assert (told["done"], told["org"], told["remarks"]) == ("added", "main", [])
+    assert (told["alias"]["value"], told["alias"]["target"]) == ("+442079460101", "Target Corp")
+    assert cli.done("aliases", "add", *words).json["done"] == "same"
+    told = cli.done("aliases", "remove", *words).json
+    assert (told["done"], told["alias"]["target"]) == ("removed", "Target Corp")
+
+
+def test_what_is_ours_or_others_have_too_is_taken_and_said(cli: Earshot) -> None:
+    cli.done("own", "add", "--name", "Zork & Sons")
+    said = cli.done("aliases", "add", "name", "Zork and Sons", *ACCOUNT)
+    assert "'Zork & Sons' is our own name" in said.err
+    assert "stands for the account Target Corp" in said.out
+    hotels = ("--account", "Velmora Hotels")
+    assert cli.done("aliases", "add", "phone", "+442079460101", *ACCOUNT).err == ""
+    said = cli.done("aliases", "add", "phone", "+44 20 7946 0101", *hotels, "--json")
+    [remark] = said.json["remarks"]
+    assert "is that of Target Corp too: what two records share is suggested" in remark
+    assert remark in said.err
+    assert (
+        "is that of Velmora Hotels too" in cli.done("aliases", "add", "name", "velmora HOTELS", *ACCOUNT).err
+    )
+
+
+def test_accounts_that_are_called_like_us_or_share_a_telephone_are_said_when_they_come(cli: Earshot) -> None:
+    cli.done("own", "add", "--name", "Zork Roasters")
+    sheet = "name,phone\nZORK Roasters,+44 20 7946 0101\nZork Bakers,(020) 79460101\n"
+    said = cli.done("import", "accounts", "-", stdin=sheet)
+    assert "The account ZORK Roasters is called like ourselves" in said.err
+    assert "ZORK Roasters and Zork Bakers have one telephone number" in " ".join(said.err.split())
+    assert "2 added" in said.out
+    assert cli.done("import", "accounts", "-", stdin=sheet).err == ""
+
+
+def test_an_ending_of_domains_is_nobodys(shared: tuple[Earshot, str]) -> None:
+    cli, _ = shared
+    for ending in ("co.uk", "https://www.github.io"):
+        said = cli.refused("aliases", "add", "domain", ending.replace("www.", ""), *ACCOUNT, code=2)
+        assert "an ending under which everybody may have a domain" in said
 
 
 def test_a_day_that_is_none_and_with_nothing_beside_it_are_told(shared: tuple[Earshot, str]) -> None:
@@ -148,9 +193,9 @@ def test_a_day_that_is_none_and_with_nothing_beside_it_are_told(shared: tuple[Ea
 
 
 def test_our_own_name_that_is_an_ordinary_word_needs_another_beside_it(cli: Earshot) -> None:
-    assert "ordinary English word" in cli.refused("own", "add", "--name", "target")
-    assert "ordinary English word" in cli.refused("own", "add", "--keyword", "target")
-    assert "ordinary English word" in cli.refused("own", "add", "--hashtag", "target")
+    assert "ordinary English word" in cli.refused("own", "add", "--name", "target", code=2)
+    assert "ordinary English word" in cli.refused("own", "add", "--keyword", "target", code=2)
+    assert "ordinary English word" in cli.refused("own", "add", "--hashtag", "target", code=2)
     cli.refused("own", "add", "--domain", "acme.example", "--with", "store", code=2)
     words = ("--name", "target", "--hashtag", "Target", "--domain", "acme.example", "--with", "store,cart")
     cli.done("own", "add", *words)

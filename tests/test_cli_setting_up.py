@@ -126,10 +126,10 @@ def test_what_is_ours_is_kept_once_and_folded(cli: Earshot, database: str) -> No
     assert "is ours already" in again.out
     listed = {(row["kind"], row["value"]) for row in cli.done("own", "list", "--json").json}
     assert listed == {("handle", "acme@town.example"), ("hashtag", "acmecoffee"), ("domain", "acme.com")}
-    assert "names its server" in cli.refused("own", "add", "mastodon", "acme")
-    assert "There is no platform 'myspace'" in cli.refused("own", "add", "myspace", "acme")
-    assert "too short" in cli.refused("own", "add", "--name", "x")
-    assert "ordinary English word" in cli.refused("own", "add", "--name", "target")
+    assert "names its server" in cli.refused("own", "add", "mastodon", "acme", code=2)
+    assert "There is no platform 'myspace'" in cli.refused("own", "add", "myspace", "acme", code=2)
+    assert "too short" in cli.refused("own", "add", "--name", "x", code=2)
+    assert "ordinary English word" in cli.refused("own", "add", "--name", "target", code=2)
 
 
 def test_a_credential_is_encrypted_and_never_shown(cli: Earshot, database: str) -> None:

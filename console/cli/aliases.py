@@ -44,6 +44,7 @@ def add(
     ] = None,
     to: Annotated[str | None, typer.Option(help="Last day on which it counts.")] = None,
     org: chosen_org = None,
+    json: as_json = False,
 ) -> None:
     """Say that a word stands for somebody. What is ours: earshot own add.
 
@@ -57,8 +58,8 @@ def add(
     """
     from console.cli import _print
     from console.database import opened_for
-    from console.naming import add_alias, demand_kind, target
-    from console.refusal import CannotDo
+    from console.naming import add_alias, demand_kind, remarks, target
+    from console.refusal import BadInput
 
     chosen, kind = _options.org(), demand_kind(kind)
     days = {"valid_from": _day(from_, "--from"), "valid_to": _day(to, "--to")}
@@ -69,10 +70,23 @@ def add(
     with opened_for(chosen) as session:
         whom = target(session, chosen, named)
         if whom is None:
-            raise CannotDo("For whom? Say --account, --contact, --campaign or --competitor NAME.")
+            raise BadInput("For whom? Say --account, --contact, --campaign or --competitor NAME.")
         outcome, value = add_alias(
             session, chosen, kind, word, whom, platform=platform and platform.lower(), needs=needs, **days
         )
+        told = remarks(session, chosen, kind, value, whom)
+    for remark in told:
+        _print.said(remark)
+    if json:
+        alias: dict[str, Any] = {
+            "kind": kind,
+            "value": value,
+            "platform": platform and platform.lower(),
+            "of": whom.of,
+        }
+        alias |= {"record": whom.record, "target": whom.label}
+        _print.as_json({"done": outcome, "org": chosen, "alias": alias, "remarks": told})
+        return
     does = {"added": "stands for", "changed": "now stands otherwise for", "same": "stands already for"}[
         outcome
     ]
@@ -138,6 +152,7 @@ def remove(
     competitor: Competitor = None,
     platform: Platform = None,
     org: chosen_org = None,
+    json: as_json = False,
 ) -> None:
     """Let a word stand for somebody no longer. What it matched so far stays.
 
@@ -152,6 +167,9 @@ def remove(
     with opened() as session:
         whom = target(session, chosen, named)
         gone = remove_alias(session, chosen, kind, word, platform=platform and platform.lower(), whom=whom)
+    if json:
+        _print.as_json({"done": "removed", "org": chosen, "alias": gone})
+        return
     whose = f"the {gone['of']} {gone['target']}" if gone["target"] else gone["of"]
     _print.line(f"The {kind} {gone['value']} stands for {whose} no longer (organisation {chosen}).")
 

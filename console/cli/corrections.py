@@ -73,7 +73,10 @@ def list_(
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
-    """What was corrected, the newest first: what people said, and the number that stood there."""
+    """What was corrected, the newest first: what people said, and the number that stood there.
+
+    Example: earshot corrections list --limit 500
+    """
     from console.cli import _print
     from console.corrections import corrections
     from console.database import opened

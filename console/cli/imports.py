@@ -33,6 +33,8 @@ def contacts(file: File, org: chosen_org = None, json: as_json = False) -> None:
 
     Handles are written platform:handle with spaces between them, such as
     mastodon:kim@town.example bluesky:kim.example. Without an e-mail address, name and account are the key.
+
+    Example: earshot import contacts contacts.csv
     """
     _bring_in("contacts", file, json)
 
@@ -42,6 +44,8 @@ def campaigns(file: File, org: chosen_org = None, json: as_json = False) -> None
     """Campaigns: name, type, status, starts_on, ends_on (2026-11-23), hashtags, keywords. Known by name.
 
     Hashtags and keywords become aliases of the campaign; put commas or semicolons between keywords.
+
+    Example: earshot import campaigns campaigns.csv
     """
     _bring_in("campaigns", file, json)
 
@@ -53,6 +57,8 @@ def aliases(file: File, org: chosen_org = None, json: as_json = False) -> None:
     kind: handle, name, domain, hashtag, keyword, utm, email, phone. of: ourselves, account, contact, campaign,
     competitor. target: the account's or campaign's name, the contact's e-mail address or name. needs: words of which
     a post must have one as well, commas between them; a name or keyword that is an ordinary word takes some.
+
+    Example: earshot import aliases aliases.csv
     """
     _bring_in("aliases", file, json)
 
@@ -65,12 +71,18 @@ def _bring_in(table: str, file: Path, json: bool) -> None:
     from console.csv_file import decoded, read_file
     from console.database import opened_for
     from console.importing import import_csv
+    from console.naming import remarks_on_accounts
 
     name = "standard input" if str(file) == "-" else file.name
     text = decoded(sys.stdin.buffer.read(), name) if str(file) == "-" else read_file(file)
     org = _options.org()
     with opened_for(org) as session:
         told = import_csv(session, org, table, text, name)
+        told_too = (
+            remarks_on_accounts(session, org) if table == "accounts" and told.added + told.changed else []
+        )
+    for remark in told_too:
+        _print.said(remark)
     for line, reason in told.bad:
         _print.said(f"{name}, line {line}: {reason}")
     if json:

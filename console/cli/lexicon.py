@@ -149,7 +149,10 @@ def profile(
 
 @app.command()
 def history(org: chosen_org = None, json: as_json = False) -> None:
-    """Every version of the lexicon, the newest first: when, by whom, how many words, and why."""
+    """Every version of the lexicon, the newest first: when, by whom, how many words, and why.
+
+    Example: earshot lexicon history
+    """
     from console.cli import _print
     from console.database import opened
     from console.lexicon import history

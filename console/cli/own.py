@@ -44,7 +44,7 @@ def add(
     from console.cli import _print
     from console.database import opened_for
     from console.own import add_own
-    from console.refusal import CannotDo
+    from console.refusal import BadInput
 
     if platform is not None and handle is None:
         raise typer.BadParameter(f"the handle on {platform} is missing", param_hint="HANDLE")
@@ -60,7 +60,7 @@ def add(
         from models.vocabulary import PLATFORMS
 
         if platform not in PLATFORMS:
-            raise CannotDo(f"There is no platform {platform!r}; known are {', '.join(PLATFORMS)}.")
+            raise BadInput(f"There is no platform {platform!r}; known are {', '.join(PLATFORMS)}.")
     chosen = _options.org()
     with opened_for(chosen) as session:
         told = [
@@ -108,7 +108,10 @@ def remove(
 
 @app.command("list")
 def list_(org: chosen_org = None, json: as_json = False) -> None:
-    """What is ours."""
+    """What is ours.
+
+    Example: earshot own list --json
+    """
     from console.cli import _print
     from console.database import opened
     from console.own import own_words
