@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -98,11 +97,10 @@ _MAP = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
-    """What one page of an edge brought: its items as they came, the way to the next, and the server's clock."""
+    """What one page of an edge brought: its items as they came, and the way to the next."""
 
     items: list[msgspec.Raw]
     token: str | None
-    date: datetime | None
 
 
 async def edge(
@@ -130,8 +128,7 @@ async def edge(
         judge=judge(size=size, walking=token is not None),
     )
     found = read(LISTED, answer, what)
-    date = seconds_at(answer.headers.get("date"))
-    return Edge(items=found.data, token=leads_to(found, nextless=nextless), date=date)
+    return Edge(items=found.data, token=leads_to(found, nextless=nextless))
 
 
 def read(decoder: msgspec.json.Decoder[T], answer: Answer, what: str) -> T:
@@ -210,16 +207,6 @@ def _regain(answer: Answer) -> float:
         return after
     used = usage(answer.headers)
     return min(used.regain_in, _LONGEST) if used is not None and used.regain_in else MAX_WAIT
-
-
-def seconds_at(date: str | None) -> datetime | None:
-    """The time that an answer's Date header tells."""
-    if not date:
-        return None
-    try:
-        return _times.utc(parsedate_to_datetime(date))
-    except ValueError:
-        return None
 
 
 # Items.

@@ -3,17 +3,17 @@
 A visit is a sweep. The list of objects is walked backwards as any other until it has met known ground and a
 window of the newest objects has been seen; an object that changed since the last sweep, by the mark that its
 module makes of it, is visited at once, before the list goes on, and what hangs under it is read from the newest back
-to where the last sweep began. So a sweep that is broken off goes on where it stood, and what is written while
-it runs is the next one's. Every twelfth sweep visits all objects of the window back to where the last such began:
-a comment that came while another was deleted leaves a count as it was.
+to the newest that is known of it. So a sweep that is broken off goes on where it stood. Every twelfth sweep visits
+all objects of the window: a comment that came while another was deleted leaves a count as it was.
 
-Not found: what is said under an object that is no longer among the newest `window` ones.
+Under an object that a first visit meets, the newest page is taken, as of any list; under one that comes later,
+everything. Not found: what is said under an object that is no longer among the newest `window` ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Protocol
 
@@ -27,8 +27,10 @@ from connectors._decode import raw_text
 WHOLE_EVERY = 12
 """Sweeps from one that trusts no mark to the next."""
 
-FROM_THE_START = Cursor('{"list":{"newest":"2004-01-01T00:00:00Z"},"heard":"2004-01-01T00:00:00Z"}')
+FROM_THE_START = Cursor('{"list":{"newest":"2004-01-01T00:00:00Z"}}')
 """For a source that is to read all that there still is instead of from now on."""
+
+_BEGINNING = datetime(2004, 1, 1, tzinfo=UTC)
 
 
 class Thing(msgspec.Struct, array_like=True):
@@ -58,12 +60,11 @@ def unreadable(raw: msgspec.Raw, reason: str) -> Told:
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of the list of objects. `date` is the server's clock."""
+    """One page of the list of objects."""
 
     told: Sequence[Told]
     sightings: Sequence[Sighting]
     token: str | None
-    date: datetime | None = None
 
 
 class Below(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,13 +88,20 @@ class Reads(Protocol):
     def reach(self, thing: Thing) -> int: ...
 
 
-class _Sweep(msgspec.Struct, omit_defaults=True):
-    """A sweep that is under way: when it began, what is pending, and where it is in the first of that.
+class _Known(msgspec.Struct, array_like=True):
+    """What is known of an object: its mark, and the newest that was read below it. None: nothing, and only its newest
+    page is wanted; the beginning: nothing, and all of it is."""
 
-    `token` leads on below the known ground of the list; `on` below that of an object; `read` counts its items.
+    mark: str
+    newest: datetime | None = None
+
+
+class _Sweep(msgspec.Struct, omit_defaults=True):
+    """A sweep that is under way: how many objects it has met, what is pending, and where it is in the first of that.
+
+    `token` leads on below the known ground of the list, `on` below that of an object; `read` counts its items.
     """
 
-    since: datetime
     whole: bool = False
     listed: bool = False
     depth: int = 0
@@ -102,17 +110,15 @@ class _Sweep(msgspec.Struct, omit_defaults=True):
     walk: Walk | None = None
     on: str | None = None
     read: int = 0
-    marks: dict[str, str] = {}
+    known: dict[str, _Known] = {}
 
 
 class _State(msgspec.Struct, omit_defaults=True):
-    """The cursor: the list's own stand, since when what is below has been heard, and the marks of the window."""
+    """The cursor: the list's own stand, what is known of its newest objects, and a sweep if one is on."""
 
     list: Stand = msgspec.field(default_factory=Stand)
-    heard: datetime | None = None
-    whole: datetime | None = None
     sweeps: int = 0
-    marks: dict[str, str] = {}
+    known: dict[str, _Known] = {}
     sweep: _Sweep | None = None
 
 
@@ -132,63 +138,63 @@ async def visit(reads: Reads, watch: Watch, cursor: Cursor | None) -> Page:
 
 async def _list(reads: Reads, watch: Watch, state: _State) -> Page:
     walk = state.list.walk
-    token = walk.token if walk is not None else state.sweep.token if state.sweep is not None else None
-    listing = await reads.listing(token)
-    first = state.heard is None and state.list.newest is None
-    sweep = state.sweep
-    if sweep is None:
-        began = watch.now if listing.date is None else min(watch.now, listing.date)
-        whole = state.whole is not None and state.sweeps % WHOLE_EVERY == 0
-        sweep = state.sweep = _Sweep(since=began, whole=whole)
-    posts = [one for told in listing.told for one in _noted(told, state, sweep)]
+    sweep = state.sweep = state.sweep or _Sweep(whole=state.sweeps % WHOLE_EVERY == WHOLE_EVERY - 1)
+    listing = await reads.listing(walk.token if walk is not None else sweep.token)
+    newest = state.list.newest
+    fresh = set() if newest is None else {one.id for one in listing.sightings if one.at >= newest}
+    posts = [one for told in listing.told for one in _noted(told, state, sweep, new=told.key in fresh)]
     sweep.depth += len(listing.sightings)
     gap = None
-    known = sweep.token is not None
-    if not known:
+    met = sweep.token is not None
+    if not met:
         step = backwards.step(state.list, listing.sightings, listing.token, now=watch.now)
-        state.list, gap, known = backwards.stand(step.cursor), step.gap, not step.more
-    further = known and not first and sweep.depth < reads.window and bool(listing.sightings)
+        state.list, gap, met = backwards.stand(step.cursor), step.gap, not step.more
+    further = met and newest is not None and sweep.depth < reads.window and bool(listing.sightings)
     sweep.token = listing.token if further else None
-    sweep.listed = known and sweep.token is None
+    sweep.listed = met and sweep.token is None
     return _page(state, sweep, posts, reads.window, gap)
 
 
-def _noted(told: Told, state: _State, sweep: _Sweep) -> list[Post | Reject]:
+def _noted(told: Told, state: _State, sweep: _Sweep, *, new: bool) -> list[Post | Reject]:
     """The post of an item if it is news; its mark is taken down, and what is below it becomes pending."""
-    key = _short(told.key)
-    here = sweep.marks.get(key, state.marks.get(key))
-    changed = here != told.mark
-    due = changed or (key not in sweep.marks and (told.always or sweep.whole))
+    key, mark = _short(told.key), _short(told.mark)
+    before = sweep.known.get(key) or state.known.get(key)
+    changed = before is None or before.mark != mark
+    due = changed or (key not in sweep.known and (told.always or sweep.whole))
     if due and told.below is not None and told.below not in sweep.pending:
         sweep.pending.append(told.below)
-    sweep.marks[key] = told.mark
+    newest = before.newest if before is not None else _BEGINNING if new or told.below is None else None
+    sweep.known[key] = _Known(mark, newest)
     return [told.post] if changed else []
 
 
 async def _below(reads: Reads, watch: Watch, state: _State, sweep: _Sweep) -> Page:
     thing = sweep.pending[0]
+    known = sweep.known.get(_short(thing.id)) or _Known("")
     token = sweep.on or (sweep.walk.token if sweep.walk is not None else None)
-    floor = state.whole if sweep.whole else state.heard
     try:
         found = await reads.below(thing, token)
     except Gone as error:
         low = sweep.walk.low if sweep.walk is not None else None
         _next(sweep)
         # a place that is lost costs what is below it under this one object; an object that is gone costs nothing
-        gap = Gap(since=floor, until=low, reason=f"under {thing.id}: {error}") if error.cursor else None
+        gap = (
+            Gap(since=known.newest, until=low, reason=f"under {thing.id}: {error}") if error.cursor else None
+        )
         return _page(state, sweep, (), reads.window, gap)
     sweep.read += len(found.sightings)
     gap = None
     ended = sweep.on is not None
     if not ended:
-        step = backwards.step(
-            Stand(newest=floor, walk=sweep.walk), found.sightings, found.token, now=watch.now
-        )
-        sweep.walk = backwards.stand(step.cursor).walk
-        ended, gap = not step.more, step.gap
+        stand = Stand(newest=known.newest, walk=sweep.walk)
+        step = backwards.step(stand, found.sightings, found.token, now=watch.now)
+        after = backwards.stand(step.cursor)
+        ended, gap, sweep.walk = not step.more, step.gap, after.walk
+        if ended:
+            known.newest = after.newest
     if ended:
         on = found.token if sweep.read < reads.reach(thing) and found.sightings else None
-        sweep.on, sweep.walk = (on if on != token else None), None
+        sweep.on = on if on != token else None
     sweep.pending[1:1] = [one for one in found.deeper if one not in sweep.pending]
     if ended and sweep.on is None:
         _next(sweep)
@@ -204,12 +210,10 @@ def _page(state: _State, sweep: _Sweep, posts: Sequence[Post | Reject], window: 
     """The page and its cursor; a sweep that has nothing left to do ends here."""
     more = bool(sweep.pending) or not sweep.listed
     if not more:
-        state.heard = sweep.since
-        if sweep.whole or state.whole is None:
-            state.whole = sweep.since
         state.sweeps += 1
-        kept = {**sweep.marks, **{k: m for k, m in state.marks.items() if k not in sweep.marks}}
-        state.marks = dict(list(kept.items())[:window])
+        older = {key: known for key, known in state.known.items() if key not in sweep.known}
+        # the last page of a window reaches below it
+        state.known = dict(list({**sweep.known, **older}.items())[: 2 * window])
         state.sweep = None
     return Page(
         posts=tuple(one for one in posts if isinstance(one, Post)),

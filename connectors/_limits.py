@@ -97,15 +97,12 @@ def usage(headers: Mapping[str, str]) -> Usage | None:
             percents += [n for key in _PERCENTAGES if (n := _number(one.get(key))) is not None]
             minutes = _number(one.get("estimated_time_to_regain_access"))
             seconds = _number(one.get("reset_time_duration"))
-            if minutes:
+            if minutes:  # whoever has to be let in again is shut out, whatever the percentages say
                 waits.append(minutes * 60)
+                percents.append(100.0)
             elif seconds and (_number(one.get("acc_id_util_pct")) or 0) >= STOP:
                 waits.append(seconds)
-    if not percents and not waits:
-        return None
-    # whoever has to be let in again is shut out, whatever the percentages say
-    percent = max([*percents, *([100.0] if waits else [])])
-    return Usage(percent=percent, regain_in=max(waits, default=None))
+    return Usage(percent=max(percents), regain_in=max(waits, default=None)) if percents else None
 
 
 def _uses(told: Any) -> Iterator[Mapping[str, Any]]:

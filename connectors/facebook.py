@@ -126,7 +126,6 @@ class _Feed:
             told=[wire.told(raw, watch.now) for raw in found.items],
             sightings=graph.sightings(found.items, watch.now),
             token=found.token,
-            date=found.date,
         )
 
     async def below(self, thing: Thing, token: str | None) -> Below:

@@ -156,7 +156,6 @@ class _Media:
             told=[wire.told(raw, watch.now, _account(watch)) for raw in found.items],
             sightings=graph.sightings(found.items, watch.now),
             token=found.token,
-            date=found.date,
         )
 
     async def below(self, thing: Thing, token: str | None) -> Below:

@@ -212,7 +212,6 @@ class _Replies:
             told=[_told(raw, watch) for raw in found.items],
             sightings=graph.sightings(found.items, watch.now),
             token=found.token,
-            date=found.date,
         )
 
     async def below(self, thing: Thing, token: str | None) -> Below:
