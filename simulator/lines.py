@@ -101,12 +101,23 @@ class ExpectedCase:
     scenario: str = ""
 
 
-def external_id(seed: int, platform: Platform, feed: str, key: str, by: Person) -> str:
-    """The global id under which a post is told: the same for the same seed, whatever the clock says."""
+def external_id(
+    seed: int, platform: Platform, feed: str, key: str, by: Person, reply_to: str | None = None
+) -> str:
+    """The global id under which a post is told: the same for the same seed, whatever the clock says. `reply_to` is the
+    key of what it answers, which is a part of some platforms' ids."""
     if platform == "mastodon":
         return f"{by.mastodon_uri}/statuses/{number_of(seed, 'status', key) + 10**17}"
     if platform == "bluesky":
         return f"at://{by.did}/app.bsky.feed.post/3{letters_of(12, seed, 'rkey', key)}"
+    if platform == "youtube":
+        top = f"Ug{letters_of(14, seed, 'comment', reply_to or key)}4AaABAg"
+        return f"{top}.{letters_of(22, seed, 'reply', key)}" if reply_to else top
+    if platform == "appstore":
+        return str(number_of(seed, "review", key) % 9_000_000_000 + 1_000_000_000)
+    if platform == "googleplay":
+        review = f"gp:AOqpTO{letters_of(32, seed, 'review', reply_to or key)}"
+        return f"{review}#answer" if reply_to else review
     slug = letters_of(10, seed, "entry", key)
     if feed == "forum":
         return f"tag:brewtalk.example,2026:post-{slug}"

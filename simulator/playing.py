@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from simulator.answers import Answer
 from simulator.limits import Window
 from simulator.stage import Stage
+from simulator.stores import AppStore, GooglePlay
+from simulator.youtube import YouTube
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,11 @@ class Plays(Protocol):
         """Its 429 (or whatever it says instead)."""
 
 
-PLAYED: dict[str, Callable[[Stage], Plays]] = {}
+PLAYED: dict[str, Callable[[Stage], Plays]] = {
+    "appstore": AppStore,
+    "googleplay": GooglePlay,
+    "youtube": YouTube,
+}
 """By the platform's name. A platform's class is added here."""
 
 
