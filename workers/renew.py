@@ -25,8 +25,6 @@ from workers.reauth import WARNED_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from uuid import UUID
-
     from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
     from connectors._base import Connector, Http
@@ -37,7 +35,7 @@ AT_ONCE = 20
 """Credentials that one round renews, and asks, at most; drawn by lot, so that none that fails stands before others."""
 
 _DUE = text("""
-    SELECT id, platform FROM credentials
+    SELECT id, platform, fence FROM credentials
     WHERE state = 'ok' AND renew_at <= now() AND platform = ANY(:platforms)
     ORDER BY random() LIMIT :most
 """)
@@ -77,7 +75,7 @@ async def renew(
     renewing = [name for name, one in known.items() if hasattr(one, "sign_in")]
     asking = [name for name, one in known.items() if hasattr(one, "check")]
     await _all(
-        _renewed(row["id"], known[row["platform"]], sessions, http)
+        _renewed(row, known[row["platform"]], sessions, http)
         for row in await _rows(sessions, _DUE, platforms=renewing)
     )
     daily = [name for name in asking if not _costs_money(known[name])]
@@ -114,16 +112,21 @@ async def _all(work: Iterable[Any]) -> None:
 
 
 async def _renewed(
-    credential: UUID, connector: Connector, sessions: async_sessionmaker[AsyncSession], http: Http
+    due: Mapping[str, Any],
+    connector: Connector,
+    sessions: async_sessionmaker[AsyncSession],
+    http: Http,
 ) -> None:
-    row = await read(credential, sessions)
+    row = await read(due["id"], sessions)
+    if row["fence"] != due["fence"]:
+        return  # somebody else was faster
     try:
         await sign_in(row, stored_session(row), connector, sessions, http)
     except ConnectorError as error:
         # what the platform refused waits for a person by now; all else is tried again in the next round
-        log.info("Credential %s was not renewed: %s", credential, error, extra={"action": "not_renewed"})
+        log.info("Credential %s was not renewed: %s", row["id"], error, extra={"action": "not_renewed"})
     except Exception:
-        log.exception("Credential %s met a defect while it was renewed", credential)
+        log.exception("Credential %s met a defect while it was renewed", row["id"])
 
 
 async def _asked(
