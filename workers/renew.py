@@ -25,6 +25,7 @@ from workers.reauth import WARNED_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
     from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
     from connectors._base import Connector, Http
