@@ -30,7 +30,13 @@ def web(database: str, ring: Callable[[], None] = lambda: None, patience: float 
     """The app over this database; its base address."""
     listener = listening("127.0.0.1:0")
     ready = threading.Event()
-    app = application(Settings(database_url=database), ring, ready.set, patience)
+
+    @contextmanager
+    def awake() -> Iterator[None]:
+        ready.set()
+        yield
+
+    app = application(Settings(database_url=database), ring, awake(), patience)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
     thread.start()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,16 +18,18 @@ from uuid import uuid4
 import httpx
 import msgspec
 import pytest
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from connectors import connectors, webhook
 from connectors._base import Delivery, Denied, Garbled, Receives
 from models.vocabulary import NEVER_VISITED
+from tests.command_line import KEY, earshot
 from tests.journey import FURIOUS, Journey
 from tests.serving import SECRET, as_body, receiving, signed, told, web
 from tests.waiting import eventually
 from workers import credentials
 from workers._settings import settings
-from workers.poll import _CLAIM
+from workers.poll import poll
 from workers.prune import prune
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -45,8 +51,7 @@ class Deliverer:
 
 @pytest.fixture
 def journey(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journey]:
-    key = base64.urlsafe_b64encode(b"a key for this test, of 32 bytes").decode()
-    monkeypatch.setenv("EARSHOT_ENCRYPTION_KEY", key)
+    monkeypatch.setenv("EARSHOT_ENCRYPTION_KEY", KEY)
     caches = (settings.cache_clear, credentials._fernet.cache_clear)
     for clear in caches:
         clear()
@@ -309,8 +314,22 @@ def test_of_two_hundred_deliveries_at_once_with_repetitions_every_post_lands_onc
 def test_a_source_that_receives_is_never_visited(journey: Journey) -> None:
     receiving(journey)
     journey.source("mastodon", "posts.csv", kind="file")
-    for platform in ("webhook", "mastodon"):
-        assert not journey.execute(_CLAIM.text, platform=platform, most=10, lease=40)
+    engine = create_async_engine(journey.url)
+
+    async def look(platform: str) -> int:
+        nobody: Any = None
+        try:
+            return await poll(
+                platform,
+                sessions=async_sessionmaker(engine),
+                http=nobody,
+                settings=journey.settings,
+                ring=nobody,
+            )
+        finally:
+            await engine.dispose()
+
+    assert [asyncio.run(look(platform)) for platform in ("webhook", "mastodon")] == [0, 0]
     assert set(NEVER_VISITED) == {"file", "inbound"}
 
 
@@ -326,3 +345,72 @@ def test_the_names_of_old_deliveries_are_forgotten(journey: Journey) -> None:
         )
     prune(journey.sessions, journey.settings)
     assert [row[0] for row in journey.execute("SELECT delivery FROM deliveries")] == ["young"]
+
+
+def test_a_source_that_receives_is_added_with_its_address_and_its_secret_shown_once(
+    journey: Journey, home: Path
+) -> None:
+    cli = earshot(home, database_url=journey.url, encryption_key=KEY)
+    added = cli.done("sources", "add", "webhook", "inbound", "shop").out
+    source = journey.value("SELECT id FROM sources WHERE kind = 'inbound'")
+    secret = re.search(r"whsec_\S+", added)
+    assert secret
+    assert f"http://127.0.0.1:8484/in/{source}" in added
+    again = cli.done("sources", "add", "webhook", "inbound", "shop").out
+    assert f"/in/{source}" in again
+    assert "whsec_" not in again
+    assert journey.value("SELECT count(*) FROM identities WHERE ours") == 0
+    with web(journey.url) as base:
+        deliver, body = Deliverer(base, source), as_body(told(1))
+        assert deliver(body, **signed(body, "a", secret=secret[0])).status_code == 200
+        changed = cli.done("sources", "address", "shop", "--new-secret").out
+        new = re.search(r"whsec_\S+", changed)
+        assert new
+        assert deliver(body, **signed(body, "b", secret=secret[0])).status_code == 401
+        assert deliver(body, **signed(body, "b", secret=new[0])).status_code == 200
+    assert "whsec_" not in cli.done("sources", "address", "shop").out
+    (row,) = cli.done("sources", "list", "--json").json
+    assert (row["lag"], row["last_error"]) == (0, None)
+    assert row["last_success_at"]
+
+
+def test_a_sender_needs_a_name_that_can_be_one(journey: Journey, home: Path) -> None:
+    cli = earshot(home, database_url=journey.url, encryption_key=KEY)
+    for name in ("two words", "../up", "x" * 101):
+        assert "cannot be followed" in cli.refused("sources", "add", "webhook", "inbound", name)
+    said = cli.refused("sources", "add", "webhook", "inbound", "shop", EARSHOT_ENCRYPTION_KEY="")
+    assert "EARSHOT_ENCRYPTION_KEY" in said
+    cli.done("sources", "add", "feeds", "feed", "https://blog.example.com/feed.xml")
+    assert "it is visited" in cli.refused("sources", "address", "https://blog.example.com/feed.xml")
+    assert journey.value("SELECT count(*) FROM credentials") == 0
+
+
+def test_earshot_serve_takes_deliveries_until_it_is_told_to_stop(
+    journey: Journey, home: Path, broker: str, tmp_path: Path
+) -> None:
+    source = receiving(journey)
+    ready = tmp_path / "ready"
+    env = earshot(
+        home, database_url=journey.url, broker_url=broker, encryption_key=KEY, ready_file=str(ready)
+    ).env
+    out = tmp_path / "out"
+    with out.open("w") as file:
+        serving = subprocess.Popen(
+            [sys.executable, "-m", "console", "serve", "--listen", "127.0.0.1:0"],
+            env=env,
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        eventually(lambda: ready.exists() or serving.poll() is not None, within=30, of=out.read_text())
+        base = re.search(r"http://127\.0\.0\.1:\d+", out.read_text())
+        assert base, out.read_text()
+        assert Deliverer(base[0], source)(as_body(told(1))).status_code == 200
+        serving.send_signal(signal.SIGTERM)
+        serving.wait(20)
+    finally:
+        serving.kill()
+        serving.wait()
+    assert not ready.exists()
+    assert SECRET not in out.read_text()
+    assert "feedback" not in out.read_text()

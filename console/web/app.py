@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from starlette.applications import Starlette
@@ -41,11 +42,12 @@ class Bell:
 def application(
     ours: Settings,
     ring: Callable[[], None],
-    ready: Callable[[], None] = lambda: None,
+    awake: AbstractContextManager[object],
     patience: float = BODY_SECONDS,
 ) -> Starlette:
     """The app over the database of these settings. `ring` asks the workers to look; it must not raise for a broker
-    that is away. `ready` is called once requests can be answered; the body of each has `patience` seconds."""
+    that is away. `awake` is entered once requests can be answered and left when none is taken any more; the body of each
+    request has `patience` seconds."""
     engine = create_async_engine(
         ours.database,
         pool_size=POOL,
@@ -63,9 +65,9 @@ def application(
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         ringing = asyncio.create_task(bell.run())
-        ready()
         try:
-            yield
+            with awake:
+                yield
         finally:
             ringing.cancel()
             with contextlib.suppress(asyncio.CancelledError):

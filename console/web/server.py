@@ -4,9 +4,12 @@ it ends TLS, and holds off who opens connections and says nothing."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import uvicorn
 
@@ -47,12 +50,8 @@ def serve(ours: Settings, listener: socket.socket) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
 
-    def ready() -> None:
-        if ours.ready_file:
-            ours.ready_file.write_text("ready")
-
     config = uvicorn.Config(
-        application(ours, ring_digest, ready),
+        application(ours, ring_digest, _awake(ours.ready_file)),
         access_log=False,  # it would write queries down, and in one of them a platform sends a token of ours
         log_config=None,
         server_header=False,
@@ -62,8 +61,16 @@ def serve(ours: Settings, listener: socket.socket) -> None:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=10,
     )
+    asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+
+
+@contextlib.contextmanager
+def _awake(ready_file: Path | None) -> Iterator[None]:
+    """Not around `serve`: uvicorn ends by sending itself the signal that stopped it."""
+    if ready_file:
+        ready_file.write_text("ready")
     try:
-        asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+        yield
     finally:
-        if ours.ready_file:
-            ours.ready_file.unlink(missing_ok=True)
+        if ready_file:
+            ready_file.unlink(missing_ok=True)
