@@ -111,6 +111,8 @@ def account_on(platform: str, account: str, host: str | None = None) -> tuple[st
     if "/" in identifier or any(c.isspace() or c == "\0" for c in identifier):
         like = {"mastodon": "acme@mastodon.social", "bluesky": "acme.bsky.social"}.get(platform, "acme")
         raise CannotDo(f"{account!r} is no account; write it like {like}.")
+    if connector.default_host == "" and not host:
+        return identifier, ""  # it comes to us: there is no server
     return identifier, base_url(host or connector.default_host or _server_of(identifier, platform))
 
 
@@ -135,7 +137,7 @@ def add_credential(
     row = session.scalar(_ID, key) or UUID(str(uuid7()))
     session.execute(_TOLD, {"id": row, "status": "done"})
     session.execute(_KEEP, {**key, "id": row, "secret": seal(row, one_secret(secret, platform)), "me": me})
-    if platform != "mastodon" or "@" in identifier:
+    if server and (platform != "mastodon" or "@" in identifier):
         _is_ours(session, org, platform, identifier)
     woken = sum(found.waited for found in session.execute(_WAKE, {"org": org, "id": row}))
     takers = [kind for kind, need in connector.watches.items() if need.credential != "none"]
