@@ -7,17 +7,19 @@ the second sees the first. Versions are never rewritten: a score can be explaine
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from console.refusal import CannotDo
+from console.own import own_words
+from console.refusal import BadInput, CannotDo
 from models import Lexicon, LexiconWord
 from workers import lexicon as weighing
 from workers._vader import tables
+from workers.folding import words_of
 from workers.lexicon import HEAVIEST, MOST_CHARACTERS, MOST_WORDS_A_PHRASE, as_stored
 from workers.score import Scorer, Sentiment
 
@@ -187,8 +189,26 @@ def checked(words: Mapping[str, float | None]) -> dict[str, float | None]:
         wrong = _never_found([word for word, weight in stored.items() if weight is not None])
     if wrong:
         more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        raise CannotDo(f"{'; '.join(wrong[:_SHOWN])}{more}. Nothing was changed.")
+        raise BadInput(f"{'; '.join(wrong[:_SHOWN])}{more}. Nothing was changed.")
     return stored
+
+
+def masked(session: Session, org: str, words: Sequence[str]) -> list[str]:
+    """Those of these words that are not weighed where they stand as a name of ours, since own names are masked."""
+    ours = [own["value"] for own in own_words(session, org) if own["kind"] != "handle"]
+    parts = {part for own in ours for part in words_of(own)}
+    near = [word for word in words if not parts.isdisjoint(words_of(word))]
+    if not near:
+        return []
+    plain = Scorer((), weighing.Lexicon(dict.fromkeys(map(as_stored, near), 1.0), "to be checked"))
+    with_names = Scorer(
+        sorted(ours), weighing.Lexicon(dict.fromkeys(map(as_stored, near), 1.0), "to be checked")
+    )
+    return [
+        word
+        for word in near
+        if any(with_names.explain(said).total != plain.explain(said).total for said in (word, word.title()))
+    ]
 
 
 def _unfit(given: str, word: str, weight: float | None) -> str | None:

@@ -203,6 +203,18 @@ def test_score_shows_the_words_and_what_has_no_score(cli: Earshot) -> None:
     assert cli.done("score", "-", "--json", stdin="the app is awful").json["sentiment"] == -0.4588
 
 
+def test_what_has_no_score_is_told_without_a_number_and_why(cli: Earshot) -> None:
+    german = "Das ist so awful und die Leute warten schon wieder seit Stunden auf ihren Kaffee"
+    said = cli.done("score", german).out
+    assert "→" not in said
+    assert said.count("it is not English (de)") == 2
+    assert cli.done("score", german, "--json").json["sentiment"] is None
+
+
+def test_bytes_that_are_no_text_are_refused(cli: Earshot) -> None:
+    assert "standard input is not UTF-8 (line 1)" in cli.refused("score", "-", stdin=b"caf\xe9")
+
+
 def test_score_needs_no_database(home: Path) -> None:
     said = earshot(home)("score", "the app is awful")
     assert said.code == 0

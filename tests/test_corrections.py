@@ -90,6 +90,16 @@ def test_the_newest_counts_and_undo_brings_back_the_one_before(cli: Earshot, dat
     ] == [True, True]
 
 
+def test_a_correction_is_told_as_json(cli: Earshot) -> None:
+    told = cli.done("correct", address(1), "negative", "--by", "sam", "--json").json
+    assert (told["done"], told["org"], told["correction"]["label"]) == ("corrected", "main", "negative")
+    assert told["event"] == cli.done("corrections", "list", "--json").json[0]["event_id"]
+    told = cli.done("correct", address(1), "negative", "--json").json
+    assert (told["done"], told["correction"]["by"]) == ("same", "sam")
+    told = cli.done("correct", address(1), "--undo", "--json").json
+    assert (told["done"], told["correction"]) == ("taken back", None)
+
+
 def test_saying_the_same_twice_is_one_correction(cli: Earshot, database: str) -> None:
     cli.done("correct", address(1), "negative")
     assert "corrected so already" in cli.done("correct", address(1), "negative").out

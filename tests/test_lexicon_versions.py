@@ -208,13 +208,33 @@ def test_the_database_refuses_a_weight_out_of_range_too(engine: Engine) -> None:
 def test_setting_a_word_says_what_it_changes(cli: Earshot) -> None:
     told = cli.done("lexicon", "set", "Still  Waiting", "-3", "outage", "0", "--note", "ours").out
     assert "still waiting: no weight → -3.00; alone it scores -0.5267 → -0.6124" in told
-    assert "outage: -1.50 → no weight; alone it scores -0.3612 → +0.0000" in told
+    assert "outage: -1.50 → 0, so it does not count; alone it scores -0.3612 → +0.0000" in told
     assert "Version 1, over the support profile" in told
     assert cli.done("lexicon", "set", "outage", "0").out.startswith("Nothing changed: version 1")
     told = json.loads(cli.done("lexicon", "unset", "outage", "--json").out)
     assert told["version"] == 2
     assert told["words"] == [{"word": "outage", "before": None, "after": -1.5, "alone": [0.0, -0.3612]}]
     assert "no word of main's lexicon" in cli.refused("lexicon", "unset", "outage")
+
+
+def test_a_long_change_is_summed_up_and_told_word_by_word_when_asked(cli: Earshot) -> None:
+    sheet = "word\tweight\nawful\t-1\n" + "".join(f"zork{number}\t-2\n" for number in range(9))
+    told = cli.done("lexicon", "import", "-", stdin=sheet).out.splitlines()
+    assert told[0] == "10 words: 9 new, 1 changed; the first 5 (all with --verbose):"
+    assert [line.partition(":")[0] for line in told[1:6]] == ["awful", "zork0", "zork1", "zork2", "zork3"]
+    assert told[6].startswith("Version 1")
+    assert len(told) == 7
+    told = cli.done("lexicon", "restore", "0", "--verbose").out.splitlines()
+    assert told[0] == "10 words: 1 changed, 9 without a weight now"
+    assert len(told) == 12
+
+
+def test_whoever_weighs_our_own_name_is_told_that_it_is_masked(cli: Earshot) -> None:
+    cli.done("own", "add", "--name", "Zork Roasters")
+    said = cli.done("lexicon", "set", "zork roasters", "-3", "roasters", "-2", "late zork roasters", "-1")
+    assert "Our own names are masked before anything is scored" in said.err
+    assert "'zork roasters', 'late zork roasters'." in said.err
+    assert cli.done("lexicon", "set", "zork roasters", "0", "late", "-1").err == ""
 
 
 def test_words_are_listed_by_version_with_the_profile_if_asked(cli: Earshot) -> None:
@@ -278,9 +298,10 @@ def test_a_file_is_taken_whole_or_not_at_all(cli: Earshot, file: str, reason: st
 
 
 def test_a_weight_that_is_no_number_is_refused_in_a_sentence(cli: Earshot) -> None:
-    assert "must be a number" in cli.refused("lexicon", "set", "bad", "worst")
-    assert "between -4 and 4" in cli.refused("lexicon", "set", "bad", "-4.01")
-    assert "between -4 and 4" in cli.refused("lexicon", "set", "bad", "nan")
+    assert "must be a number" in cli.refused("lexicon", "set", "bad", "worst", code=2)
+    assert "between -4 and 4" in cli.refused("lexicon", "set", "bad", "-4.01", code=2)
+    assert "between -4 and 4" in cli.refused("lexicon", "set", "bad", "nan", code=2)
+    assert "given twice" in cli.refused("lexicon", "set", "bad", "1", "bad", "2", code=2)
     assert "needs a weight" in cli.refused("lexicon", "set", "bad", code=2)
     assert cli.done("lexicon", "history", "--json").json == []
 

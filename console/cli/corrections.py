@@ -31,6 +31,7 @@ def correct(
         typer.Option(metavar="NAME", help="Who says so (default: your user name here).", show_default=False),
     ] = None,
     org: chosen_org = None,
+    json: as_json = False,
 ) -> None:
     """Say what a post's sentiment really is. Its number stays, with the correction beside it; no case opens or closes.
 
@@ -52,16 +53,22 @@ def correct(
         name = str(post)[-8:]
         if label is None:
             taken, left = corrections.undo(session, chosen, post)
+            done, counts = "taken back", left
             said = f"{name}: taken back that it is {correction_line(taken)}."
             said += (
                 f" What counts now: {correction_line(left)}." if left else " It is not corrected any more."
             )
         else:
             made = corrections.correct(session, chosen, post, label, _cleaned(by) or _user(), _cleaned(note))
+            done, counts = "corrected" if made else "same", made
             if made is None:
+                counts = corrections.standing(corrections.corrections_of(session, post))
                 said = f"{name} is corrected so already: {label}."
             else:
                 said = f"{name} is {correction_line(made)}. {_number(made)}"
+    if json:
+        _print.as_json({"done": done, "org": chosen, "event": post, "correction": counts})
+        return
     _print.line(said)
 
 

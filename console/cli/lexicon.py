@@ -13,6 +13,9 @@ from console.cli._options import Commands, as_json, chosen_org
 app = Commands(no_args_is_help=True, help="What words weigh for us: a lexicon by version, over the profile.")
 
 Note = Annotated[str | None, typer.Option("--note", help="Why, for the history.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show each word that changed, not only the first.")
+]
 # so that a weight below zero is no option
 NEGATIVE = {"ignore_unknown_options": True}
 
@@ -24,7 +27,7 @@ def list_(
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
-    """Our words and phrases with their weights in [-4, 4]; 0 takes a word out.
+    """Our words and phrases with their weights in [-4, 4]; what weighs 0 does not count.
 
     Examples: earshot lexicon list
               earshot lexicon list --all --version 3
@@ -52,32 +55,34 @@ def set_(
         list[str], typer.Argument(metavar="WORD WEIGHT [WORD WEIGHT ...]", help="Quote a phrase.")
     ],
     note: Note = None,
+    verbose: Verbose = False,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
-    """Give words or phrases a weight from -4 (worst) to 4 (best); 0 takes a word out.
+    """Give words or phrases a weight from -4 (worst) to 4 (best). A weight of 0 means that the word does not count.
 
     Effective within 30 seconds for posts that come; `earshot rescore` brings it to those that are there.
 
     Examples: earshot lexicon set outage -2.5
               earshot lexicon set "still waiting" -2 brew 0 --note "brew is our trade"
     """
-    from console.refusal import CannotDo
+    from console.refusal import BadInput
 
     if len(pairs) % 2:
         raise typer.BadParameter("every word needs a weight behind it", param_hint="WORD WEIGHT")
     words: dict[str, float | None] = {}
     for word, weight in zip(pairs[::2], pairs[1::2], strict=True):
         if word in words:
-            raise CannotDo(f"{word!r} is given twice. Nothing was changed.")
+            raise BadInput(f"{word!r} is given twice. Nothing was changed.")
         words[word] = _number(word, weight)
-    _change(words, note, json)
+    _change(words, note, json, verbose)
 
 
 @app.command()
 def unset(
     words: Annotated[list[str], typer.Argument(metavar="WORD ...", help="Quote a phrase.")],
     note: Note = None,
+    verbose: Verbose = False,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
@@ -87,7 +92,7 @@ def unset(
 
     Example: earshot lexicon unset "still waiting"
     """
-    _change(dict.fromkeys(words), note, json)
+    _change(dict.fromkeys(words), note, json, verbose)
 
 
 @app.command("import")
@@ -95,6 +100,7 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.tsv|csv", help="UTF-8; - reads TSV from stdin.")],
     replace: Annotated[bool, typer.Option("--replace", help="What is not in the file goes.")] = False,
     note: Note = None,
+    verbose: Verbose = False,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
@@ -104,8 +110,12 @@ def import_(
               earshot lexicon import words.csv --replace
     """
     from console.lexicon_file import read_words
+    from console.refusal import BadInput, CannotDo
 
-    _change(dict(read_words(file)), note or f"from {file.name}", json, only=replace)
+    try:
+        _change(dict(read_words(file)), note or f"from {file.name}", json, verbose, only=replace)
+    except BadInput as wrong:  # the file is at fault, not what was typed
+        raise CannotDo(str(wrong)) from None
 
 
 @app.command()
@@ -144,7 +154,7 @@ def profile(
 
     Example: earshot lexicon profile none
     """
-    _change({}, note, json, profile=name)
+    _change({}, note, json, False, profile=name)
 
 
 @app.command()
@@ -175,6 +185,7 @@ def history(org: chosen_org = None, json: as_json = False) -> None:
 @app.command()
 def restore(
     version: Annotated[int, typer.Argument(min=0, help="0: the shipped profile alone.")],
+    verbose: Verbose = False,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
@@ -188,23 +199,37 @@ def restore(
     chosen = _options.org()
     with opened_for(chosen) as session:
         changed = restore(session, chosen, version, by=_whoever())
-    _tell(changed, json)
+    _tell(changed, {}, json, verbose)
 
 
-def _change(words: dict[str, float | None], note: str | None, json: bool, **more: Any) -> None:
+def _change(words: dict[str, float | None], note: str | None, json: bool, verbose: bool, **more: Any) -> None:
+    from console.cli import _print
     from console.database import opened_for
-    from console.lexicon import change
+    from console.lexicon import change, masked
+    from console.words import one_line
 
     chosen = _options.org()
     with opened_for(chosen) as session:
         changed = change(session, chosen, words, note=note, by=_whoever(), **more)
-    _tell(changed, json)
+        ours = masked(session, chosen, [word for word, weight in words.items() if weight])
+    _tell(changed, words, json, verbose)
+    if ours:
+        shown = ", ".join(repr(one_line(word, 60)) for word in ours[:MOST])
+        _print.said(
+            f"Our own names are masked before anything is scored, so this weighs nothing where it names us: {shown}"
+            + (f" and {len(ours) - MOST:,} more." if len(ours) > MOST else ".")
+        )
 
 
-def _tell(changed: Any, json: bool, most: int = 20) -> None:
+MOST = 5
+"""Words whose change is shown one by one unless more is asked for."""
+
+
+def _tell(changed: Any, given: dict[str, float | None], json: bool, verbose: bool) -> None:
     from dataclasses import asdict
 
     from console.cli import _print
+    from console.words import counted
 
     if json:
         _print.as_json(asdict(changed))
@@ -212,17 +237,28 @@ def _tell(changed: Any, json: bool, most: int = 20) -> None:
     if not changed.fresh:
         _print.line(f"Nothing changed: version {changed.version}, {_beneath(changed.profile)}.")
         return
-    for word in changed.words[:most]:
+    shown = changed.words if verbose else changed.words[:MOST]
+    if len(changed.words) > MOST:
+        others = "" if verbose else f"; the first {MOST} (all with --verbose):"
+        _print.line(f"{counted(len(changed.words), 'word')}: {_counts(changed.words)}{others}")
+    out = {" ".join(word.lower().split()) for word, weight in given.items() if weight == 0}
+    for word in shown:
         before, after = word.alone
+        now = "0, so it does not count" if word.after is None and word.word in out else _weight(word.after)
         _print.line(
-            f"{word.word}: {_weight(word.before)} → {_weight(word.after)}; alone it scores"
-            f" {before:+.4f} → {after:+.4f}"
+            f"{word.word}: {_weight(word.before)} → {now}; alone it scores {before:+.4f} → {after:+.4f}"
         )
-    if len(changed.words) > most:
-        _print.line(f"and {len(changed.words) - most:,} more")
     _print.line(
         f"Version {changed.version}, {_beneath(changed.profile)}: holds within 30 seconds for posts that come."
     )
+
+
+def _counts(words: Any) -> str:
+    """How many got a weight, weigh otherwise, or weigh nothing any more."""
+    got = sum(word.before is None and word.after is not None for word in words)
+    lost = sum(word.before is not None and word.after is None for word in words)
+    told = {"new": got, "changed": len(words) - got - lost, "without a weight now": lost}
+    return ", ".join(f"{number:,} {name}" for name, number in told.items() if number)
 
 
 def _weight(weight: float | None) -> str:
@@ -234,12 +270,12 @@ def _beneath(profile: str) -> str:
 
 
 def _number(word: str, weight: str) -> float:
-    from console.refusal import CannotDo
+    from console.refusal import BadInput
 
     try:
         return float(weight)
     except ValueError:
-        raise CannotDo(
+        raise BadInput(
             f"The weight of {word!r} is {weight!r}, and must be a number. Nothing was changed."
         ) from None
 

@@ -35,10 +35,11 @@ def score(
     import sys
 
     from console.cli import _print
+    from console.csv_file import decoded
     from workers.lexicon import shipped
     from workers.score import Scorer, Unscored
 
-    words = sys.stdin.read() if text == "-" else text
+    words = decoded(sys.stdin.buffer.read(), "standard input") if text == "-" else text
     words = words.encode("utf-8", "replace").decode()
     known = {"none": Scorer, "support": lambda: Scorer((), shipped()), "org": _of_the_organisation}
     scorer = known[lexicon]()
@@ -89,7 +90,9 @@ def words_that_weighed(told: dict[str, Any], most: int = 12) -> str:
         return "none weighed"
     more = f", and {len(weights) - most} more" if len(weights) > most else ""
     marks = f", punctuation {exact(told['emphasis'])}" if told["emphasis"] else ""
-    return f"{', '.join(weights[:most])}{more}{marks}; sum {exact(told['total'])} → {told['compound']:+.4f}"
+    made = f"no number is made of it: {reason(told['unscored'])}" if told.get("unscored") else ""
+    made = made or f"sum {exact(told['total'])} → {told['compound']:+.4f}"
+    return f"{', '.join(weights[:most])}{more}{marks}; {made}"
 
 
 def exact(weight: float) -> str:
