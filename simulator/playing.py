@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from simulator.answers import Answer
 from simulator.limits import Window
 from simulator.stage import Stage
-from simulator.stores import AppStore, GooglePlay
 from simulator.youtube import YouTube
 
 
@@ -60,8 +59,6 @@ class Plays(Protocol):
 
 
 PLAYED: dict[str, Callable[[Stage], Plays]] = {
-    "appstore": AppStore,
-    "googleplay": GooglePlay,
     "youtube": YouTube,
 }
 """By the platform's name. A platform's class is added here."""
