@@ -110,6 +110,8 @@ def external_id(
         return f"{by.mastodon_uri}/statuses/{number_of(seed, 'status', key) + 10**17}"
     if platform == "bluesky":
         return f"at://{by.did}/app.bsky.feed.post/3{letters_of(12, seed, 'rkey', key)}"
+    if platform == "reddit":
+        return f"{'t1' if reply_to else 't3'}_{number_of(seed, 'reddit', key):x}"
     if platform == "youtube":
         top = f"Ug{letters_of(14, seed, 'comment', reply_to or key)}4AaABAg"
         return f"{top}.{letters_of(22, seed, 'reply', key)}" if reply_to else top

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from simulator.answers import Answer
 from simulator.limits import Window
+from simulator.reddit import Reddit
 from simulator.stage import Stage
 from simulator.youtube import YouTube
 
@@ -59,6 +60,7 @@ class Plays(Protocol):
 
 
 PLAYED: dict[str, Callable[[Stage], Plays]] = {
+    "reddit": Reddit,
     "youtube": YouTube,
 }
 """By the platform's name. A platform's class is added here."""
