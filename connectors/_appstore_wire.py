@@ -87,10 +87,9 @@ def review(item: Raw, *, place: str, now: datetime, undated: datetime) -> Post |
         return Reject(raw=raw_text(item), reason="a review without its id")
     if stars not in {"1", "2", "3", "4", "5"}:
         return Reject(raw=raw_text(item), reason="a review without one to five stars")
-    written = _times.parse(_label(entry.updated))
-    at = _times.believable(written, now)
-    if at is None and written is not None:
-        return Reject(raw=raw_text(item), reason=f"updated is no time we believe: {written.isoformat()}")
+    at = _times.believable(_times.parse(_label(entry.updated)), now)
+    if at is None and _label(entry.updated):
+        return Reject(raw=raw_text(item), reason="updated is no time we believe")
     text, truncated = _text.body(_words(entry))
     return Post(
         id=_text.ident(identifier),

@@ -20,7 +20,21 @@ import msgspec
 from connectors import _appstore_wire as wire
 from connectors import _backwards as backwards
 from connectors._backwards import Sighting, Stand, Step
-from connectors._base import Cursor, Gap, Gone, Http, Need, Page, Post, Reject, Spend, Watch
+from connectors._base import (
+    Answer,
+    ConnectorError,
+    Cursor,
+    Gap,
+    Gone,
+    Http,
+    Need,
+    Page,
+    Post,
+    Reject,
+    Spend,
+    TryLater,
+    Watch,
+)
 
 platform = "appstore"
 default_host: str | None = "https://itunes.apple.com"
@@ -41,6 +55,7 @@ ORDERS = ("sortby=mostrecent", "sortBy=mostRecent")
 """Two spellings that the servers keep apart."""
 
 BEFORE_US = timedelta(days=1)
+PAUSE = 300.0
 
 _TERM = re.compile(r"(?:([a-z]{2}):)?(?:id)?([0-9]{1,20})", re.IGNORECASE)
 _ADDRESS = re.compile(
@@ -94,11 +109,18 @@ async def _entries(http: Http, watch: Watch, path: str) -> tuple[list[msgspec.Ra
     """The page's entries, from the second cache where the first has none, and how often was asked."""
     items: list[msgspec.Raw] = []
     for asked, order in enumerate(ORDERS, 1):
-        answer = await http.get(f"{watch.host}/{path}/{order}/json", token=None, endpoint="reviews")
+        answer = await http.get(f"{watch.host}/{path}/{order}/json", endpoint="reviews", judge=judge)
         items = wire.entries(answer)
         if items:
             return items, asked
     return items, len(ORDERS)
+
+
+def judge(answer: Answer) -> ConnectorError | None:
+    """Nobody signs in here, so 403 is no verdict on a credential: Apple says so that we ask too often."""
+    if answer.status == 403:
+        return TryLater("the App Store wants us to ask less often", after=PAUSE, limited=True)
+    return None
 
 
 def _page(stand: Stand) -> int:

@@ -18,6 +18,8 @@ MUTATED: Mapping[tuple[str, str, str], set[str]] = {
     ("reviews", "dropped", "holder"): {"empty"},
     # one entry is an object, so any object in its place is an entry; an empty list is one of no reviews
     ("reviews", "retyped", "holder"): {"empty"},
+    # nobody signs in there, so a 403 is a limit
+    ("reviews", "refused", "whole"): {"TryLater"},
 }
 
 

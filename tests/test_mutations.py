@@ -193,7 +193,7 @@ def _also(recording: Recording, kind: str, where: str) -> set[str]:
         for (watch, of, at), outcomes in named.items()
         if watch in {"*", recording.watch.kind} and of in {"*", kind} and at in {"*", where}
     ]
-    return set().union(*fits) if kind != "refused" else set()
+    return set().union(*fits)
 
 
 def _cost(recording: Recording, mutation: mu.Mutation, page: Page) -> str | None:
