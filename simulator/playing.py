@@ -16,6 +16,7 @@ from simulator.answers import Answer
 from simulator.limits import Window
 from simulator.reddit import Reddit
 from simulator.stage import Stage
+from simulator.stores import AppStore, GooglePlay
 from simulator.youtube import YouTube
 
 
@@ -60,6 +61,8 @@ class Plays(Protocol):
 
 
 PLAYED: dict[str, Callable[[Stage], Plays]] = {
+    "appstore": AppStore,
+    "googleplay": GooglePlay,
     "reddit": Reddit,
     "youtube": YouTube,
 }
