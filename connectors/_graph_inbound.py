@@ -92,7 +92,7 @@ def receiver(maps: Maps) -> Callable[[Delivery, str, datetime], Received]:
             return _verified(delivery, verify_token)
         signature = delivery.headers.get("x-hub-signature-256", "")
         good = "sha256=" + hmac.new(app_secret.encode(), delivery.body, sha256).hexdigest()
-        if not app_secret or not hmac.compare_digest(signature.encode(), good.encode()):
+        if not app_secret or not hmac.compare_digest(signature.encode("utf-8", "replace"), good.encode()):
             raise Denied("the signature of this delivery does not hold", refreshable=False)
         found = list(_found(_envelope(delivery.body), maps, now))
         posts, rejects = graph.placed(found)
