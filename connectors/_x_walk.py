@@ -22,6 +22,8 @@ OLDEST = timedelta(days=7) - timedelta(minutes=1)
 SEARCHED = timedelta(days=7) - timedelta(minutes=15)
 """A walk that went down to the very end of the seven days would outlive it."""
 
+SHORT = "X searches the last seven days only"
+
 UNSETTLED = timedelta(seconds=30)
 """A search does not show what is younger than this, because it may still change its place; mentions do."""
 
@@ -84,10 +86,18 @@ def begun(before: Stand, now: datetime, *, searches: bool) -> tuple[Stand, Gap |
 def aged(before: Stand, now: datetime) -> tuple[Stand, Gap | None]:
     """A walk that goes down to a time instead of the mark, and what is lost by it."""
     start = (now - SEARCHED).replace(microsecond=0)
-    walk = msgspec.structs.replace(before.walk or Walk(), start=start, token=None)
-    floor = _floor(before)
-    lost = Gap(since=floor, until=start, reason="X searches the last seven days only") if floor else None
-    return Stand(since=before.since, walk=walk), lost
+    walk, floor = before.walk or Walk(), _floor(before)
+    reached = time_of(walk.low) if walk.low else None
+    lost = Gap(since=floor, until=start, reason=SHORT) if floor else None
+    if reached is None or reached > start:
+        walk = msgspec.structs.replace(walk, start=start, token=None)
+        return Stand(since=before.since, walk=walk), lost
+    # what is left of this walk lies below what the search has: it is over, and a new one begins
+    over = Stand(since=walk.high or before.since)
+    newer = _floor(over)
+    if newer is not None and newer >= now - OLDEST:
+        return over, Gap(since=floor, until=reached, reason=SHORT)
+    return Stand(since=over.since, walk=Walk(start=start)), lost
 
 
 def _floor(at: Stand) -> datetime | None:

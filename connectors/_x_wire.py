@@ -131,7 +131,7 @@ _COUNTS = (
     ("bookmarks", "bookmark_count"),
     ("views", "impression_count"),
 )
-_LEADING = re.compile(r"@(\w+)\s+", re.ASCII)
+_LEADING = re.compile(r"@(\w+)(?:\s+|$)", re.ASCII)
 _MEDIA = re.compile(r"https://(?:www\.)?(?:x|twitter)\.com/\w+/status/\d+/(?:photo|video)/\d+")
 _STATUS = re.compile(r"https://(?:\w+\.)?(?:x|twitter)\.com/(?:\w+|i/web)/status(?:es)?/(\d+)")
 
@@ -161,10 +161,10 @@ def id_at(when: datetime) -> str:
 def post(item: Item, users: Mapping[str, User], firsts: Mapping[str, str], now: datetime) -> Post | None:
     """An item as a post; None where no time can be believed. `firsts` names the first version of a known id."""
     own, first = str(item.id), item.history[0]
-    written = _times.utc(item.created_at) if item.created_at else time_of(own)
-    begun = written if first == own else (_second(time_of(first)) or written)
-    posted_at = _times.believable(begun, now)
-    if posted_at is None or written is None:
+    written = _times.believable(_times.utc(item.created_at) if item.created_at else None, now)
+    written = written or _times.believable(_second(time_of(own)), now)
+    posted_at = written if first == own else _times.believable(_second(time_of(first)), now) or written
+    if posted_at is None:
         return None
     user = users.get(str(item.author_id))
     handle = _text.name(user.username) if user else None
@@ -212,7 +212,7 @@ def post(item: Item, users: Mapping[str, User], firsts: Mapping[str, str], now: 
         lang=_language(item.lang),
         counts=_counts(item.public_metrics),
         visibility="private" if hidden else "public",
-        edited_at=_times.believable(written, now) if own != first else None,
+        edited_at=written if own != first else None,
         truncated=truncated,
     )
 

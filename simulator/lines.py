@@ -112,6 +112,8 @@ def external_id(
         return f"at://{by.did}/app.bsky.feed.post/3{letters_of(12, seed, 'rkey', key)}"
     if platform == "reddit":
         return f"{'t1' if reply_to else 't3'}_{number_of(seed, 'reddit', key):x}"
+    if platform == "x":
+        return str(number_of(seed, "status", key))  # until it is said: an id of X tells the time
     if platform == "youtube":
         top = f"Ug{letters_of(14, seed, 'comment', reply_to or key)}4AaABAg"
         return f"{top}.{letters_of(22, seed, 'reply', key)}" if reply_to else top

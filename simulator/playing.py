@@ -17,6 +17,7 @@ from simulator.limits import Window
 from simulator.reddit import Reddit
 from simulator.stage import Stage
 from simulator.stores import AppStore, GooglePlay
+from simulator.x import X
 from simulator.youtube import YouTube
 
 
@@ -64,6 +65,7 @@ PLAYED: dict[str, Callable[[Stage], Plays]] = {
     "appstore": AppStore,
     "googleplay": GooglePlay,
     "reddit": Reddit,
+    "x": X,
     "youtube": YouTube,
 }
 """By the platform's name. A platform's class is added here."""
