@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from connectors._base import Connector, ConnectorError, Held, Http, Login, Need, Session, Watch
+from connectors._http import Clients, Requests
 from console.keys import add_credential
 from tests.journey import Journey
 from workers import credentials
@@ -37,6 +38,10 @@ def keys(patch: pytest.MonkeyPatch, *held: str) -> Iterator[None]:
         yield
     for cache in forget:
         cache()
+
+
+NOBODY = Requests(Clients())
+"""Requests that nobody makes here: the platforms are made up."""
 
 
 class Told:
@@ -128,7 +133,7 @@ class Keyed(Journey):
     def sweeps(self, platform: Told) -> None:
         """One round of the sweep."""
         known = {platform.platform: cast("Connector", platform)}
-        self.runs(lambda sessions: renew(sessions, cast("Http", None), known))
+        self.runs(lambda sessions: renew(sessions, NOBODY, known))
 
     def asks(self, credential: UUID, platform: Told, *, anyway: bool = True) -> Standing:
         standing: Standing = self.runs(
@@ -136,7 +141,7 @@ class Keyed(Journey):
                 credential,
                 cast("Connector", platform),
                 sessions,
-                cast("Http", None),
+                NOBODY,
                 now=datetime.now(UTC),
                 anyway=anyway,
             )
@@ -147,7 +152,7 @@ class Keyed(Journey):
         """The session to fetch with, or the error."""
 
         async def go(sessions: Any) -> Any:
-            connector, http = cast("Connector", platform), cast("Http", None)
+            connector, http = cast("Connector", platform), NOBODY
             try:
                 return await credentials.session_of(credential, connector, sessions, http, **given)
             except ConnectorError as error:

@@ -20,7 +20,7 @@ from connectors._base import (
     TryLater,
 )
 from connectors._http import Clients, Requests
-from tests.keyed import Keyed, Told, a_key, a_session, keys
+from tests.keyed import NOBODY, Keyed, Told, a_key, a_session, keys
 from workers.answered import Answered
 from workers.checks import lacking
 from workers.credentials import Locked, lasting, renewing, sign_in, stored_session
@@ -193,7 +193,7 @@ def test_a_session_is_renewed_before_it_ends_by_one_of_many(keyed: Keyed) -> Non
 
     async def all_at_once(sessions: Any) -> None:
         known = {"mastodon": cast("Connector", platform)}
-        await asyncio.gather(*(renew(sessions, cast("Http", None), known) for _ in range(4)))
+        await asyncio.gather(*(renew(sessions, NOBODY, known) for _ in range(4)))
 
     keyed.runs(all_at_once)
     assert platform.count("sign_in") == 2
@@ -420,7 +420,7 @@ def test_a_stored_session_and_a_sign_in_fit_together(keyed: Keyed) -> None:
         from workers.credentials import read
 
         platform = cast("Connector", Told(sign_in=[made]))
-        await sign_in(await read(key, sessions), None, platform, sessions, cast("Http", None))
+        await sign_in(await read(key, sessions), None, platform, sessions, NOBODY)
         return stored_session(await read(key, sessions))
 
     assert keyed.runs(go) == made

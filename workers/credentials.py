@@ -86,7 +86,7 @@ def resealed(row: UUID, sealed: bytes) -> bytes | None:
 
 _READ = text("""
     SELECT id, org_id AS org, platform, host, identifier, secret, session, me, state, fence, last_error,
-           (session IS NOT NULL AND expires_at <= now()) IS TRUE AS ended
+           (session IS NOT NULL AND expires_at <= now()) IS TRUE AS ended, now() AS now
     FROM credentials WHERE id = :id
 """)
 _TAKE = text("""
@@ -214,6 +214,7 @@ async def sign_in(
         identifier=row["identifier"],
         secret=opened(row),
         refresh=stored.refresh if stored else None,
+        now=row["now"],
     )
     async with sessions() as session, session.begin():
         if await session.scalar(_TAKE, {**which, "lease": REFRESH_SECONDS, "anyway": anyway}) is None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
     from connectors._base import Connector, Http
+    from connectors._http import Requests
 
 log = logging.getLogger(__name__)
 
@@ -70,18 +71,18 @@ _ENDING = text(f"""
 
 
 async def renew(
-    sessions: async_sessionmaker[AsyncSession], http: Http, known: Mapping[str, Connector]
+    sessions: async_sessionmaker[AsyncSession], http: Requests, known: Mapping[str, Connector]
 ) -> None:
     """One round over the credentials of all organisations; `known` are the connectors by platform."""
     renewing = [name for name, one in known.items() if hasattr(one, "sign_in")]
     asking = [name for name, one in known.items() if hasattr(one, "check")]
     await _all(
-        _renewed(row, known[row["platform"]], sessions, http)
+        _renewed(row, known[row["platform"]], sessions, http.of(str(row["id"])))
         for row in await _rows(sessions, _DUE, platforms=renewing)
     )
     daily = [name for name in asking if not _costs_money(known[name])]
     await _all(
-        _asked(row, known[row["platform"]], sessions, http)
+        _asked(row, known[row["platform"]], sessions, http.of(str(row["id"])))
         for row in await _rows(sessions, _DOUBTED, platforms=asking, daily=daily)
     )
     silent = [name for name in known if name not in asking]

@@ -27,7 +27,7 @@ from starlette.responses import Response
 from connectors import connectors
 from connectors._base import ConnectorError, Delivery, Denied, Received, Receives
 from workers._settings import BadSetting
-from workers.credentials import unseal
+from workers.credentials import Locked, unseal
 from workers.receive import receive
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Inbound:
     async def _heard(self, door: _Door, request: Request, body: bytes) -> Response:
         try:
             secret = unseal(door.credential, door.secret)
-        except (Denied, BadSetting) as closed:
+        except (Locked, BadSetting) as closed:
             # ours to mend, and nothing that the platform could do differently
             log.error("Source %s cannot receive: %s", door.id, closed)
             return _said(503, again=AGAIN)
