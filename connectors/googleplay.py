@@ -237,9 +237,7 @@ async def sign_in(http: Http, login: Login) -> Session:
         raise Denied(
             "the secret is not the text of a service account's JSON key file", refreshable=False
         ) from None
-    where = urlsplit(key.token_uri)
-    ours = (where.scheme, where.netloc) == urlsplit(login.host)[:2]
-    if not ours and not (where.scheme == "https" and where.netloc in _GOOGLE):
+    if not _ours_or_googles(key.token_uri, login.host):
         raise Denied("the key file names a place to sign in that is not Google's", refreshable=False)
     if login.now is None:
         raise TryLater("a signed request for a token takes the time, and none was given")
@@ -270,6 +268,16 @@ async def sign_in(http: Http, login: Login) -> Session:
         host=login.host,
         lasts=got.expires_in,
     )
+
+
+def _ours_or_googles(address: str, host: str) -> bool:
+    """Where a key may be used: at Google, or at the very server whose API is asked."""
+    try:
+        where, asked = urlsplit(address), urlsplit(host)
+    except ValueError:
+        return False
+    googles = where.scheme == "https" and where.netloc in _GOOGLE
+    return googles or (where.scheme, where.netloc) == (asked.scheme, asked.netloc)
 
 
 async def check(http: Http, watch: Watch) -> Held:
