@@ -26,6 +26,7 @@ from console.cli import (
     migrate,
     own,
     quarantine,
+    rematch,
     rescore,
     review,
     rules,
@@ -83,6 +84,7 @@ app.add_typer(review.app, name="review", rich_help_panel=KNOW)
 app.add_typer(lexicon.app, name="lexicon", rich_help_panel=KNOW)
 app.add_typer(own.app, name="own", rich_help_panel=KNOW)
 app.add_typer(aliases.app, name="aliases", rich_help_panel=KNOW)
+app.command(rich_help_panel=KNOW)(rematch.rematch)
 app.add_typer(imports.app, name="import", rich_help_panel=KNOW)
 
 
