@@ -6,12 +6,11 @@ import asyncio
 import json
 import os
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import pytest
 
-from connectors import _markdown as markdown
 from connectors import _reddit_thread as thread
 from connectors import reddit
 from connectors._base import ConnectorError, Cursor, Denied, Garbled, Gone, Http, Login, TryLater, Watch
@@ -409,59 +408,3 @@ def test_nothing_is_asked_when_there_is_nothing_to_ask() -> None:
     found, asked = look_up([], ["https://other.example/1"])
     assert not asked
     assert (found.gone, found.spent and found.spent.requests) == ((), 0)
-
-
-# --- markdown ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("typed", "seen", "links"),
-    [
-        ("plain, with 2 * 3 = 6 - 1 and a_b_c", "plain, with 2 * 3 = 6 - 1 and a_b_c", []),
-        ("one\ntwo  \nthree\n\n\nfour", "one two\nthree\n\nfour", []),
-        ("**so** *good* [here](https://a.example/x_y)!", "so good here!", ["https://a.example/x_y"]),
-        ("> theirs\n> too\n\nmine", "> theirs too\n\nmine", []),
-        ("intro\n\n* a\n* b\n  * c\n\nend", "intro\n\na\nb\nc\n\nend", []),
-        ("| a | b |\n|---|---|\n| 1 | 2 |", "a b\n1 2", []),
-        (">!the end!< ~~dead~~ ^raised ^(words up)", "the end dead raised words up", []),
-        ("`**code**` &amp; \\*not\\* <b>", "**code** & *not* <b>", []),
-        (
-            "see https://a.example/b_(c). And [x](/r/coffee)",
-            "see https://a.example/b_(c). And x",
-            ["/r/coffee", "https://a.example/b_(c)"],
-        ),
-        ("a\r\n\r\nb", "a\n\nb", []),
-    ],
-)
-def test_markdown_is_read_as_a_reader_sees_it(typed: str, seen: str, links: list[str]) -> None:
-    assert markdown.plain(typed) == (seen, links)
-
-
-@needs_recordings
-def test_texts_that_skip_the_parser_are_what_the_parser_makes_of_them() -> None:
-    skipped = 0
-    for text in _recorded_texts():
-        by_parser: list[str] = []
-        parsed = markdown.parsed(text, by_parser)
-        lightly: list[str] = []
-        light = markdown._lightly(text, lightly) if markdown.is_marked(text) else markdown.unmarked(text)
-        if light is not None:
-            skipped += 1
-            assert (light, lightly) == (parsed, by_parser)
-    assert skipped > 300
-
-
-def _recorded_texts() -> Iterator[str]:
-    seen = set()
-    for path in sorted((rt.ROOT / "reddit").glob("*.json")):
-        waiting = [json.loads(path.read_bytes())["body"]]
-        while waiting:
-            value = waiting.pop()
-            if isinstance(value, dict):
-                seen |= {value[k] for k in ("body", "selftext") if isinstance(value.get(k), str)}
-            waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    yield from sorted(text.replace("\r\n", "\n") for text in seen)
-
-
-def test_a_text_of_brackets_is_not_tried_for_links() -> None:
-    assert markdown.plain("[" * 40_000) == ("[" * 40_000, [])
