@@ -170,8 +170,12 @@ async def _walk(http: Http, watch: Watch, cursor: Cursor | None, path: str, fixe
             judge=judged(watch.now),
         )
     except Tokenless:
+        if at.walk is None or at.walk.token is None:
+            raise Garbled("X refuses a token that it was not given") from None
         return _again(walking.tokenless(at), gap)
     except Stale:
+        if at.since is None or (at.walk and at.walk.start):
+            raise Garbled("X refuses a mark that it was not given") from None
         at, lost = walking.aged(at, watch.now)
         return _again(at, lost or gap)
     told = envelope(_TOLD, answer, f"the {watch.kind} page")

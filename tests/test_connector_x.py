@@ -327,6 +327,23 @@ def test_a_parameter_is_refused_by_its_name(status: int, body: Any, named: type[
     assert type(refused(status, body)) is named
 
 
+@pytest.mark.parametrize(
+    ("parameter", "cursor"),
+    [
+        ("next_token", None),
+        ("pagination_token", mark(at(hours=9))),
+        ("since_id", None),
+        ("since_id", mark(at(days=30))),
+    ],
+)
+def test_a_refusal_of_what_was_not_asked_with_is_not_asked_again_at_once(
+    parameter: str, cursor: Cursor | None
+) -> None:
+    told = {"errors": [{"parameters": {parameter: ["?"]}}]}
+    with pytest.raises(Garbled):
+        run(x.fetch(Answers([(400, told)]), watch(), cursor))
+
+
 def test_nobody_is_answered_without_a_token() -> None:
     error = refused(200, page_of(), token=None)
     assert isinstance(error, Denied)
