@@ -151,6 +151,13 @@ def test_what_was_done_with_a_word_is_told_as_json(cli: Earshot) -> None:
     assert (told["done"], told["alias"]["target"]) == ("removed", "Target Corp")
 
 
+def test_whoever_adds_a_word_is_told_how_the_past_is_tied(cli: Earshot) -> None:
+    words = ("aliases", "add", "domain", "zork.example")
+    assert "earshot rematch --since" in cli.done(*words, *ACCOUNT).out
+    assert "rematch" not in cli.done(*words, *ACCOUNT).out
+    assert "rematch" not in cli.done(*words, "--competitor", "Zork").out
+
+
 def test_what_is_ours_or_others_have_too_is_taken_and_said(cli: Earshot) -> None:
     cli.done("own", "add", "--name", "Zork & Sons")
     said = cli.done("aliases", "add", "name", "Zork and Sons", *ACCOUNT)

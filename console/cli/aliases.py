@@ -50,6 +50,7 @@ def add(
 
     A name, keyword or hashtag that is an ordinary English word is taken with --with only: "target" is mostly not Target.
     What counts for a campaign counts within its dates. Adding again changes the days and the words beside it.
+    It counts for posts that come; `earshot rematch` ties those that are there.
 
     Examples: earshot aliases add name Target --account "Target Corp" --with store,cart,returns
               earshot aliases add handle kim@town.example --platform mastodon --contact kim@acme.example
@@ -92,6 +93,8 @@ def add(
     ]
     on = f" on {platform.lower()}" if platform else ""
     _print.line(f"The {kind} {value}{on} {does} the {whom.of} {whom.label} (organisation {chosen}).")
+    if whom.record and kind != "handle" and outcome != "same":
+        _print.line("For what was said before: earshot rematch --since 30d --dry-run")
 
 
 @app.command("list")
