@@ -1,11 +1,14 @@
-"""How far the sweep over stored posts has come that asks a platform whether they still stand as they were."""
+"""How far the sweep over stored posts has come that asks a platform whether they still stand as they were.
+
+A source looks after the posts that it heard first, because its credential may see what another's does not.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import UniqueConstraint, text
+from sqlalchemy import BigInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models._base import Record, Written, of
@@ -13,9 +16,9 @@ from models.vocabulary import PLATFORMS, one_of
 
 
 class Recheck(Record):
-    """One round after another over the posts that a source brought last, oldest first: `after` is the last looked at.
+    """One round after another over a source's posts in the order of their ids: `after` is the last looked at.
 
-    `due_at` is when the next batch may be asked for.
+    `due_at` is when the next batch may be asked for; `asked` and `gone` count over all rounds.
     """
 
     __tablename__ = "rechecks"
@@ -26,10 +29,10 @@ class Recheck(Record):
 
     platform: Mapped[str]
     source_id: Mapped[UUID] = of("sources.id")
-    after: Mapped[UUID | None]
+    after: Mapped[str] = mapped_column(server_default="")
     due_at: Mapped[Written]
     round_at: Mapped[Written]
     lease_until: Mapped[datetime | None]
-    asked: Mapped[int] = mapped_column(server_default=text("0"))
-    gone: Mapped[int] = mapped_column(server_default=text("0"))
+    asked: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    gone: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     last_error: Mapped[str | None]

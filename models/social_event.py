@@ -53,6 +53,14 @@ class SocialEvent(Record):
         where_set("ix_social_events_contact_id", "contact_id", "occurred_at"),
         where_set("ix_social_events_campaign_id", "campaign_id", "occurred_at"),
         where_set("ix_social_events_ticket_id", "ticket_id"),
+        Index(
+            "ix_social_events_heard_first",
+            sql("(sightings[1])"),
+            "external_id",
+            postgresql_where=sql(
+                "platform IN ('facebook', 'instagram', 'reddit', 'x', 'youtube') AND gone_at IS NULL"
+            ),
+        ),
     )
 
     platform: Mapped[str] = mapped_column(server_default="other")

@@ -32,6 +32,7 @@ def timetable(platforms: Mapping[str, float], settings: Intervals) -> dict[str, 
     }
     return polls | {
         "digest": entry("earshot.digest", settings.digest_every, "digest"),
+        "recheck": entry("earshot.recheck", settings.sweep_every, "fetch"),
         "renew": entry("earshot.renew", settings.sweep_every, "fetch"),
         "sweep": entry("earshot.sweep", settings.sweep_every, "maintenance"),
     }

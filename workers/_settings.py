@@ -153,6 +153,16 @@ class Settings(BaseSettings):
     visibility_timeout: float = Field(
         900, gt=0, description="Seconds after which the broker gives an unanswered message to another worker."
     )
+    recheck_every: float = Field(
+        86_400, gt=0, description="Seconds from one round of asking what became of stored posts to the next."
+    )
+    recheck_days: int = Field(30, ge=0, description="Posts of so many days are asked after; 0: none.")
+    recheck_paid: bool = Field(
+        False, description="Ask also where each look-up costs money (X). It counts against the budget."
+    )
+    most_a_day: int = Field(
+        20_000, ge=1, description="Posts a day above which a source is too broad to be followed unasked."
+    )
     poll_every: float = Field(5, gt=0, description="Seconds between two looks for due sources, per platform.")
     poll_sources: int = Field(
         20, ge=1, le=500, description="How many due sources one poll task claims at most."

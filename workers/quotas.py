@@ -61,7 +61,7 @@ class Window(NamedTuple):
 class Hold:
     """What was set aside for one request, and in which windows."""
 
-    poll: UUID
+    poll: UUID | None
     most: Spend
     windows: tuple[Window, ...]
 
@@ -198,14 +198,14 @@ async def hold(
     platform: str,
     credential: UUID | None,
     connector: Connector,
-    poll: UUID,
+    poll: UUID | None,
     most: Spend,
     urgent: bool,
     now: datetime,
 ) -> Hold | None:
     """Set aside the most that a request can take. Raises TryLater when a quota or the money does not allow it; None
     where nothing is counted. `urgent`: may use what is kept back. Asks in the caller's transaction, which has to commit before
-    the request is made."""
+    the request is made. Without a `poll` it is no visit that asks."""
     if not metered(connector, most):
         return None
     which = {"org": org, "platform": platform}

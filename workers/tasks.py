@@ -16,6 +16,7 @@ from workers._settings import settings
 from workers.app import app
 from workers.digest import digest_all
 from workers.poll import poll as poll_platform
+from workers.recheck import recheck as recheck_posts
 from workers.renew import renew as renew_credentials
 from workers.sweep import sweep as sweep_all
 
@@ -53,6 +54,14 @@ def renew(term: int | None = None) -> None:
     process = _loop.process()
     if not process.stale(term):
         process.run(lambda: renew_credentials(process.async_sessions, process.http, connectors()))
+
+
+@app.task(name="earshot.recheck", max_retries=3)
+def recheck(term: int | None = None) -> None:
+    """Ask the platforms what became of stored posts."""
+    process = _loop.process()
+    if not process.stale(term):
+        process.run(lambda: recheck_posts(process.async_sessions, process.http, connectors(), settings()))
 
 
 @app.task(name="earshot.sweep", max_retries=3)

@@ -32,6 +32,12 @@ OF, PERIODS = "requests units money", "day month"
 CREDENTIAL = ("credential_id", "credentials")
 KEPT = ("units", "money", "held_units", "held_money")
 
+HEARD_FIRST = """
+    CREATE INDEX ix_social_events_heard_first ON social_events ((sightings[1]), external_id)
+    WHERE platform IN ('facebook', 'instagram', 'reddit', 'x', 'youtube') AND gone_at IS NULL
+"""
+"""Of the platforms that are asked what became of a post."""
+
 STARS = "Few stars in a review"
 SHIPPED_RULES = """
 CREATE OR REPLACE FUNCTION shipped_rules(org text) RETURNS integer LANGUAGE sql AS $$
@@ -111,12 +117,12 @@ def upgrade() -> None:
         "rechecks",
         *word("platform", PLATFORMS),
         to("source_id", "sources", lost="CASCADE", null=False),
-        sa.Column("after", sa.UUID),
+        text("after", default="", null=False),
         moment("due_at", default="now()"),
         moment("round_at", default="now()"),
         moment("lease_until"),
-        count("asked", default="0"),
-        count("gone", default="0"),
+        big("asked", default="0"),
+        big("gone", default="0"),
         *texts("last_error"),
         sa.UniqueConstraint("org_id", "source_id"),
     )
@@ -130,6 +136,7 @@ def upgrade() -> None:
     op.add_column("credentials", moment("renew_at"))
     op.add_column("credentials", to("activity_id", "activities"))
     op.add_column("social_events", moment("gone_at"))
+    op.execute(HEARD_FIRST)
     op.add_column("rules", count("rating"))
     op.create_check_constraint("rating", "rules", "rating BETWEEN 1 AND 5")
     op.execute(SHIPPED_RULES.format(**SINCE))
@@ -140,6 +147,7 @@ def downgrade() -> None:
     op.execute("DELETE FROM rules WHERE rating IS NOT NULL")
     op.execute(SHIPPED_RULES.format(**BEFORE))
     op.drop_column("rules", "rating")
+    op.drop_index("ix_social_events_heard_first", "social_events")
     op.drop_column("social_events", "gone_at")
     for name in ("activity_id", "renew_at", "expires_at", "checked_at", "scopes"):
         op.drop_column("credentials", name)

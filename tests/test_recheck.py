@@ -1,0 +1,181 @@
+"""What became of stored posts: each is asked after once a round, and what the platform says is written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+
+from connectors._base import Found, Http, Post, Quota, Spend, TryLater, Watch
+from connectors._http import Clients, Requests
+from tests.journey import FURIOUS, Journey, at
+from workers.recheck import asked_after, recheck
+
+
+class Platform:
+    """A platform of which posts can be asked: those in `gone` are no more, those in `edited` say something else."""
+
+    lookup_size = 20
+
+    def __init__(self, *, money: int = 0, limits: tuple[Quota, ...] = ()) -> None:
+        self.money, self.quotas = money, limits
+        self.gone: set[str] = set()
+        self.edited: dict[str, str] = {}
+        self.asked: list[tuple[str, ...]] = []
+        self.refuse: Exception | None = None
+
+    def lookup_cost(self, count: int) -> Spend:
+        return Spend(money=self.money * count, units=1 if self.quotas else 0)
+
+    async def lookup(self, http: Http, watch: Watch, ids: Sequence[str]) -> Found:
+        self.asked.append(tuple(ids))
+        if self.refuse and len(self.asked) > 1:
+            raise self.refuse
+        posts = [
+            Post(
+                id=name,
+                posted_at=at(1),
+                verb="comment",
+                text=self.edited.get(name, f"It is {name}."),
+                edited_at=at(99) if name in self.edited else None,
+            )
+            for name in ids
+            if name not in self.gone
+        ]
+        return Found(posts=tuple(posts), rejects=(), gone=tuple(sorted(self.gone & set(ids))))
+
+
+@pytest.fixture
+def journey(database: str) -> Iterator[Journey]:
+    journey = Journey(database)
+    yield journey
+    journey.close()
+
+
+NAMES = [f"t1_{n:03}" for n in range(50)]
+
+
+@pytest.fixture
+def stored(journey: Journey) -> Journey:
+    source = journey.source(platform="reddit", kind="comments", term="acme")
+    journey.land(
+        source,
+        *(Post(id=name, posted_at=at(1), verb="comment", text=f"It is {name}.") for name in NAMES),
+    )
+    journey.digest()
+    return journey
+
+
+def ask(journey: Journey, platform: Any, times: int = 1, **settings: Any) -> int:
+    chosen = journey.settings.model_copy(update={"recheck_days": 36_500, **settings})
+
+    async def go() -> int:
+        engine = create_async_engine(journey.url, pool_size=8, max_overflow=0)
+        clients = Clients()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(
+                        recheck(async_sessionmaker(engine), Requests(clients), {"reddit": platform}, chosen)
+                    )
+                    for _ in range(times)
+                ]
+            return sum(task.result() for task in tasks)
+        finally:
+            await clients.aclose()
+            await engine.dispose()
+
+    return asyncio.run(go())
+
+
+def events(journey: Journey, where: str) -> list[str]:
+    return [
+        row[0] for row in journey.execute(f"SELECT external_id FROM social_events WHERE {where} ORDER BY 1")
+    ]
+
+
+def test_each_post_is_asked_after_once_a_round_in_batches_of_the_platforms_size(stored: Journey) -> None:
+    platform = Platform()
+    assert ask(stored, platform, times=3) == 50
+    assert sorted(name for batch in platform.asked for name in batch) == NAMES
+    assert [len(batch) for batch in platform.asked] == [20, 20, 10]
+    assert ask(stored, platform) == 0  # the next round begins a day after this one
+    [row] = stored.execute("SELECT after, asked, due_at, lease_until FROM rechecks")
+    assert (row.after, row.asked, row.lease_until) == ("", 50, None)
+    assert row.due_at > datetime.now(UTC) + timedelta(hours=23)
+
+
+def test_a_post_that_is_gone_is_marked_and_stays_and_is_asked_after_no_more(stored: Journey) -> None:
+    platform = Platform()
+    platform.gone = {"t1_007", "t1_041"}
+    ask(stored, platform)
+    assert events(stored, "gone_at IS NOT NULL") == ["t1_007", "t1_041"]
+    assert len(events(stored, "text <> ''")) == 50
+    stored.execute("UPDATE rechecks SET due_at = now()")
+    assert ask(stored, platform) == 48
+
+
+def test_an_edited_post_lands_like_any_page_and_is_scored_anew(stored: Journey) -> None:
+    platform = Platform()
+    platform.edited = {"t1_003": FURIOUS}
+    ask(stored, platform)
+    stored.digest()
+    [row] = stored.execute(
+        "SELECT text, sentiment, edited_at FROM social_events WHERE external_id = 't1_003'"
+    )
+    assert row.text == FURIOUS
+    assert row.sentiment < -0.4
+    ledger = stored.ledger()
+    assert (ledger["fetched"], ledger["new"], ledger["edited"], ledger["waiting"]) == (51, 50, 1, 0)
+    platform.edited["t1_004"] = "It is something else."
+    stored.execute("UPDATE rechecks SET due_at = now()")
+    ask(stored, platform)
+    stored.digest()
+    assert stored.ledger()["fetched"] == 52  # what is known lands no second time
+
+
+def test_where_a_platform_says_wait_the_round_goes_on_there_later(stored: Journey) -> None:
+    platform = Platform()
+    platform.refuse = TryLater("429", limited=True, after=300.0)
+    assert ask(stored, platform) == 20
+    assert ask(stored, platform) == 0
+    [row] = stored.execute("SELECT after, last_error, due_at FROM rechecks")
+    assert (row.after, row.last_error) == ("t1_019", "429")
+    assert row.due_at > datetime.now(UTC) + timedelta(seconds=250)
+    platform.refuse = None
+    stored.execute("UPDATE rechecks SET due_at = now()")
+    assert ask(stored, platform) == 30
+
+
+def test_old_posts_and_paused_sources_are_left_alone(stored: Journey) -> None:
+    assert ask(stored, Platform(), recheck_days=1) == 0
+    assert ask(stored, Platform(), recheck_days=0) == 0
+    stored.execute("UPDATE sources SET state = 'paused'")
+    stored.execute("UPDATE rechecks SET due_at = now()")
+    assert ask(stored, Platform()) == 0
+
+
+def test_what_costs_money_is_asked_only_where_a_setting_says_so_and_within_the_budget(
+    stored: Journey,
+) -> None:
+    paid: Any = Platform(money=5_000)
+    assert asked_after({"reddit": paid}, paid=False) == []
+    assert ask(stored, paid) == 0
+    assert ask(stored, paid, recheck_paid=True) == 0
+    [row] = stored.execute("SELECT last_error FROM rechecks")
+    assert "earshot budget set reddit" in row.last_error
+    stored.execute(
+        "INSERT INTO quotas (platform, of, period, amount) VALUES ('reddit', 'money', 'month', 100000)"
+    )
+    stored.execute("UPDATE rechecks SET due_at = now()")
+    assert ask(stored, paid, recheck_paid=True) == 20
+    assert stored.value("SELECT sum(spent + held)::bigint FROM spendings WHERE of = 'money'") == 100_000
+
+
+def test_look_ups_count_in_the_platforms_quota(stored: Journey) -> None:
+    ask(stored, Platform(limits=(Quota(of="units", amount=100, period="day"),)))
+    assert stored.execute("SELECT spent, held FROM spendings WHERE of = 'units'") == [(3, 0)]
