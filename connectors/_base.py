@@ -235,10 +235,12 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """How much a watch would bring, as the platform counts it: posts a day, and what asking took."""
+    """How much a watch would bring, as the platform counts it: posts a day, what each of them takes (None: a page
+    costs the same whatever is on it), and what asking took."""
 
     posts_a_day: float
     spent: Spend
+    each: Spend | None = None
 
 
 class Delivery(Hiding, frozen=True, kw_only=True):

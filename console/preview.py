@@ -1,39 +1,84 @@
-"""One page of what a source would bring, asked of the platform and stored nowhere."""
+"""What a source would bring and take, before it is followed: counted by the platform where it counts, else by a page.
+
+What asking itself takes goes through the same quotas and money as a visit. Nothing that comes back is stored.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar, cast
 
 from sqlalchemy import NullPool
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from connectors import connectors
-from connectors._base import Page, Watch
+from connectors._base import Connector, ConnectorError, Counts, Page, Spend, TryLater, Volume, Watch
 from connectors._http import Clients, Requests
 from console.following import Wanted
+from workers import quotas
 from workers._settings import settings
 from workers.credentials import session_of
 
+DAY = 86_400.0
+FEW = 3
+"""From fewer posts no rate is told."""
 
-def preview(wanted: Wanted) -> Page:
-    """The first page. Raises a ConnectorError (TryLater, Denied, Gone, Garbled) as the platform answers.
+T = TypeVar("T", Page, Volume)
 
-    A session that the platform wants is signed in to and kept, as a worker would; the source is not.
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What following it would mean. `page`: one of its pages, where the platform does not count. `posts_a_day`: None
+    where too little is there to tell; `counted` by the platform, or as the posts of the page came. `a_day` is what it
+    would take of units and money.
     """
-    return asyncio.run(_first_page(wanted))
+
+    posts_a_day: float | None
+    counted: bool
+    a_day: Spend
+    page: Page | None = None
+
+    def too_broad(self, most: int) -> bool:
+        """Would it bring more posts a day than that?"""
+        return self.posts_a_day is not None and self.posts_a_day > most
 
 
-async def _first_page(wanted: Wanted) -> Page:
+def counts(wanted: Wanted) -> bool:
+    """Does the platform count before it brings anything?"""
+    return hasattr(connectors()[wanted.platform], "volume")
+
+
+def preview(org: str, wanted: Wanted) -> Outlook:
+    """Ask the platform. Raises a ConnectorError (TryLater, Denied, Gone, Garbled) as it answers, or as a budget does."""
+    return asyncio.run(_asked(org, wanted))
+
+
+def rate(times: list[datetime], now: datetime, *, more: bool) -> float | None:
+    """Posts a day, from when the posts of one page were written; None where there are too few. With `more` to come
+    only the stretch of the page is known, else everything since its oldest post. Pure."""
+    if len(times) < FEW:
+        return None
+    newest, oldest = max(times), min(times)
+    if more:
+        return (len(times) - 1) / max((newest - oldest).total_seconds(), 1.0) * DAY
+    return len(times) / max((now - oldest).total_seconds(), 1.0) * DAY
+
+
+async def _asked(org: str, wanted: Wanted) -> Outlook:
     ours = settings()
     connector = connectors()[wanted.platform]
     clients = Clients(trusted=frozenset(ours.trusted_hosts))
     engine = create_async_engine(ours.database, hide_parameters=True, poolclass=NullPool)
+    sessions = async_sessionmaker(engine)
     http = Requests(clients, deadline=ours.request_deadline)
     try:
         key = None
         if wanted.credential is not None:
-            key = await session_of(wanted.credential, connector, async_sessionmaker(engine), http)
+            http = http.of(str(wanted.credential))
+            key = await session_of(wanted.credential, connector, sessions, http)
         watch = Watch(
             kind=wanted.kind,
             term=wanted.term,
@@ -42,8 +87,78 @@ async def _first_page(wanted: Wanted) -> Page:
             token=key.access if key else None,
             me=key.account_id if key else None,
         )
+        paying = _Paying(org, wanted, connector, watch.now, sessions)
         async with asyncio.timeout(ours.source_deadline):
-            return await connector.fetch(http, watch, None)
+            if counts(wanted):
+                counting = cast("Counts", connector)
+                volume = await paying.for_(counting.volume_cost(watch), lambda: counting.volume(http, watch))
+                each = volume.each or Spend(requests=0)
+                per_post = Spend(
+                    units=round(each.units * volume.posts_a_day), money=round(each.money * volume.posts_a_day)
+                )
+                return Outlook(
+                    volume.posts_a_day, True, per_post if volume.each else _visits(connector, watch, wanted)
+                )
+            page = await paying.for_(connector.cost(watch), lambda: connector.fetch(http, watch, None))
     finally:
         await clients.aclose()
         await engine.dispose()
+    times = [post.posted_at for post in page.posts]
+    full = page.more or len(times) >= (watch.page_size or len(times))
+    return Outlook(rate(times, watch.now, more=full), False, _visits(connector, watch, wanted), page)
+
+
+def _visits(connector: Connector, watch: Watch, wanted: Wanted) -> Spend:
+    """What the visits of a day take, if each is one page."""
+    a_day, most = DAY / wanted.every, connector.cost(watch)
+    return Spend(
+        requests=round(a_day * most.requests),
+        units=round(a_day * most.units),
+        money=round(a_day * most.money),
+    )
+
+
+class _Paying:
+    """Sets aside what asking may take, and writes down what it took."""
+
+    def __init__(
+        self,
+        org: str,
+        wanted: Wanted,
+        connector: Connector,
+        now: datetime,
+        sessions: async_sessionmaker[AsyncSession],
+    ) -> None:
+        self._org, self._wanted, self._connector, self._now = org, wanted, connector, now
+        self._sessions = sessions
+
+    async def for_(self, most: Spend, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask, within what may be spent."""
+        held = None
+        if quotas.metered(self._connector, most):
+            async with self._sessions() as session, session.begin():
+                held = await quotas.hold(
+                    session,
+                    org=self._org,
+                    platform=self._wanted.platform,
+                    credential=self._wanted.credential,
+                    connector=self._connector,
+                    poll=None,
+                    most=most,
+                    urgent=True,
+                    now=self._now,
+                )
+        spent = most
+        try:
+            answer = await ask()
+            spent = answer.spent or most
+        except ConnectorError as error:
+            if isinstance(error, TryLater) and error.uncertain:
+                held = None  # nobody knows: it stays set aside
+            spent = Spend(units=most.units)
+            raise
+        finally:
+            if held:
+                async with self._sessions() as session, session.begin():
+                    await quotas.settle(session, self._org, self._wanted.platform, held, spent)
+        return answer

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from connectors._base import Page
     from console.following import Wanted
+    from console.preview import Outlook
 
 app = Commands(no_args_is_help=True, help="What is followed: hashtags, searches, mentions, threads, feeds.")
 
@@ -48,9 +48,13 @@ def add(
         str | None, typer.Option(help="Posts before this moment open no case (default: now). ISO 8601, UTC.")
     ] = None,
     campaign: Campaign = None,
+    broad: Annotated[bool, typer.Option("--broad", help="Follow it however much it brings.")] = False,
     org: chosen_org = None,
 ) -> None:
     """Follow something from now on. Posts from before are imported and open no case.
+
+    Where the platform counts, it is asked first how much there would be: what is too broad is refused with the figure,
+    unless you say --broad. `earshot sources preview` shows the same without following anything.
 
     What is followed already stays as it is, but for --campaign. What is inbound is delivered to us instead: the address
     and the secret to give to the sender are printed (`earshot serve` takes what comes).
@@ -76,6 +80,7 @@ def add(
             secret = own_secret(session, chosen, credential := term)
         wanted = check(session, chosen, platform, kind, term, host=host, credential=credential, every=every)
         refuse_inside(wanted, settings().trusted_hosts)
+        _expect(chosen, wanted, broad)
         owned = user(session, chosen, owner) if owner else None
         whose = record(session, chosen, "campaign", campaign or None)
         made = add_source(
@@ -164,23 +169,32 @@ def preview(
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
-    """Show what a source would bring: one page, asked of the platform now and stored nowhere.
+    """Show what a source would bring and cost, asked of the platform now; nothing is stored.
 
-    Example: earshot sources preview mastodon hashtag acme --host mastodon.social
+    How much there is a day is counted by the platform where it counts (X), else told from the newest page. What is too
+    broad ends with exit code 1 and the figure.
+
+    Examples: earshot sources preview mastodon hashtag acme --host mastodon.social
+              earshot sources preview x search '"acme coffee" -is:retweet'
     """
     from console.cli import _print
     from console.database import opened
     from console.following import campaign_of, check
     from console.mentions import record
-    from console.preview import preview as first_page
+    from console.preview import preview as ask
+    from console.refusal import CannotDo
+    from workers._settings import settings
 
     with opened() as session:
         wanted = check(session, _options.org(), platform, kind, term, host=host, credential=credential)
         whose = record(session, _options.org(), "campaign", campaign or None)
         called = campaign_of(session, whose) if whose else None
-    _show_page(wanted, first_page(wanted), json)
+    outlook = ask(_options.org(), wanted)
+    _show(wanted, outlook, json)
     if called and not json:
         _print.line(f"They would be those of {called}.")
+    if outlook.too_broad(most := settings().most_a_day):
+        raise CannotDo(_too_broad(wanted, outlook, most))
 
 
 @app.command("list")
@@ -247,34 +261,93 @@ def _moment(words: str | None) -> datetime | None:
         ) from None
 
 
-def _show_page(wanted: Wanted, page: Page, json: bool) -> None:
+def _expect(org: str, wanted: Wanted, broad: bool) -> None:
+    """Refuse what would bring too much, where the platform can tell without bringing it."""
+    from connectors._base import ConnectorError
+    from console.cli import _print
+    from console.preview import counts, preview
+    from console.refusal import CannotDo
+    from workers._settings import settings
+
+    if broad or not counts(wanted):
+        return
+    try:
+        outlook = preview(org, wanted)
+    except ConnectorError as error:
+        _print.said(f"How much it would bring could not be asked: {error}.")
+        return
+    if outlook.too_broad(most := settings().most_a_day):
+        raise CannotDo(_too_broad(wanted, outlook, most))
+    _print.line(_figures(wanted, outlook))
+
+
+def _too_broad(wanted: Wanted, outlook: Outlook, most: int) -> str:
+    return (
+        f"{wanted.term!r} is too broad: about {outlook.posts_a_day or 0:,.0f} posts a day, and {most:,} are the most that"
+        " one source may bring (EARSHOT_MOST_A_DAY). Narrow it, or say --broad when you follow it."
+    )
+
+
+def _figures(wanted: Wanted, outlook: Outlook) -> str:
+    """How much it would bring and take, in a sentence."""
+    from console.words import counted
+    from workers.quotas import said
+
+    if outlook.posts_a_day is None:
+        told = "Too little is there to tell how much it would bring"
+    else:
+        how = "counted by the platform" if outlook.counted else "as the posts of this page came"
+        amount = f"{outlook.posts_a_day:,.0f}" if outlook.posts_a_day >= 10 else f"{outlook.posts_a_day:.1f}"
+        told = f"About {amount} posts a day ({how})"
+    takes = []
+    if outlook.a_day.money:
+        takes.append(
+            f"{said('money', outlook.a_day.money)} a day, {said('money', 30 * outlook.a_day.money)} in 30 days"
+        )
+    if outlook.a_day.units:
+        takes.append(f"{outlook.a_day.units:,} units of quota a day")
+    visits = counted(max(1, round(86_400 / wanted.every)), "visit")
+    return f"{told}; {visits} a day{', about ' + ' and '.join(takes) if takes else ', at no cost'}."
+
+
+def _show(wanted: Wanted, outlook: Outlook, json: bool) -> None:
     import msgspec
 
     from console.cli import _print
     from console.words import counted, one_line
 
+    page = outlook.page
     if json:
         _print.as_json(
-            {"posts": msgspec.to_builtins(page.posts), "rejects": msgspec.to_builtins(page.rejects)}
-            | {"more": page.more}
+            {
+                "posts": msgspec.to_builtins(page.posts) if page else [],
+                "rejects": msgspec.to_builtins(page.rejects) if page else [],
+                "more": page.more if page else None,
+                "posts_a_day": outlook.posts_a_day,
+                "counted": outlook.counted,
+                "units_a_day": outlook.a_day.units,
+                "money_a_day": outlook.a_day.money,
+            }
         )
         return
-    rows = [
-        (
-            post.posted_at,
-            one_line((post.author.handle or post.author.name or "–") if post.author else "–", 30),
-            post.verb,
-            post.lang,
-            one_line(post.text, 300),
+    if page is not None:
+        rows = [
+            (
+                post.posted_at,
+                one_line((post.author.handle or post.author.name or "–") if post.author else "–", 30),
+                post.verb,
+                post.lang,
+                one_line(post.text, 300),
+            )
+            for post in page.posts
+        ]
+        _print.table(
+            ["posted", "author", "verb", "language", "~text"],
+            rows,
+            "The platform has nothing for this at the moment.",
         )
-        for post in page.posts
-    ]
-    _print.table(
-        ["posted", "author", "verb", "language", "~text"],
-        rows,
-        "The platform has nothing for this at the moment.",
-    )
-    for reject in page.rejects:
-        _print.line(f"not readable: {one_line(reject.reason, 200)}")
-    more = "; there are more" if page.more else ""
-    _print.line(f"{counted(len(page.posts), 'post')} on the first page{more}. Nothing was stored.")
+        for reject in page.rejects:
+            _print.line(f"not readable: {one_line(reject.reason, 200)}")
+        more = "; there are more" if page.more else ""
+        _print.line(f"{counted(len(page.posts), 'post')} on the first page{more}. Nothing was stored.")
+    _print.line(_figures(wanted, outlook))
