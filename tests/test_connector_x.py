@@ -228,6 +228,14 @@ def test_a_walk_that_waited_until_all_it_still_wanted_was_gone_is_over() -> None
     assert http.asked[0][1]["since_id"] == at(days=1)
 
 
+def test_the_mark_of_mentions_stays_below_what_may_still_change_its_place_and_a_searchs_need_not() -> None:
+    young, since = at(seconds=5), at(hours=9)
+    (mentioned,), _ = walk(page_of(young), since=since, kind="mentions")
+    assert time_of(since_of(mentioned)) == NOW - timedelta(seconds=30)
+    (found,), _ = walk(page_of(young), since=since)
+    assert since_of(found) == young
+
+
 def test_mentions_take_a_mark_of_any_age() -> None:
     pages, http = walk(page_of(), since=at(days=30), kind="mentions")
     assert http.asked[0][1]["since_id"] == at(days=30)
