@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import typer
 from msgspec.structs import replace
 
 from connectors._base import Mention, Post
+from console.cli import app
 from tests.command_line import Earshot, earshot, hear, rows
 from tests.journey import FURIOUS, post
 
@@ -153,6 +156,25 @@ def test_help_shows_how_a_command_is_typed(cli: Earshot) -> None:
     sources = [("sources", name) for name in ("add", "preview", "list", "pause", "resume")]
     for command in (("mentions",), ("cases",), *sources):
         assert f"earshot {' '.join(command)}" in cli.done(*command, "--help").out.partition("Example")[2]
+
+
+def test_commands_about_whom_we_know_and_what_we_heard_show_an_example() -> None:
+    told = dict(_commands(app, ()))
+    without = {name for name, words in told.items() if "Example" not in words}
+    groups = {"aliases", "corrections", "import", "lexicon", "own", "review", "rules"}
+    assert {name for name in without if name.split()[0] in groups} == set()
+    for name in ("rematch", "correct", "score", "leads", "rescore"):
+        assert f"earshot {name}" in told[name].partition("Example")[2]
+
+
+def _commands(group: typer.Typer, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Each command as it is typed, with its help."""
+    for one in group.registered_commands:
+        assert one.callback
+        yield " ".join([*path, one.name or one.callback.__name__]), one.help or ""
+    for inner in group.registered_groups:
+        assert inner.typer_instance
+        yield from _commands(inner.typer_instance, (*path, str(inner.name)))
 
 
 def test_who_has_no_database_is_told_which_setting_names_one(home: Path) -> None:
