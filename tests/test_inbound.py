@@ -414,3 +414,13 @@ def test_earshot_serve_takes_deliveries_until_it_is_told_to_stop(
     assert not ready.exists()
     assert SECRET not in out.read_text()
     assert "feedback" not in out.read_text()
+
+
+def test_a_sender_may_bring_a_secret_of_its_own(journey: Journey, home: Path) -> None:
+    cli = earshot(home, database_url=journey.url, encryption_key=KEY)
+    assert cli("credentials", "add", "webhook", "shop", stdin=SECRET).code == 0
+    assert "whsec_" not in cli.done("sources", "add", "webhook", "inbound", "shop").out
+    source = journey.value("SELECT id FROM sources")
+    assert journey.value("SELECT count(*) FROM aliases") == 0
+    with web(journey.url) as base:
+        assert Deliverer(base, source)(as_body(told(1))).status_code == 200

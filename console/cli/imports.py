@@ -1,4 +1,4 @@
-"""`earshot import`: accounts, contacts, campaigns and aliases from CSV files."""
+"""`earshot import`: accounts, contacts, campaigns and aliases from CSV files, and posts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from console.cli import _options
+from console.cli import _options, posts
 from console.cli._options import Commands, as_json, chosen_org
 
 app = Commands(
     no_args_is_help=True,
-    help="Bring accounts, contacts, campaigns and aliases in from CSV files.",
+    help="Bring accounts, contacts, campaigns, aliases and posts in from files.",
 )
 
 File = Annotated[Path, typer.Argument(metavar="FILE.csv", help="UTF-8; - reads standard input.")]
@@ -61,6 +61,9 @@ def aliases(file: File, org: chosen_org = None, json: as_json = False) -> None:
     Example: earshot import aliases aliases.csv
     """
     _bring_in("aliases", file, json)
+
+
+app.command(cls=posts.TellsColumns)(posts.posts)
 
 
 def _bring_in(table: str, file: Path, json: bool) -> None:
