@@ -129,6 +129,13 @@ def test_a_heading_is_broken_before_a_table_becomes_cards() -> None:
     assert layout(columns, [row], 34).columns == ("~name", ">last\nsuccess", ">per\nday")
 
 
+def test_a_long_kind_is_wrapped_before_a_table_becomes_cards() -> None:
+    columns, row = ("group", "how", ">rows"), ("ordinary words in a title", "link domain", "3")
+    assert layout(columns, [row], 50).columns == columns
+    assert layout(columns, [row], 40).columns == ("~group", "how", ">rows")
+    assert layout(columns, [row], 36).cards
+
+
 def test_each_line_of_a_card_has_its_heading() -> None:
     head, below = card(("id", ">posts", "note", "~post"), ("9f3c", "2", NOTHING, "A bike."))
     assert (head, below) == ("id 9f3c  posts 2", [("post", "A bike.")])

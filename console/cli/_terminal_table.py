@@ -1,4 +1,4 @@
-"""How a table fits the terminal: as it is, else without what is empty, else with broken headings, else as cards.
+"""How a table fits the terminal: as it is, else without what is empty, with broken headings, wrapping; else as cards.
 
 A heading with > in front stands right, one with ~ takes what room is left and wraps. A card is a row alone: what is
 short in a line, what wraps below it, each with its heading before it.
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 NOTHING = "–"
 LEAST = 14
 """Columns that a text which wraps needs at least, to be read rather than spelled."""
+SHORT = 20
+"""A column of longer texts wraps too before its table becomes cards."""
 BETWEEN, EDGES = 3, 2
 """Columns between two cells, and beside the outer ones."""
 
@@ -32,7 +34,7 @@ def layout(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) ->
         return whole
     told = _without_empty(whole)
     broken = Layout(tuple(name.replace(" ", "\n") for name in told.columns), told.rows)
-    for shorter in (told, broken):
+    for shorter in (told, broken, _soft(told), _soft(broken)):
         if _fits(shorter, width):
             return shorter
     return Layout(told.columns, told.rows, cards=True)
@@ -46,12 +48,24 @@ def _without_empty(table: Layout) -> Layout:
     )
 
 
+def _soft(table: Layout) -> Layout:
+    """Where long words of a short column, such as a kind's, wrap as well."""
+    long = [at for at, name in enumerate(table.columns) if name[0] not in ">~" and _widest(table, at) > SHORT]
+    return Layout(
+        tuple(f"~{name}" if at in long else name for at, name in enumerate(table.columns)), table.rows
+    )
+
+
+def _widest(table: Layout, at: int) -> int:
+    return max(_longest(row[at]) for row in table.rows)
+
+
 def _fits(table: Layout, width: int, least: int | None = LEAST) -> bool:
     """Does it, with so many columns of characters for each text? None: with each text in a line."""
     needed = BETWEEN * (len(table.columns) - 1) + EDGES
     for at, name in enumerate(table.columns):
         heading = _longest(name.lstrip(">~"))
-        widest = max([heading, *(_longest(row[at]) for row in table.rows)])
+        widest = max(heading, _widest(table, at))
         needed += max(min(widest, least), heading) if name[0] == "~" and least else widest
     return needed <= width
 
