@@ -6,10 +6,11 @@ What asking itself takes goes through the same quotas and money as a visit. Noth
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import NullPool
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -18,6 +19,7 @@ from connectors import connectors
 from connectors._base import Connector, ConnectorError, Counts, Page, Spend, TryLater, Volume, Watch
 from connectors._http import Clients, Requests
 from console.following import Wanted
+from console.record import Recorder, recording
 from workers import quotas
 from workers._settings import settings
 from workers.credentials import session_of
@@ -53,7 +55,12 @@ def counts(wanted: Wanted) -> bool:
 
 def preview(org: str, wanted: Wanted) -> Outlook:
     """Ask the platform. Raises a ConnectorError (TryLater, Denied, Gone, Garbled) as it answers, or as a budget does."""
-    return asyncio.run(_asked(org, wanted))
+    return asyncio.run(_outlook(org, wanted))
+
+
+def recorded(org: str, wanted: Wanted) -> dict[str, Any] | None:
+    """Ask for one page, and its answer as a recording (console/record.py); None when there was no answer."""
+    return asyncio.run(_recorded(org, wanted))
 
 
 def rate(times: list[datetime], now: datetime, *, more: bool) -> float | None:
@@ -67,7 +74,18 @@ def rate(times: list[datetime], now: datetime, *, more: bool) -> float | None:
     return len(times) / max((now - oldest).total_seconds(), 1.0) * DAY
 
 
-async def _asked(org: str, wanted: Wanted) -> Outlook:
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """All that it takes to ask a platform once."""
+
+    connector: Connector
+    http: Requests
+    watch: Watch
+    paying: _Paying
+
+
+@asynccontextmanager
+async def _asking(org: str, wanted: Wanted) -> AsyncIterator[_Asking]:
     ours = settings()
     connector = connectors()[wanted.platform]
     clients = Clients(trusted=frozenset(ours.trusted_hosts))
@@ -87,25 +105,45 @@ async def _asked(org: str, wanted: Wanted) -> Outlook:
             token=key.access if key else None,
             me=key.account_id if key else None,
         )
-        paying = _Paying(org, wanted, connector, watch.now, sessions)
         async with asyncio.timeout(ours.source_deadline):
-            if counts(wanted):
-                counting = cast("Counts", connector)
-                volume = await paying.for_(counting.volume_cost(watch), lambda: counting.volume(http, watch))
-                each = volume.each or Spend(requests=0)
-                per_post = Spend(
-                    units=round(each.units * volume.posts_a_day), money=round(each.money * volume.posts_a_day)
-                )
-                return Outlook(
-                    volume.posts_a_day, True, per_post if volume.each else _visits(connector, watch, wanted)
-                )
-            page = await paying.for_(connector.cost(watch), lambda: connector.fetch(http, watch, None))
+            yield _Asking(connector, http, watch, _Paying(org, wanted, connector, watch.now, sessions))
     finally:
         await clients.aclose()
         await engine.dispose()
+
+
+async def _recorded(org: str, wanted: Wanted) -> dict[str, Any] | None:
+    async with _asking(org, wanted) as asking:
+        recorder, watch = Recorder(asking.http), asking.watch
+        came: Page | ConnectorError
+        try:
+            came = await asking.paying.for_(
+                asking.connector.cost(watch), lambda: asking.connector.fetch(recorder, watch, None)
+            )
+        except ConnectorError as error:
+            came = error
+        return recording(watch, recorder.answers[0], came, ()) if recorder.answers else None
+
+
+async def _outlook(org: str, wanted: Wanted) -> Outlook:
+    async with _asking(org, wanted) as asking:
+        connector, http, watch = asking.connector, asking.http, asking.watch
+        visits = _visits(connector, watch, wanted)
+        if counts(wanted):
+            counting = cast("Counts", connector)
+            volume = await asking.paying.for_(
+                counting.volume_cost(watch), lambda: counting.volume(http, watch)
+            )
+            return Outlook(volume.posts_a_day, True, _times(volume) or visits)
+        page = await asking.paying.for_(connector.cost(watch), lambda: connector.fetch(http, watch, None))
     times = [post.posted_at for post in page.posts]
-    full = page.more or len(times) >= (watch.page_size or len(times))
-    return Outlook(rate(times, watch.now, more=full), False, _visits(connector, watch, wanted), page)
+    return Outlook(rate(times, watch.now, more=page.more), False, visits, page)
+
+
+def _times(volume: Volume) -> Spend | None:
+    """What the posts of a day take, where each of them does."""
+    each, posts = volume.each, volume.posts_a_day
+    return each and Spend(units=round(each.units * posts), money=round(each.money * posts))
 
 
 def _visits(connector: Connector, watch: Watch, wanted: Wanted) -> Spend:

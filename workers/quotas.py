@@ -86,8 +86,10 @@ def amount_in(spend: Spend, of: str) -> int:
 
 
 def said(of: str, amount: int) -> str:
-    """An amount with its unit: $1.25, 10,000 units."""
-    return f"${amount / 1e6:,.2f}" if of == "money" else f"{amount:,} {of}"
+    """An amount with its unit: $1.25, 10,000 units, 1 unit."""
+    if of == "money":
+        return f"${amount / 1e6:,.2f}"
+    return f"{amount:,} {of if amount != 1 else of.removesuffix('s')}"
 
 
 def metered(connector: Connector, spend: Spend) -> bool:

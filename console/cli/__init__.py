@@ -25,7 +25,9 @@ from console.cli import (
     mentions,
     migrate,
     own,
+    platforms,
     quarantine,
+    record,
     rematch,
     rescore,
     review,
@@ -67,6 +69,8 @@ app.command(rich_help_panel=RUN)(migrate.migrate)
 app.command(rich_help_panel=RUN)(doctor.doctor)
 app.command(rich_help_panel=RUN)(status.status)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=RUN)
+app.command(rich_help_panel=FOLLOW)(platforms.platforms)
+app.command(rich_help_panel=FOLLOW)(record.record)
 app.add_typer(sources.app, name="sources", rich_help_panel=FOLLOW)
 app.add_typer(credentials.app, name="credentials", rich_help_panel=FOLLOW)
 app.add_typer(budget.app, name="budget", rich_help_panel=FOLLOW)
