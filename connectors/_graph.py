@@ -44,7 +44,7 @@ VERSION = "v25.0"
 _LONGEST = 86_400.0
 _PAGING = ("after", "until", "__paging_token", "offset")
 
-_LIMITED = frozenset({4, 17, 32, 341, 368, 613, *range(80_000, 80_015)})
+_LIMITED = frozenset({4, 17, 18, 32, 341, 368, 613, *range(80_000, 80_015)})
 _PASSING = frozenset({-2, -1, 1, 2})
 _FORBIDDEN = frozenset({3, 10, 104, *range(200, 300)})
 _NO_MORE = frozenset({12, 21, 24, 803, 2500})

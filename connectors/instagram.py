@@ -246,12 +246,13 @@ async def _hashtag(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
 
 
 async def _number(http: Http, watch: Watch) -> str:
-    """A hashtag's number. Asking for a thirty-first in seven days is refused like any other throttling."""
+    """A hashtag's number. Asking for a thirty-first in seven days is refused like any other throttling, but those that
+    were asked for go on: an endpoint class of its own."""
     answer = await http.get(
         f"{watch.host}/{graph.VERSION}/ig_hashtag_search",
         params={"user_id": watch.me or "", "q": watch.term.strip().lstrip("#")},
         token=watch.token,
-        endpoint="hashtag",
+        endpoint="hashtag_number",
         judge=graph.judge(),
     )
     found = graph.read(_NUMBERS, answer, "the hashtag's number").data

@@ -122,6 +122,11 @@ def external_id(
     if platform == "googleplay":
         review = f"gp:AOqpTO{letters_of(32, seed, 'review', reply_to or key)}"
         return f"{review}#answer" if reply_to else review
+    if platform == "facebook":
+        post = str(number_of(seed, "facebook", key))
+        return f"{number_of(seed, 'facebook' if reply_to else 'page', reply_to or feed)}_{post}"
+    if platform in {"instagram", "threads"}:
+        return f"17{number_of(seed, platform, key):015}"
     slug = letters_of(10, seed, "entry", key)
     if feed == "forum":
         return f"tag:brewtalk.example,2026:post-{slug}"

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from simulator.answers import Answer
+from simulator.graph_platforms import Facebook, Instagram, Threads
 from simulator.limits import Window
 from simulator.reddit import Reddit
 from simulator.stage import Stage
@@ -63,8 +64,11 @@ class Plays(Protocol):
 
 PLAYED: dict[str, Callable[[Stage], Plays]] = {
     "appstore": AppStore,
+    "facebook": Facebook,
     "googleplay": GooglePlay,
+    "instagram": Instagram,
     "reddit": Reddit,
+    "threads": Threads,
     "x": X,
     "youtube": YouTube,
 }
