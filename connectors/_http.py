@@ -278,6 +278,9 @@ class _Request(NamedTuple):
 
 
 def _token(token: str | None, auth: Auth) -> dict[str, str]:
+    if token and auth != "basic" and not (token.isascii() and token.isprintable()):
+        # what failed later would have it in its repr
+        raise Denied("the token has characters that no header can carry", refreshable=False)
     match auth:
         case _ if not token:
             return {}
