@@ -1,181 +1,26 @@
-"""What the contract does not say of Reddit: sign-in, refusals, its caps, its threads, its markdown."""
+"""What the contract does not say of Reddit: refusals, its caps, its threads, its look-ups."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-from base64 import b64decode
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from connectors import _reddit_thread as thread
 from connectors import reddit
-from connectors._base import ConnectorError, Cursor, Denied, Garbled, Gone, Http, Login, TryLater, Watch
-from connectors._http import Clients, Requests
+from connectors._base import ConnectorError, Cursor, Denied, Garbled, Gone, Http, TryLater
 from connectors._limits import read_limits
 from tests import recordings_table as rt
 from tests.contract_stages import NOW
-from tests.replayer import Asked, Replayer, Reply
+from tests.reddit_asked import CANARY, ask, comment, link, listing, more, told, watch
+from tests.replayer import Asked, Reply
 
-T = TypeVar("T")
-CANARY = "canary-5d1e"
 needs_recordings = pytest.mark.skipif(
     not rt.ROOT.is_dir() and not os.environ.get("CI"), reason="no recordings at EARSHOT_RECORDINGS"
 )
-
-
-def ask(answer: Callable[[Asked], Reply], what: Callable[[Http, str], Awaitable[T]]) -> tuple[T, list[Asked]]:
-    """What came of asking a server that answers so, and what it was asked."""
-
-    async def run(server: Replayer) -> T:
-        clients = Clients(trusted={server.netloc})
-        try:
-            return await what(Requests(clients), server.base)
-        finally:
-            await clients.aclose()
-
-    with Replayer(answer) as server:
-        return asyncio.run(run(server)), server.asked
-
-
-def watch(base: str, kind: str = "subreddit", term: str = "coffee", **more: Any) -> Watch:
-    return Watch(kind=kind, term=term, host=base, now=NOW, **{"token": CANARY, **more})
-
-
-def told(value: Any, status: int = 200, **headers: str) -> Reply:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Reply(status, json.dumps(value).encode(), {"content-type": "application/json", **named})
-
-
-def listing(things: list[dict[str, Any]], after: str | None = None) -> dict[str, Any]:
-    return {"kind": "Listing", "data": {"after": after, "children": things}}
-
-
-def comment(n: int, **more: Any) -> dict[str, Any]:
-    at = NOW.timestamp() - 1000 + n
-    data = {"name": f"t1_{n}", "body": f"number {n}", "created_utc": at, "parent_id": "t3_1", "replies": ""}
-    return {"kind": "t1", "data": {**data, **more}}
-
-
-def link(n: int, **more: Any) -> dict[str, Any]:
-    at = NOW.timestamp() - 100_000 + n
-    return {"kind": "t3", "data": {"name": f"t3_{n}", "title": f"number {n}", "created_utc": at, **more}}
-
-
-def more(children: list[str], parent: str = "t3_1") -> dict[str, Any]:
-    return {"kind": "more", "data": {"count": len(children), "parent_id": parent, "children": children}}
-
-
-# --- signing in ----------------------------------------------------------------------------------------
-
-
-def sign_in(
-    answer: Callable[[Asked], Reply], secret: str, refresh: str | None = None
-) -> tuple[Any, list[Asked]]:
-    def login(base: str) -> Login:
-        return Login(host=base, identifier="me", secret=secret, refresh=refresh)
-
-    return ask(answer, lambda http, base: reddit.sign_in(http, login(base)))
-
-
-def test_an_app_signs_in_by_its_own_secret_and_is_nobody() -> None:
-    grant = {"access_token": "new", "token_type": "bearer", "expires_in": 86400, "scope": "*"}
-    session, (asked,) = sign_in(lambda _: told(grant), f"id:{CANARY}")
-    assert (session.access, session.refresh, session.account_id, session.lasts) == ("new", None, "", 86400.0)
-    assert asked.body == b"grant_type=client_credentials"
-    assert b64decode(asked.headers["authorization"].removeprefix("Basic ")) == f"id:{CANARY}".encode()
-
-
-def test_a_user_signs_in_by_the_last_refresh_token_and_else_by_the_one_in_the_secret() -> None:
-    def answer(asked: Asked) -> Reply:
-        if asked.path == "/api/v1/me":
-            return told({"id": "7", "name": "acme"})
-        if b"last" in asked.body:
-            return told({"error": "invalid_grant"})
-        return told({"access_token": "new", "expires_in": 3600, "refresh_token": "turned"})
-
-    session, asked = sign_in(answer, "id:secret:first", "last")
-    assert (session.account_id, session.handle, session.refresh) == ("t2_7", "acme", "turned")
-    assert [one.path for one in asked] == ["/api/v1/access_token", "/api/v1/access_token", "/api/v1/me"]
-
-
-def test_a_user_whose_token_may_not_tell_who_it_is_signs_in_all_the_same() -> None:
-    def answer(asked: Asked) -> Reply:
-        if asked.path == "/api/v1/me":
-            return told({"error": 403}, 403, www_authenticate='Bearer error="insufficient_scope"')
-        return told({"access_token": "new", "expires_in": 3600})
-
-    session, _ = sign_in(answer, "id:secret:first")
-    assert (session.account_id, session.handle, session.refresh) == ("", "me", "first")
-
-
-@pytest.mark.parametrize(
-    ("reply", "error"),
-    [
-        (told({"error": "invalid_grant"}), Denied),
-        (told({"error": "unsupported_grant_type"}), Denied),
-        (told({"message": "Unauthorized", "error": 401}, 401), Denied),
-        (told({"error": "invalid_request"}, 400), Denied),
-        (told({"message": "Too Many Requests", "error": 429}, 429), TryLater),
-        (Reply(503, b"<html>"), TryLater),
-        (Reply(200, b""), Garbled),
-        (Reply(200, b"<html>"), Garbled),
-    ],
-)
-def test_only_a_refusal_of_the_secret_is_a_refusal(reply: Reply, error: type[ConnectorError]) -> None:
-    for secret in (f"id:{CANARY}", f"id:x:{CANARY}"):
-        with pytest.raises(error) as caught:
-            sign_in(lambda _: reply, secret)
-        assert not getattr(caught.value, "refreshable", False)
-        assert CANARY not in repr(caught.value)
-
-
-def test_a_secret_of_another_shape_is_not_sent_anywhere() -> None:
-    with pytest.raises(Denied, match="client_id:client_secret"):
-        sign_in(lambda _: told({}), "only-one-part")
-
-
-def test_tokens_are_given_out_on_www_and_on_any_other_host_by_itself() -> None:
-    assert reddit._token_host("https://oauth.reddit.com") == "https://www.reddit.com"
-    assert reddit._token_host("http://127.0.0.1:9/reddit") == "http://127.0.0.1:9/reddit"
-
-
-@needs_recordings
-@pytest.mark.parametrize(
-    ("file", "access"),
-    [
-        ("core_oauth_readonly.01.json", "SCRUBBED"),
-        ("core_oauth_refresh.01.json", "SCRUBBED"),
-        ("core_oauth_code_invalid.01.json", None),
-        ("core_oauth_script_invalid.01.json", None),
-    ],
-)
-def test_recorded_grants_are_read(file: str, access: str | None) -> None:
-    try:
-        session, _ = sign_in(lambda _: rt.reply_of("reddit", file), "id:secret")
-    except Denied:
-        assert access is None
-    else:
-        assert (session.access, session.lasts) == (access, 3600.0)
-
-
-def test_a_token_is_asked_whose_it_is() -> None:
-    def check(reply: Reply) -> Any:
-        return ask(lambda _: reply, lambda http, base: reddit.check(http, watch(base)))[0]
-
-    held = check(told({"id": "7", "name": "acme"}))
-    assert (held.account_id, held.handle, held.scopes) == ("t2_7", "acme", None)
-    assert check(told({"reason": "USER_REQUIRED", "error": 403}, 403)).account_id is None
-    assert check(told({"features": {}})).account_id is None
-    with pytest.raises(Denied) as refused:
-        check(told({"error": 403}, 403, www_authenticate='Bearer error="insufficient_scope"'))
-    assert not refused.value.refreshable
-    with pytest.raises(Denied) as ended:
-        check(told({"error": 401}, 401))
-    assert ended.value.refreshable
 
 
 # --- what cannot be followed ---------------------------------------------------------------------------
@@ -190,6 +35,29 @@ def test_a_subreddit_that_does_not_exist_is_a_redirect_to_a_search() -> None:
     with pytest.raises(Gone) as gone:
         ask(answer, lambda http, base: reddit.fetch(http, watch(base, term="nowhere"), None))
     assert not gone.value.cursor
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (403, b'{"reason":"private","error":403}', Denied),
+        (403, b'{"reason":"gold_only"}', Denied),
+        (403, b'{"reason":"quarantined"}', Denied),
+        (403, b'{"reason":"banned"}', Gone),
+        (404, b'{"reason":"banned"}', Gone),
+        (403, b'{"reason":["private"]}', Denied),
+        (403, b"\xff", Denied),
+        (451, b"", Gone),
+        (400, b"<html>", Garbled),
+    ],
+)
+def test_who_could_help_decides_what_a_refusal_is(
+    status: int, body: bytes, error: type[ConnectorError]
+) -> None:
+    with pytest.raises(error) as caught:
+        ask(lambda _: Reply(status, body), lambda http, base: reddit.fetch(http, watch(base), None))
+    assert not getattr(caught.value, "refreshable", False)
+    assert not getattr(caught.value, "cursor", False)
 
 
 @pytest.mark.parametrize("kind", sorted(reddit.watches))
@@ -276,6 +144,23 @@ def test_a_listing_that_ends_before_its_cap_has_no_gap() -> None:
     assert not [page.gap for page in pages if page.gap]
 
 
+def test_a_listing_that_is_empty_after_its_cap_has_lost_all_the_same() -> None:
+    whole = of([link(n) for n in range(1_000, 0, -1)])
+    capped: list[bool] = []
+
+    def answer(asked: Asked) -> Reply:
+        if capped:
+            return told(listing([]))
+        reply = whole(asked)
+        if json.loads(reply.body)["data"]["after"] is None:
+            capped.append(True)
+        return reply
+
+    pages, _ = walk(answer, "subreddit", Cursor('{"at":{"newest":"2026-11-01T00:00:00Z"}}'))
+    assert len({post.id for page in pages for post in page.posts}) == 1_000
+    assert pages[-1].gap is not None
+
+
 def test_an_empty_page_is_believed_when_no_neighbour_leads_further() -> None:
     def answer(asked: Asked) -> Reply:
         if asked.param("after"):
@@ -293,6 +178,14 @@ def test_a_crosspost_whose_original_is_not_told_is_a_quote() -> None:
         lambda http, base: reddit.fetch(http, watch(base), None),
     )
     assert [(post.verb, post.text) for post in page.posts] == [("quote", "number 1"), ("post", "number 2")]
+
+
+def test_bytes_that_are_no_text_cost_a_character_and_not_the_page() -> None:
+    body = json.dumps(listing([comment(1, body="half ?"), comment(2)])).encode().replace(b"?", b"\xc3")
+    page, _ = ask(
+        lambda _: Reply(200, body), lambda http, base: reddit.fetch(http, watch(base, "comments"), None)
+    )
+    assert [post.text for post in page.posts] == ["half \ufffd", "number 2"]
 
 
 def test_no_cursor_and_no_error_holds_the_token() -> None:
@@ -339,6 +232,20 @@ def test_a_thread_without_an_end_is_left_and_the_gap_named() -> None:
     assert len(asked) == thread.MAX_CALLS
     assert pages[-1].gap is not None
     assert max(len(str(page.cursor)) for page in pages) < 20_000
+
+
+def test_a_cursor_carries_no_more_than_it_can_hold() -> None:
+    hidden = more([f"id{n}" for n in range(5_000)])
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path.endswith("morechildren"):
+            return told({"json": {"errors": [], "data": {"things": []}}})
+        return told([listing([link(1)]), listing([hidden])])
+
+    pages, asked = walk(answer, "thread", Cursor(""))
+    assert len(asked) == 1 + thread.MAX_HIDDEN // thread.CHILDREN
+    assert max(len(str(page.cursor)) for page in pages) < 20_000
+    assert pages[-1].gap is not None
 
 
 def test_what_is_hidden_is_not_asked_for_again_while_it_stays_the_same() -> None:
