@@ -30,7 +30,7 @@ _EVENT = text("""
            e.unscored, e.scorer, e.occurred_at, e.edited_at, e.recorded_at, e.reply_to, e.thread, e.addressed,
            e.about_us, e.reposts, e.rating, e.case_role, e.held_back, e.case_id, e.sightings, e.ticket_id,
            i.handle, i.name AS author, i.stable_id, i.bot, i.ours, i.former_handles,
-           r.name AS rule, r.audience, r.threshold, r.action, r.words AS asked,
+           r.name AS rule, r.audience, r.threshold, r.rating AS stars, r.action, r.words AS asked,
            k.name AS account, g.name AS campaign, t.number AS ticket, t.status AS ticket_status, t.priority,
            nullif(concat_ws(' ', p.first_name, p.last_name), '') AS contact
     FROM social_events e
@@ -116,9 +116,10 @@ def explained(session: Session, org: str, event: UUID) -> dict[str, Any]:
     row["author"]["former_handles"] = row.pop("former_handles")
     row["rule"] = row["rule"] and {"name": row["rule"]} | {
         **{name: row[name] for name in ("audience", "threshold", "action")},
+        "rating": row["stars"],
         "words": row["asked"],
     }
-    for name in ("audience", "threshold", "action", "asked"):
+    for name in ("audience", "threshold", "stars", "action", "asked"):
         row.pop(name)
     row["matches"] = _all(session, _MATCHES, {"id": event})
     row["sources"] = _all(session, _SOURCES, {"ids": sightings})

@@ -25,7 +25,7 @@ PER_DAY = 20
 MOST_PER_DAY, MOST_WORDS, LONGEST = 10_000, 100, 80
 
 _LIST = text("""
-    SELECT id, name, audience, threshold, action, priority, words, per_day, enabled, created_at
+    SELECT id, name, audience, threshold, rating, action, priority, words, per_day, enabled, created_at
     FROM rules WHERE org_id = :org
     ORDER BY array_position(ARRAY['ticket', 'activity', 'lead'], action), threshold, name
 """)
@@ -37,11 +37,11 @@ _COUNTS = text("""
             WHERE rule_id = :id AND created_at > now() - interval '24 hours') AS leads_today
 """)
 _ADD = text("""
-    INSERT INTO rules (org_id, name, audience, threshold, action, priority, words, per_day, enabled)
-    VALUES (:org, :name, :audience, :threshold, :action, :priority, :words, :per_day, :enabled)
+    INSERT INTO rules (org_id, name, audience, threshold, rating, action, priority, words, per_day, enabled)
+    VALUES (:org, :name, :audience, :threshold, :rating, :action, :priority, :words, :per_day, :enabled)
 """)
 _SET = text("""
-    UPDATE rules SET name = :name, audience = :audience, threshold = :threshold, action = :action,
+    UPDATE rules SET name = :name, audience = :audience, threshold = :threshold, rating = :rating, action = :action,
         priority = :priority, words = :words, per_day = :per_day, enabled = :enabled
     WHERE org_id = :org AND id = :id
 """)
@@ -57,6 +57,7 @@ class Values(BaseModel):
     name: str
     audience: str
     threshold: float
+    rating: int | None = None
     action: str
     priority: str = "normal"
     words: tuple[str, ...] = ()
@@ -87,6 +88,13 @@ class Values(BaseModel):
         if not -1 <= threshold <= 1:
             raise ValueError(f"{threshold:g} is no score: they go from -1 (worst) to 1 (best)")
         return threshold
+
+    @field_validator("rating")
+    @classmethod
+    def _stars(cls, rating: int | None) -> int | None:
+        if rating is not None and not 1 <= rating <= 5:
+            raise ValueError(f"{rating} is not between 1 and 5")
+        return rating
 
     @field_validator("words")
     @classmethod
@@ -123,7 +131,7 @@ class Values(BaseModel):
                 for phrase in self.words
                 if SAYS_NOTHING.issuperset(words_of(phrase))
             ]
-            if self.audience == "named" and self.threshold >= 1 and not self.words:
+            if self.audience == "named" and self.threshold >= 1 and not self.words and self.rating is None:
                 wrong.append(
                     "whoever says anything about us or an account or campaign of ours would become a lead;"
                     " say which words make one (--words), or from which score on (--threshold)"
@@ -153,13 +161,15 @@ def _problems(wrong: ValidationError) -> list[str]:
         reason = one["msg"].removeprefix("Value error, ")
         if one["type"] != "value_error":
             reason = _LACKS.get(field, "must be said") if one["type"] == "missing" else _KINDS[field]
-        named = f"{field.replace('_', ' ')}: " if field else ""
+        named = f"{_CALLED.get(field, field.replace('_', ' '))}: " if field else ""
         said = f"{named}{reason[:1].lower() if named else reason[:1].upper()}{reason[1:]}"
         told.append(f"{said[:1].upper()}{said[1:].rstrip('.')}.")
     return list(dict.fromkeys(told))
 
 
 _LACKS = {"threshold": "from which score on? Say it with --threshold, like --threshold -0.4"}
+_CALLED = {"rating": "stars"}
+"""Where people say a field by another name than its column's."""
 _TEXT = "must be a text that can be stored"
 _KINDS = defaultdict(
     lambda: "no rule has that",
@@ -170,13 +180,14 @@ _KINDS = defaultdict(
     words="no phrase is named",
     threshold="must be a number between -1 and 1",
     per_day="must be a whole number",
+    rating="must be a whole number between 1 and 5",
     enabled="must be yes or no",
 )
 """What a field must be, for a value of another type."""
 
 
 def rules(session: Session, org: str) -> list[dict[str, Any]]:
-    """Every rule: {id, name, audience, threshold, action, priority, words, per_day, enabled, created_at}."""
+    """Every rule: {id, name, audience, threshold, rating, action, priority, words, per_day, enabled, created_at}."""
     return [dict(row) for row in session.execute(_LIST, {"org": org}).mappings()]
 
 
@@ -260,11 +271,21 @@ _WHO = {
     "customer": "a customer's post to us or about us",
     "named": "a post about us, or one of our accounts or campaigns,",
 }
+_REVIEWED = {
+    "addressed": "a review of us",
+    "customer": "a customer's review of us",
+    "named": "a review that is about us, or one of our accounts or campaigns,",
+}
 _DOES = {
     "ticket": "opens a ticket of {priority} priority",
     "activity": "opens an activity",
     "lead": "makes its author a lead, {per_day}",
 }
+
+
+def at_most(stars: int) -> str:
+    """So many stars or fewer, in words."""
+    return "1 star" if stars == 1 else f"at most {stars} stars"
 
 
 def told(rule: Mapping[str, Any]) -> str:
@@ -273,7 +294,12 @@ def told(rule: Mapping[str, Any]) -> str:
     cap = f"at most {most:,} in 24 hours" if most else "without a limit"
     does = _DOES[rule["action"]].format(priority=rule["priority"], per_day=cap)
     any_score = rule["threshold"] >= 1
+    phrases = " or ".join(f'"{phrase}"' for phrase in rule["words"])
+    if rule["rating"] is not None:
+        asks = [] if any_score else [f"scores {rule['threshold']:+.2f} or less"]
+        asks += [f"says {phrases}"] if phrases else []
+        more = f" that {' and '.join(asks)}" if asks else ""
+        return f"{_REVIEWED[rule['audience']]} with {at_most(rule['rating'])}{more} {does}"
     score = "has any score, or none" if any_score and rule["action"] == "lead" else "has any score"
     score = score if any_score else f"scores {rule['threshold']:+.2f} or less"
-    words = " or ".join(f'"{phrase}"' for phrase in rule["words"])
-    return f"{_WHO[rule['audience']]} that {score}{f' and says {words}' if words else ''} {does}"
+    return f"{_WHO[rule['audience']]} that {score}{f' and says {phrases}' if phrases else ''} {does}"

@@ -81,6 +81,7 @@ def late_answers(session: Session, org: str, ours: Sequence[UUID]) -> list[tuple
             source=row.source,
             sentiment=row.sentiment,
             name=row.name,
+            rating=row.rating,
         )
         found.append((heard, facts))
     return found

@@ -245,6 +245,7 @@ def _escalate(
             source=item.page.source,
             sentiment=draft.sentiment,
             name=post.author.name if post.author else None,
+            rating=post.rating,
         )
         if found.ticket is not None and outcome.fate == "new":
             tickets[outcome.event] = found.ticket

@@ -225,6 +225,7 @@ class Facts(NamedTuple):
     sentiment: float | None
     name: str | None = None
     """The author's display name."""
+    rating: float | None = None
 
 
 _RULES = text("""
@@ -425,7 +426,9 @@ def _wanted(decisions: Sequence[Decision], facts: Mapping[Ref, Facts]) -> dict[s
 
 
 def _about(fact: Facts) -> str:
-    """The subject line: who, where, and how it begins, at most 160 characters."""
+    """The subject line: who, where, a review's stars, and how it begins, at most 160 characters."""
     words = " ".join(fact.text.split())
-    line = f"{fact.author} on {fact.platform}: {words}"
+    stars = "" if fact.rating is None else f", {fact.rating:g} star{'' if fact.rating == 1 else 's'}"
+    who = f"{fact.author} on {fact.platform}{stars}"
+    line = f"{who}: {words}" if words else who
     return line if len(line) <= 160 else line[:159].rstrip() + "…"

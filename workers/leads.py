@@ -64,7 +64,7 @@ def wanted(posts: Sequence[Heard], rules: Sequence[Rule], cased: Collection[Ref]
         ):
             continue
         for rule in making:
-            if post.belongs_to(rule.audience) and _low_enough(post.sentiment, rule.threshold):
+            if post.belongs_to(rule.audience) and _low_enough(post, rule):
                 said = first_said(post.text, rule.words)
                 if said is not None or not rule.words:
                     found[post.subject] = Wanted(post.ref, post.subject, rule, said)
@@ -80,8 +80,10 @@ def is_stranger(found: Resolved) -> bool:
     )
 
 
-def _low_enough(sentiment: float | None, threshold: float) -> bool:
-    return threshold >= 1.0 if sentiment is None else sentiment <= threshold
+def _low_enough(post: Heard, rule: Rule) -> bool:
+    if rule.rating is not None and (post.rating is None or post.rating > rule.rating):
+        return False
+    return rule.threshold >= 1.0 if post.sentiment is None else post.sentiment <= rule.threshold
 
 
 # --- doing ---------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def facts(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, words in (
         ("edited", told["edited_at"]),
         ("answers", told["reply_to"]),
-        ("stars", told["rating"]),
+        ("stars", None if told["rating"] is None else f"{told['rating']:g}"),
     ):
         if words is not None:
             yield name, one_line(f"{words:%Y-%m-%d %H:%M}" if name == "edited" else str(words))
@@ -128,20 +128,33 @@ def _ties(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"earshot review link {str(told['id'])[-8:]} {kind} NAME decides"
 
 
-def rule_line(rule: dict[str, Any], sentiment: float | None, case: dict[str, Any] | None = None) -> str:
+def rule_line(
+    rule: dict[str, Any], sentiment: float | None, stars: float | None, case: dict[str, Any] | None = None
+) -> str:
     """A rule and the threshold that was crossed. `case`: the one whose level this post set, with the score and the
-    threshold of that moment; a rescore or an edit of the rule since then does not change what it was."""
+    threshold of that moment; a rescore or an edit of the rule since then does not change what it was. `stars` are
+    those of the review."""
 
     audience = {
         "addressed": "addressed to us",
         "customer": "a customer of ours, to or about us",
         "named": "about us or ours",
     }[rule["audience"]]
-    if crossed := _crossed(rule, sentiment, case):
-        audience += f", and {crossed}"
+    for crossed in (_few_stars(rule, stars), _crossed(rule, sentiment, case)):
+        audience += f", and {crossed}" if crossed else ""
     if rule["words"]:
         audience += f", and says {' or '.join(f'“{words}”' for words in rule['words'])}"
     return f"{rule['name']}: {audience} → {rule['action']}"
+
+
+def _few_stars(rule: dict[str, Any], stars: float | None) -> str:
+    """The stars that a review has, and those that the rule asks for; nothing where it asks for none."""
+    from console.rules import at_most
+
+    if rule["rating"] is None or stars is None:
+        return ""
+    has = "1 star" if stars == 1 else f"{stars:g} stars"
+    return f"{has}; the rule asks for {at_most(rule['rating'])}"
 
 
 def _crossed(rule: dict[str, Any], sentiment: float | None, case: dict[str, Any] | None) -> str:
@@ -150,7 +163,7 @@ def _crossed(rule: dict[str, Any], sentiment: float | None, case: dict[str, Any]
 
     was, bar = (case["score"], case["threshold"]) if case else (None, None)
     was, bar = (sentiment if was is None else was), (rule["threshold"] if bar is None else bar)
-    if was is None:
+    if was is None or (rule["rating"] is not None and bar >= 1):
         return ""
     if was == sentiment and bar == rule["threshold"]:
         if was <= bar:
@@ -195,16 +208,22 @@ def _kind(told: dict[str, Any]) -> str:
 
 def _consequences(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     from console.words import counted, one_line, score
+    from workers.escalate import CONTENT
 
     if told["rule"]:
         set_by_it = told["case"] and told["case"]["event_id"] == told["id"]
-        yield "rule", rule_line(told["rule"], told["sentiment"], told["case"] if set_by_it else None)
+        yield (
+            "rule",
+            rule_line(told["rule"], told["sentiment"], told["rating"], told["case"] if set_by_it else None),
+        )
     if told["held_back"]:
         yield "held back", f"it crossed the threshold and opened nothing: {told['held_back']}"
     case = told["case"]
     if case is None:
         if told["voice"] == "own":
             yield "case", "none: our own posts never open one"
+        elif not told["rule"] and told["rating"] is not None and told["rating"] >= CONTENT:
+            yield "case", f"none: {told['rating']:g} stars are no complaint, whatever the words sound like"
         elif not told["held_back"] and not (told["rule"] and told["rule"]["action"] == "lead"):
             yield "case", "none: no threshold was crossed, and it answers no open case"
         return

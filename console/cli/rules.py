@@ -26,6 +26,13 @@ OtherWords = Annotated[
         "--words", help='Phrases of which the post must have one, commas between them; "" for none.'
     ),
 ]
+Stars = Annotated[
+    int | None, typer.Option(help="Reviews with so many stars or fewer, whatever their words; 1 to 5.")
+]
+OtherStars = Annotated[
+    int | None,
+    typer.Option("--stars", help="Reviews with so many stars or fewer; 1 to 5, 0 to ask for none."),
+]
 _TRIES = 4
 PerDay = Annotated[int | None, typer.Option(help="How many leads in 24 hours at most (default: 20).")]
 
@@ -50,12 +57,13 @@ def list_(org: chosen_org = None, json: as_json = False) -> None:
             _print.said(unknown)
         return
     _print.table(
-        ["~name", "audience", ">score", "opens", "priority", "~words", ">per day", "enabled"],
+        ["~name", "audience", ">score", ">stars", "opens", "priority", "~words", ">per day", "enabled"],
         [
             (
                 rule["name"],
                 rule["audience"],
                 "any" if rule["threshold"] >= 1 else f"{rule['threshold']:+.2f}",
+                rule["rating"],
                 rule["action"],
                 rule["priority"] if rule["action"] == "ticket" else None,
                 ", ".join(rule["words"]),
@@ -99,8 +107,9 @@ def add(
     action: Annotated[str, typer.Option(help="ticket, activity or lead.")],
     audience: Annotated[str, typer.Option(help="addressed, customer or named.")],
     threshold: Annotated[
-        float | None, typer.Option(help="Posts that score this or less; -1 to 1. For leads: any.")
+        float | None, typer.Option(help="Posts that score this or less; -1 to 1. For leads and stars: any.")
     ] = None,
+    stars: Stars = None,
     priority: Priority = None,
     words: Words = None,
     per_day: PerDay = None,
@@ -113,6 +122,8 @@ def add(
     about us or names an account or a campaign of ours. A lead is made of a stranger only: of nobody who is a
     contact, an account's, a lead already, or has an open case; once, and at most so many in 24 hours.
 
+    With --stars a rule asks for a review's stars; a rule without them never takes one of 4 or 5 for a complaint.
+
     Examples: earshot rules add "Refunds" --action ticket --audience addressed --threshold 0 --words "refund, money back"
               earshot rules add "Looking for coffee" --action lead --audience named --words "looking for, recommend"
     """
@@ -120,9 +131,9 @@ def add(
     from console.database import opened_for
     from console.rules import add_rule, the_rule, told
 
-    if threshold is None and action.lower() == "lead":
+    if threshold is None and (action.lower() == "lead" or stars is not None):
         threshold = 1.0
-    given = {"priority": priority, "per_day": per_day, "threshold": threshold}
+    given = {"priority": priority, "per_day": per_day, "threshold": threshold, "rating": stars}
     values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     phrases: list[str] | None = _phrases(words)
     if words is not None and not any(phrase.strip() for phrase in phrases or ()):
@@ -146,6 +157,7 @@ def set_(
     action: Action = None,
     audience: Audience = None,
     threshold: Threshold = None,
+    stars: OtherStars = None,
     priority: Priority = None,
     words: OtherWords = None,
     per_day: PerDay = None,
@@ -160,6 +172,8 @@ def set_(
     given: dict[str, Any] = {"name": name, "action": action, "audience": audience, "threshold": threshold}
     given |= {"priority": priority, "per_day": per_day, "words": None if words is None else _phrases(words)}
     values = {name: value for name, value in given.items() if value is not None}
+    if stars is not None:
+        values["rating"] = stars or None
     if not values:
         raise typer.BadParameter("nothing to change: --threshold, --words, --priority, ...")
     _change(named, values, json)
@@ -241,6 +255,8 @@ def _phrases(words: list[str] | None) -> list[str]:
 def _warn(rule: dict[str, Any]) -> None:
     from console.cli import _print
 
+    if rule["rating"] is not None:
+        return
     if rule["action"] != "lead" and rule["threshold"] >= 0 and not rule["words"]:
         _print.said("Most posts are no complaint and score 0 or more: this opens something for them as well.")
     if rule["action"] == "lead" and not rule["words"] and rule["threshold"] >= 1:
