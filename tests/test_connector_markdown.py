@@ -28,6 +28,7 @@ from tests import recordings_table as rt
             "see https://a.example/b_(c). And x",
             ["/r/coffee", "https://a.example/b_(c)"],
         ),
+        ("`[x](https://a.example/)`", "[x](https://a.example/)", ["https://a.example/"]),
         ("a\r\n\r\nb", "a\n\nb", []),
     ],
 )
@@ -64,4 +65,4 @@ def _recorded_texts() -> Iterator[str]:
 
 
 def test_a_text_of_brackets_is_not_tried_for_links() -> None:
-    assert markdown.plain("[" * 40_000) == ("[" * 40_000, [])
+    assert markdown.plain("[" * 40_000 + " *a*") == ("[" * 40_000 + " *a*", [])

@@ -180,6 +180,14 @@ def test_a_crosspost_whose_original_is_not_told_is_a_quote() -> None:
     assert [(post.verb, post.text) for post in page.posts] == [("quote", "number 1"), ("post", "number 2")]
 
 
+def test_what_is_said_in_a_private_subreddit_is_private() -> None:
+    things = [comment(1, subreddit_type="private"), link(2, subreddit_type="private"), comment(3)]
+    page, _ = ask(
+        lambda _: told(listing(things)), lambda http, base: reddit.fetch(http, watch(base, "comments"), None)
+    )
+    assert [post.visibility for post in page.posts] == ["private", "private", "public"]
+
+
 def test_bytes_that_are_no_text_cost_a_character_and_not_the_page() -> None:
     body = json.dumps(listing([comment(1, body="half ?"), comment(2)])).encode().replace(b"?", b"\xc3")
     page, _ = ask(

@@ -202,6 +202,13 @@ def test_the_post_to_go_on_behind_may_be_removed_in_mid_walk(world: World) -> No
     assert not gaps
 
 
+def test_a_name_that_is_in_no_listing_leads_to_nothing(world: World) -> None:
+    world.say("here")
+    walk = '{"high":"2026-11-23T11:00:00Z","low":"2026-11-23T10:00:00Z","token":"t3_never"}'
+    page = world.page(world.watch(), Cursor(f'{{"at":{{"newest":"2026-11-01T00:00:00Z","walk":{walk}}}}}'))
+    assert not page.posts
+
+
 def test_our_inbox_brings_mentions_and_answers_to_us(world: World) -> None:
     world.signs_in(f"{CLIENT}:{REFRESH}")
     world.say("ours", by=world.us)
