@@ -13,7 +13,7 @@ Time comes in with the Watch; what to do about a failure is told by the class of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Literal, NewType, Protocol
 
@@ -419,7 +419,9 @@ class LooksUp(Protocol):
 
 
 class Counts(Protocol):
-    """A platform that tells how much a watch would bring without bringing it."""
+    """A platform that tells how much a watch would bring without bringing it; `counted` are the kinds it can tell of."""
+
+    counted: Collection[str]
 
     def volume_cost(self, watch: Watch) -> Spend:
         """The most that asking takes."""

@@ -67,6 +67,7 @@ sign_in = _x_session.sign_in
 check = _x_session.check
 quotas: Sequence[Quota] = (Quota(of="units", amount=3_000_000, period="month"),)
 lookup_size = 100
+counted = frozenset({"search", "conversation"})
 
 FROM_THE_START = Cursor('{"since":"1"}')
 """For a source that is to read all that X still has, newest first, instead of from now on."""
@@ -254,12 +255,7 @@ async def lookup(http: Http, watch: Watch, ids: Sequence[str]) -> Found:
 
 
 async def volume(http: Http, watch: Watch) -> Volume:
-    """How many posts a search or a conversation has a day, by the last seven days.
-
-    Raises Gone for mentions, which X does not count.
-    """
-    if watch.kind == "mentions":
-        raise Gone("X counts what a search brings, not the mentions of an account")
+    """How many posts a search or a conversation has a day, by the last seven days; X does not count mentions."""
     query = _query(watch.term) if watch.kind == "search" else f"conversation_id:{_root(watch.term)}"
     answer = await http.get(
         f"{watch.host}/2/tweets/counts/recent",
@@ -271,7 +267,11 @@ async def volume(http: Http, watch: Watch) -> Volume:
     buckets = envelope(_COUNTED, answer, "the count").data
     seconds = sum(max((b.end - b.start).total_seconds(), 0.0) for b in buckets)
     found = sum(either(b, "tweet_count") or 0 for b in buckets)
-    return Volume(posts_a_day=found * 86_400 / seconds if seconds else 0.0, spent=volume_cost(watch))
+    return Volume(
+        posts_a_day=found * 86_400 / seconds if seconds else 0.0,
+        spent=volume_cost(watch),
+        each=Spend(requests=0, units=1, money=POST + USER),
+    )
 
 
 def _size(watch: Watch) -> int:

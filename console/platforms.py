@@ -59,7 +59,7 @@ def offered(name: str | None = None) -> list[Offered]:
                 tuple(kinds),
                 getattr(connector, "secret", None),
                 tuple(getattr(connector, "quotas", ())),
-                hasattr(connector, "volume"),
+                hasattr(connector, "counted"),
                 hasattr(connector, "lookup"),
             )
         )

@@ -50,7 +50,7 @@ class Outlook:
 
 def counts(wanted: Wanted) -> bool:
     """Does the platform count before it brings anything?"""
-    return hasattr(connectors()[wanted.platform], "volume")
+    return wanted.kind in getattr(connectors()[wanted.platform], "counted", ())
 
 
 def preview(org: str, wanted: Wanted) -> Outlook:
