@@ -471,6 +471,22 @@ def test_an_escaped_escape_stays_one() -> None:
     assert one(text="a &amp;lt; b &amp;amp; c &copy d").text == "a &lt; b &amp; c &copy d"
 
 
+def test_what_stands_for_pictures_and_for_the_rest_of_the_text_is_no_link() -> None:
+    own = at(hours=1)
+    urls = [
+        {"url": "https://t.co/a", "expanded_url": "https://cards.example/1", "media_key": "13_1"},
+        {"url": "https://t.co/b", "expanded_url": "https://twitter.com/ann/status/9/video/1"},
+        {"url": "https://t.co/c", "expanded_url": f"https://x.com/i/web/status/{own}"},
+        {"url": "https://t.co/d", "expanded_url": "https://x.com/ann/status/9"},
+    ]
+    post = one(
+        id=own,
+        text="see https://t.co/d https://t.co/a https://t.co/b https://t.co/c",
+        entities={"urls": urls},
+    )
+    assert (post.text, post.links) == ("see https://x.com/ann/status/9", ("https://x.com/ann/status/9",))
+
+
 def test_a_reply_of_names_only_keeps_them() -> None:
     mentions = {"mentions": [{"username": "Acme"}, {"username": "bob"}]}
     reply = {"referenced_tweets": [{"type": "replied_to", "id": "9"}], "entities": mentions}
