@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -187,9 +187,7 @@ def _post(comment: Comment, now: datetime, parent: Parent | None, replies: int |
         verb="comment",
         text=text,
         author=_author(said),
-        url=_text.web(f"https://www.youtube.com/watch?v={quote(video)}&lc={quote(comment.id)}")
-        if video
-        else None,
+        url=_address(video, comment.id) if video else None,
         reply_to=_text.ident(answers) if answers else None,
         reply_to_author=parent.author if parent and answers == parent.id else None,
         thread=_text.ident(answers) if answers else None,
@@ -206,9 +204,18 @@ def _post(comment: Comment, now: datetime, parent: Parent | None, replies: int |
 
 
 _MARKUP = re.compile(r"<br ?/?>|<a href=|&(?:#39|quot|amp|lt|gt);")
-_HANDLE = re.compile(r"(?<![\w@./-])@(\w(?:[\w.\-·]{0,28}\w)?)")
-_TAG = re.compile(r"(?<![\w&/#])#(?=\w*[^\W\d])(\w{1,100})")
+# the sign stands first, and then what must not be before it: that is several times as fast to search for
+_HANDLE = re.compile(r"@(?<![\w@./-]@)(\w(?:[\w.\-·]{0,28}\w)?)")
+_TAG = re.compile(r"#(?<![\w&/#]#)(?=\w*[^\W\d])(\w{1,100})")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]{1,200}").fullmatch
 _LINK = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
+
+
+def _address(video: str, comment: str) -> str | None:
+    """Where a comment can be seen; an id that is like none of YouTube's leads nowhere."""
+    if not _PLAIN_ID(video) or not _PLAIN_ID(comment):
+        return None
+    return f"https://www.youtube.com/watch?v={video}&lc={comment}"
 
 
 def _words(said: Snippet) -> str:

@@ -148,7 +148,8 @@ def test_a_thread_is_read_again_when_it_has_grown_and_not_when_it_has_shrunk() -
 
 
 def test_a_thread_that_outgrows_what_it_carries_is_read() -> None:
-    *_, last = walk(Told([told(thread(TOP, 5, 5))]))
+    *_, last = walk(Told([told(thread(TOP, 9, 5)), told()]))
+    *_, last = walk(Told([told(thread(TOP, 5, 5))]), last.cursor)
     walk(Told([told(thread(TOP, 6, 5)), told(comment("x"))]), last.cursor)
 
 
@@ -248,6 +249,12 @@ def test_a_look_that_loses_its_place_is_a_named_gap() -> None:
         now=later,
     )
     assert pages[-1].gap is not None
+
+
+def test_a_look_whose_token_comes_back_ends() -> None:
+    first = ask(Told([told(thread("a" * 12), token="deep")]))
+    later = NOW + timedelta(hours=6)
+    walk(Told([told(thread("a" * 12), token="deep"), told(token="deep")]), first.cursor, now=later)
 
 
 # A walk that loses its place.
