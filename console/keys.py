@@ -164,6 +164,8 @@ def one_secret(given: str, platform: str) -> str:
         raise CannotDo(
             f"The secret is empty, or more than one line. On {platform} it is {secret_of(platform)}."
         )
+    if not secret.isascii() and not hasattr(known_platform(platform), "sign_in"):
+        raise CannotDo(f"A token is plain ASCII. On {platform} the secret is {secret_of(platform)}.")
     return secret
 
 

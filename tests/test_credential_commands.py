@@ -202,6 +202,7 @@ def test_a_key_file_of_several_lines_and_a_service_accounts_json_are_secrets(
     refused = cli.refused("credentials", "add", "mastodon", "two@town.example", stdin="one\ntwo")
     assert "more than one line" in refused
     assert "an access token" in refused
+    assert "plain ASCII" in cli.refused("credentials", "add", "mastodon", "e@town.example", stdin="tokén")
     assert len(rows(database, "SELECT id FROM credentials")) == 2
 
 

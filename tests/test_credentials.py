@@ -24,7 +24,7 @@ from tests.keyed import NOBODY, Keyed, Told, a_key, a_session, keys
 from workers.answered import Answered
 from workers.checks import lacking
 from workers.credentials import Locked, lasting, renewing, sign_in, stored_session
-from workers.renew import renew
+from workers.renew import _renewed, renew
 
 NO = Denied("town.example answered 401", refreshable=False)
 PASSING = [
@@ -196,6 +196,9 @@ def test_a_session_is_renewed_before_it_ends_by_one_of_many(keyed: Keyed) -> Non
         await asyncio.gather(*(renew(sessions, NOBODY, known) for _ in range(4)))
 
     keyed.runs(all_at_once)
+    assert platform.count("sign_in") == 2
+    before = {"id": key, "fence": keyed.credential().fence - 1}
+    keyed.runs(lambda sessions: _renewed(before, cast("Connector", platform), sessions, NOBODY))
     assert platform.count("sign_in") == 2
     assert platform.asked["sign_in"][1].refresh == "r1"
     assert keyed.session_of(key, platform) == fresh
@@ -378,6 +381,7 @@ def test_a_refused_session_is_no_refused_credential_while_another_one_is_given(k
     keyed.session_of(key, platform)
     assert keyed.asks(key, platform).answer == "good"
     assert platform.count("sign_in") == 2
+    assert keyed.credential().checked_at is not None
     assert keyed.activities() == []
 
 
