@@ -10,7 +10,7 @@ a list is that there is no `next`, except on Threads, which never writes one.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -23,13 +23,16 @@ from connectors._backwards import Sighting
 from connectors._base import (
     Answer,
     ConnectorError,
+    Cursor,
     Denied,
     Garbled,
     Gone,
     Http,
     Judge,
+    Page,
     Post,
     Reject,
+    Spend,
     TryLater,
     Watch,
 )
@@ -211,6 +214,9 @@ def _regain(answer: Answer) -> float:
 
 # Items.
 
+Makes = Callable[[Sequence[msgspec.Raw]], list[Post | Reject]]
+"""Items of a page as posts, each in its place, and what was none."""
+
 
 def items(
     decoder: msgspec.json.Decoder[T], raw: Sequence[msgspec.Raw], what: str
@@ -226,13 +232,16 @@ def items(
     return found, rejects
 
 
-def sightings(raw: Sequence[msgspec.Raw], now: datetime) -> list[Sighting]:
-    """What a walk needs to know of every item, also of those that are no posts."""
+def sightings(made: Sequence[Post | Reject], now: datetime) -> list[Sighting]:
+    """What a walk needs to know of every item of a page, also of those that are no posts."""
     found: list[Sighting] = []
-    for item in raw:
+    for one in made:
+        if isinstance(one, Post):
+            found.append(Sighting(one.id, one.posted_at, one.posted_at))
+            continue
         try:
-            bare = _BARE.decode(item)
-        except msgspec.ValidationError:
+            bare = _BARE.decode(one.raw)
+        except (msgspec.ValidationError, msgspec.DecodeError):
             continue
         at = min(_times.parse(bare.created_time or bare.timestamp) or now, now)
         found.append(Sighting(str(bare.id), at, at))
@@ -247,28 +256,40 @@ def untimed(item: object, said: str | None) -> Reject:
 
 # Text. Meta marks neither hashtags nor, on Instagram and Threads, mentions.
 
-_HASHTAG = re.compile(r"(?<![\w&/#])#(\w+)")
-_MENTION = re.compile(r"(?<![\w@./])@([A-Za-z0-9_](?:[A-Za-z0-9._]{0,28}[A-Za-z0-9_])?)")
-_LINK = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
+# What may not stand before a sign is looked at afterwards: a pattern that begins with its sign is found ten times as fast.
+
+_HASHTAG = re.compile(r"#(\w+)")
+_MENTION = re.compile(r"@([A-Za-z0-9_](?:[A-Za-z0-9._]{0,28}[A-Za-z0-9_])?)")
+_LINK = re.compile(r"https?://[^\s<>\"]+")
 
 
 def hashtags(text: str) -> tuple[str, ...]:
     """The hashtags of a text, without signs; a number alone is none."""
     if "#" not in text:
         return ()
-    return _text.distinct([_text.tag(name) for name in _HASHTAG.findall(text) if not name.isdigit()])
+    return _text.distinct([_text.tag(name) for name in _signed(_HASHTAG, text, "&/#") if not name.isdigit()])
 
 
 def handles(text: str) -> tuple[str, ...]:
     """Who is named with an @ in a text, each once."""
-    return _text.distinct(_MENTION.findall(text)) if "@" in text else ()
+    return _text.distinct(_signed(_MENTION, text, "@./")) if "@" in text else ()
+
+
+def _signed(pattern: re.Pattern[str], text: str, no: str) -> list[str]:
+    """What stands behind a sign that begins a word: not after a letter, a digit, or one of `no`."""
+    found = []
+    for match in pattern.finditer(text):
+        before = text[match.start() - 1] if match.start() else " "
+        if not (before.isalnum() or before == "_" or before in no):
+            found.append(match[1])
+    return found
 
 
 def links(text: str, *more: str | None) -> tuple[str, ...]:
-    """The addresses in a text, and those that hang on it."""
-    found = [_text.web(url) or "" for url in more]
-    if "://" in text:
-        found = [_text.web(url.rstrip(".,;:!?)]}'\u2026")) or "" for url in _LINK.findall(text)] + found
+    """The addresses in a text (a clean one), and those that hang on it."""
+    found = [] if "://" not in text else [url.rstrip(".,;:!?)]}'\u2026") for url in _LINK.findall(text)]
+    found = [url for url in found if len(url) <= _text.MAX_URL]
+    found += [web for url in more if (web := _text.web(url))]
     return _text.distinct(found) if found else ()
 
 
@@ -280,25 +301,48 @@ def node(term: str) -> str:
 # Walks.
 
 
+class Walked(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a walk from the newest backwards, and where it then stands."""
+
+    posts: tuple[Post, ...]
+    rejects: tuple[Reject, ...]
+    step: backwards.Step
+
+    def page(self, cursor: Cursor | None = None, *, spent: Spend | None = None) -> Page:
+        """The page, with the step's own cursor unless it is given one."""
+        step = self.step
+        return Page(
+            posts=self.posts,
+            rejects=self.rejects,
+            cursor=cursor or step.cursor,
+            more=step.more,
+            gap=step.gap,
+            spent=spent,
+        )
+
+
 async def walk(
     http: Http,
     watch: Watch,
     stand: backwards.Stand,
     path: str,
     params: Mapping[str, str],
+    makes: Makes,
     *,
     size: int,
     endpoint: str = "graph",
     what: str = "the page",
     nextless: bool = False,
-) -> tuple[Edge, backwards.Step]:
-    """One page of an edge that only goes from the newest backwards, and where the walk then stands."""
+) -> Walked:
+    """One page of an edge that only goes from the newest backwards."""
     token = stand.walk.token if stand.walk is not None else None
     found = await edge(
         http, watch, path, params, size=size, token=token, endpoint=endpoint, what=what, nextless=nextless
     )
-    step = backwards.step(stand, sightings(found.items, watch.now), found.token, now=watch.now)
-    return found, step
+    made = makes(found.items)
+    step = backwards.step(stand, sightings(made, watch.now), found.token, now=watch.now)
+    posts, rejects = placed(made)
+    return Walked(posts=posts, rejects=rejects, step=step)
 
 
 # Look-ups.

@@ -31,6 +31,8 @@ FROM_THE_START = Cursor('{"list":{"newest":"2004-01-01T00:00:00Z"}}')
 """For a source that is to read all that there still is instead of from now on."""
 
 _BEGINNING = datetime(2004, 1, 1, tzinfo=UTC)
+_EMPTY = 10
+"""An empty page counts as so many items: what was deleted or hidden from us makes pages short, and they still go on."""
 
 
 class Thing(msgspec.Struct, array_like=True):
@@ -143,13 +145,13 @@ async def _list(reads: Reads, watch: Watch, state: _State) -> Page:
     newest = state.list.newest
     fresh = set() if newest is None else {one.id for one in listing.sightings if one.at >= newest}
     posts = [one for told in listing.told for one in _noted(told, state, sweep, new=told.key in fresh)]
-    sweep.depth += len(listing.sightings)
+    sweep.depth += len(listing.sightings) or _EMPTY
     gap = None
     met = sweep.token is not None
     if not met:
         step = backwards.step(state.list, listing.sightings, listing.token, now=watch.now)
         state.list, gap, met = backwards.stand(step.cursor), step.gap, not step.more
-    further = met and newest is not None and sweep.depth < reads.window and bool(listing.sightings)
+    further = met and newest is not None and sweep.depth < reads.window
     sweep.token = listing.token if further else None
     sweep.listed = met and sweep.token is None
     return _page(state, sweep, posts, reads.window, gap)
@@ -182,7 +184,7 @@ async def _below(reads: Reads, watch: Watch, state: _State, sweep: _Sweep) -> Pa
             Gap(since=known.newest, until=low, reason=f"under {thing.id}: {error}") if error.cursor else None
         )
         return _page(state, sweep, (), reads.window, gap)
-    sweep.read += len(found.sightings)
+    sweep.read += len(found.sightings) or _EMPTY
     gap = None
     ended = sweep.on is not None
     if not ended:
@@ -193,7 +195,7 @@ async def _below(reads: Reads, watch: Watch, state: _State, sweep: _Sweep) -> Pa
         if ended:
             known.newest = after.newest
     if ended:
-        on = found.token if sweep.read < reads.reach(thing) and found.sightings else None
+        on = found.token if sweep.read < reads.reach(thing) else None
         sweep.on = on if on != token else None
     sweep.pending[1:1] = [one for one in found.deeper if one not in sweep.pending]
     if ended and sweep.on is None:

@@ -6,17 +6,14 @@ cursor that is none of ours means just that once more, so that none is ever refu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 
 import msgspec
 
 from connectors import _backwards as backwards
 from connectors import _graph as graph
-from connectors._base import Cursor, Gone, Http, Page, Post, Reject, Watch
-
-Makes = Callable[[Sequence[msgspec.Raw]], list[Post | Reject]]
-"""Items of a page as posts, each in its place, and what was none."""
+from connectors._base import Cursor, Gone, Http, Page, Watch
 
 
 class Asks(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +21,7 @@ class Asks(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     params: Mapping[str, str]
-    makes: Makes
+    makes: graph.Makes
 
 
 class _State(msgspec.Struct, omit_defaults=True):
@@ -57,25 +54,21 @@ async def visit(
             state = _STATE.decode(cursor)
     if state.read and not state.root:
         return await _root(http, watch, state, root)
-    found, step = await graph.walk(
+    walked = await graph.walk(
         http,
         watch,
         state.answers,
         answers.path,
         answers.params,
+        answers.makes,
         size=size,
         what="the page of the thread",
         nextless=nextless,
     )
-    posts, rejects = graph.placed(answers.makes(found.items))
-    state.answers, state.read = backwards.stand(step.cursor), state.read or not step.more
-    return Page(
-        posts=posts,
-        rejects=rejects,
-        cursor=_written(state),
-        more=step.more or not state.root,
-        gap=step.gap,
-    )
+    state.answers = backwards.stand(walked.step.cursor)
+    state.read = state.read or not walked.step.more
+    page = walked.page(_written(state))
+    return page if state.root else msgspec.structs.replace(page, more=True)
 
 
 async def _root(http: Http, watch: Watch, state: _State, root: Asks) -> Page:

@@ -113,9 +113,12 @@ def comment(item: Item, now: datetime, under: Under) -> Post | Reject:
     )
 
 
-def comments(read: list[Item], now: datetime, under: Under) -> tuple[list[Post | Reject], list[Thing]]:
-    """Comments and the answers that came with them, and those comments that have more answers than came."""
+def comments(
+    read: list[Item], now: datetime, under: Under
+) -> tuple[list[Post | Reject], list[Post | Reject], list[Thing]]:
+    """Comments, the answers that came with them, and those comments that have more answers than came."""
     made: list[Post | Reject] = []
+    answers: list[Post | Reject] = []
     deeper: list[Thing] = []
     for item in read:
         made.append(comment(item, now, under))
@@ -126,14 +129,13 @@ def comments(read: list[Item], now: datetime, under: Under) -> tuple[list[Post |
         try:
             replies = _LISTED.decode(item.replies)
         except msgspec.ValidationError as error:
-            made.append(Reject(raw=raw_text(item.replies), reason=f"no answers: {error}"))
+            answers.append(Reject(raw=raw_text(item.replies), reason=f"no answers: {error}"))
             continue
-        answers, rejects = graph.items(ITEM, replies.data, "comment")
-        made += [comment(one, now, inner) for one in answers]
-        made += rejects
+        found, rejects = graph.items(ITEM, replies.data, "comment")
+        answers += [*(comment(one, now, inner) for one in found), *rejects]
         if graph.leads_to(replies, nextless=False):
             deeper.append(Thing(f"{item.id}:{under.media}:{author or ''}", under.url))
-    return made, deeper
+    return made, answers, deeper
 
 
 def told(raw: msgspec.Raw, now: datetime, owner: str | None) -> Told:

@@ -122,11 +122,9 @@ class _Feed:
             token=token,
             what="the page's feed",
         )
-        return Listing(
-            told=[wire.told(raw, watch.now) for raw in found.items],
-            sightings=graph.sightings(found.items, watch.now),
-            token=found.token,
-        )
+        told = [wire.told(raw, watch.now) for raw in found.items]
+        sightings = graph.sightings([one.post for one in told], watch.now)
+        return Listing(told=told, sightings=sightings, token=found.token)
 
     async def below(self, thing: Thing, token: str | None) -> Below:
         watch = self._watch
@@ -135,7 +133,7 @@ class _Feed:
             self._http, watch, path, _COMMENTS, size=_size(watch), token=token, what="the comments"
         )
         posts = _comments(found.items, watch, thing.id)
-        return Below(posts=posts, sightings=graph.sightings(found.items, watch.now), token=found.token)
+        return Below(posts=posts, sightings=graph.sightings(posts, watch.now), token=found.token)
 
 
 _COMMENTS = {"fields": wire.COMMENT, "filter": "stream", "order": "reverse_chronological"}
@@ -148,18 +146,22 @@ def _comments(items: Sequence[msgspec.Raw], watch: Watch, thread: str) -> list[P
 
 async def _tagged(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
     """Posts of others that tag the page."""
-    found, step = await graph.walk(
+
+    def makes(items: Sequence[msgspec.Raw]) -> list[Post | Reject]:
+        read, rejects = graph.items(wire.ITEM, items, "post")
+        return [*(wire.post(one, watch.now) for one in read), *rejects]
+
+    walked = await graph.walk(
         http,
         watch,
         backwards.stand(cursor),
         _path(watch, "/tagged"),
         {"fields": wire.POST},
+        makes,
         size=_size(watch),
         what="the page of posts that tag it",
     )
-    read, rejects = graph.items(wire.ITEM, found.items, "post")
-    posts, untimed = graph.placed([wire.post(one, watch.now) for one in read])
-    return Page(posts=posts, rejects=(*rejects, *untimed), cursor=step.cursor, more=step.more, gap=step.gap)
+    return walked.page()
 
 
 async def _thread(http: Http, watch: Watch, cursor: Cursor | None) -> Page:

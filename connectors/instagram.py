@@ -34,6 +34,7 @@ from connectors._base import (
     Need,
     Page,
     Post,
+    Reject,
     Session,
     Spend,
     Watch,
@@ -152,11 +153,9 @@ class _Media:
             token=token,
             what="the list of media",
         )
-        return Listing(
-            told=[wire.told(raw, watch.now, _account(watch)) for raw in found.items],
-            sightings=graph.sightings(found.items, watch.now),
-            token=found.token,
-        )
+        told = [wire.told(raw, watch.now, _account(watch)) for raw in found.items]
+        sightings = graph.sightings([one.post for one in told], watch.now)
+        return Listing(told=told, sightings=sightings, token=found.token)
 
     async def below(self, thing: Thing, token: str | None) -> Below:
         """`thing` is a medium, or a comment of which more answers are to be read: comment, medium, author."""
@@ -180,10 +179,10 @@ class _Media:
             what="the comments",
         )
         read, rejects = graph.items(wire.ITEM, found.items, "comment")
-        made, deeper = wire.comments(read, watch.now, under)
+        made, answers, deeper = wire.comments(read, watch.now, under)
         return Below(
-            posts=[*made, *rejects],
-            sightings=graph.sightings(found.items, watch.now),
+            posts=[*made, *answers, *rejects],
+            sightings=graph.sightings([*made, *rejects], watch.now),
             token=found.token,
             deeper=deeper,
         )
@@ -222,27 +221,24 @@ async def _hashtag(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
             tag = _TAG.decode(cursor)
         except (msgspec.DecodeError, msgspec.ValidationError):
             raise Gone("this cursor is not one of instagram's", cursor=True) from None
-    found, step = await graph.walk(
+    walked = await graph.walk(
         http,
         watch,
         tag.stand,
         f"{graph.VERSION}/{graph.node(tag.id)}/recent_media",
         {"fields": wire.FOUND, "user_id": watch.me},
+        lambda items: _media(items, watch.now),
         size=_size(watch),
         endpoint="hashtag",
         what="the hashtag's media",
     )
-    tag.stand = backwards.stand(step.cursor)
-    read, rejects = graph.items(wire.ITEM, found.items, "post")
-    posts, untimed = graph.placed([wire.media(one, watch.now) for one in read])
-    return Page(
-        posts=posts,
-        rejects=(*rejects, *untimed),
-        cursor=Cursor(msgspec.json.encode(tag).decode()),
-        more=step.more,
-        gap=step.gap,
-        spent=spent,
-    )
+    tag.stand = backwards.stand(walked.step.cursor)
+    return walked.page(Cursor(msgspec.json.encode(tag).decode()), spent=spent)
+
+
+def _media(items: Sequence[msgspec.Raw], now: datetime) -> list[Post | Reject]:
+    read, rejects = graph.items(wire.ITEM, items, "post")
+    return [*(wire.media(one, now) for one in read), *rejects]
 
 
 async def _number(http: Http, watch: Watch) -> str:
@@ -263,18 +259,17 @@ async def _number(http: Http, watch: Watch) -> str:
 
 async def _tagged(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
     """Media of others in which the account is tagged."""
-    found, step = await graph.walk(
+    walked = await graph.walk(
         http,
         watch,
         backwards.stand(cursor),
         _path(watch, "/tags"),
         {"fields": wire.MEDIA},
+        lambda items: _media(items, watch.now),
         size=_size(watch),
         what="the media that tag us",
     )
-    read, rejects = graph.items(wire.ITEM, found.items, "post")
-    posts, untimed = graph.placed([wire.media(one, watch.now) for one in read])
-    return Page(posts=posts, rejects=(*rejects, *untimed), cursor=step.cursor, more=step.more, gap=step.gap)
+    return walked.page()
 
 
 def lookup_cost(count: int) -> Spend:

@@ -170,19 +170,19 @@ async def _search(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
 async def _list(
     http: Http, watch: Watch, cursor: Cursor | None, path: str, params: Mapping[str, str], endpoint: str
 ) -> Page:
-    found, step = await graph.walk(
+    walked = await graph.walk(
         http,
         watch,
         backwards.stand(cursor),
         path,
         params,
+        lambda items: _posts(items, watch.now),
         size=_size(watch),
         endpoint=endpoint,
         what=f"the page of {watch.kind}",
         nextless=True,
     )
-    posts, rejects = graph.placed(_posts(found.items, watch.now))
-    return Page(posts=posts, rejects=rejects, cursor=step.cursor, more=step.more, gap=step.gap)
+    return walked.page()
 
 
 class _Replies:
@@ -208,11 +208,9 @@ class _Replies:
             what="the list of our posts",
             nextless=True,
         )
-        return Listing(
-            told=[_told(raw, watch) for raw in found.items],
-            sightings=graph.sightings(found.items, watch.now),
-            token=found.token,
-        )
+        told = [_told(raw, watch) for raw in found.items]
+        sightings = graph.sightings([one.post for one in told], watch.now)
+        return Listing(told=told, sightings=sightings, token=found.token)
 
     async def below(self, thing: Thing, token: str | None) -> Below:
         watch = self._watch
@@ -227,7 +225,7 @@ class _Replies:
             nextless=True,
         )
         posts = _posts(found.items, watch.now, root=thing.id, owner=watch.me)
-        return Below(posts=posts, sightings=graph.sightings(found.items, watch.now), token=found.token)
+        return Below(posts=posts, sightings=graph.sightings(posts, watch.now), token=found.token)
 
 
 def _told(raw: msgspec.Raw, watch: Watch) -> Told:
