@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from connectors._base import Author, Post
 from models.rule import SHIPPED
@@ -100,7 +101,8 @@ def cli(journey: Journey, home: Path) -> Earshot:
 
 def review(id: str, stars: float, text: str, place: str = APP, **more: object) -> Post:  # noqa: A002
     author = Author(id=f"77{id}", name="Ann")
-    return post(id, text, verb="review", author=author, rating=stars, place=place, **more)
+    made = post(id, text, verb="review", author=author, rating=stars, place=place, **more)
+    return replace(made, edited_at=made.posted_at)
 
 
 def app(journey: Journey, platform: str = "appstore", term: str = APP) -> UUID:
@@ -146,7 +148,10 @@ def test_stars_are_told_by_the_ticket_and_by_explain(journey: Journey, cli: Ears
     assert "5 stars are no complaint, whatever the words sound like" in cli.done("explain", "3").out
     assert "stars; the rule" not in cli.done("explain", "4").out
     assert "is at most -0.42" in cli.done("explain", "4").out
-    assert cli.done("explain", "1", "--json").json["rule"]["rating"] == 2
+    told = cli.done("explain", "1", "--json").json
+    assert told["rule"]["rating"] == 2
+    assert told["edited_at"] == told["occurred_at"]
+    assert "edited" not in shown, "a store tells the time of the last change only, and that is no edit"
 
 
 def test_a_rule_that_asks_for_stars_is_added_listed_shown_and_changed(cli: Earshot) -> None:

@@ -46,7 +46,7 @@ def facts(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "address", one_line(told["url"])
     yield "id", f"{told['id']}  {one_line(told['external_id'])}"
     for name, words in (
-        ("edited", told["edited_at"]),
+        ("edited", told["edited_at"] if told["edited_at"] != told["occurred_at"] else None),
         ("answers", told["reply_to"]),
         ("stars", None if told["rating"] is None else f"{told['rating']:g}"),
     ):
