@@ -195,8 +195,8 @@ def _mentions(raw: msgspec.Raw) -> tuple[Mention, ...]:
         tags = _TAGS.decode(raw)
     except msgspec.ValidationError:
         return ()
-    named = _text.distinct([str(tag.id) for tag in tags if tag.id])
-    return tuple(Mention(id=_text.ident(one)) for one in named)
+    named = {_text.ident(str(tag.id)): None for tag in tags if tag.id}
+    return tuple([Mention(id=one) for one in named])
 
 
 def _attached(raw: msgspec.Raw) -> list[str | None]:

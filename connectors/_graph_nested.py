@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Protocol
+from zlib import crc32
 
 import msgspec
 
@@ -159,7 +160,7 @@ async def _list(reads: Reads, watch: Watch, state: _State) -> Page:
 
 def _noted(told: Told, state: _State, sweep: _Sweep, *, new: bool) -> list[Post | Reject]:
     """The post of an item if it is news; its mark is taken down, and what is below it becomes pending."""
-    key, mark = _short(told.key), _short(told.mark)
+    key, mark = _short(told.key), f"{crc32(told.mark.encode('utf-8', 'replace')):x}"
     before = sweep.known.get(key) or state.known.get(key)
     changed = before is None or before.mark != mark
     due = changed or (key not in sweep.known and (told.always or sweep.whole))
