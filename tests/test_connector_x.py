@@ -352,6 +352,11 @@ def test_a_refusal_of_what_was_not_asked_with_is_not_asked_again_at_once(
         run(x.fetch(Answers([(400, told)]), watch(), cursor))
 
 
+def test_results_that_are_counted_and_not_there_are_no_empty_page() -> None:
+    assert isinstance(refused(200, {"meta": {"result_count": 3}}), Garbled)
+    assert run(x.fetch(Answers([(200, page_of())]), watch(), None)).posts == ()
+
+
 def test_nobody_is_answered_without_a_token() -> None:
     error = refused(200, page_of(), token=None)
     assert isinstance(error, Denied)
