@@ -274,6 +274,14 @@ def test_a_walk_that_loses_its_place_begins_anew_below_the_same_watermark() -> N
     assert gone.value.cursor
 
 
+def test_each_walk_may_begin_anew_once() -> None:
+    lost = refused(400, "invalidPageToken")
+    cursor = ask(Told([told(thread("a" * 12, publishedAt="2026-11-23T09:00:00Z"))])).cursor
+    for n in range(2):
+        new = [thread(f"new-{n}-{m}-xxxxxx", publishedAt=f"2026-11-23T1{n}:{10 + m}:00Z") for m in range(12)]
+        cursor = walk(Told([told(*new, token="t"), lost, told(*new)]), cursor)[-1].cursor
+
+
 # One thread.
 
 
@@ -461,6 +469,19 @@ def test_mentions_tags_and_links_are_read_from_the_text() -> None:
     assert post.mentions == (Mention(handle="bob.b"), Mention(handle="Zoë"))
     assert post.hashtags == ("größe", "a")
     assert post.links == ("https://acme.example/?utm_campaign=x",)
+
+
+def test_what_was_typed_is_taken_as_it_is_and_what_is_shown_where_it_has_no_markup() -> None:
+    shown = ask(Told([told(thread(textDisplay="it  <3 us"))])).posts[0]
+    typed = ask(Told([told(thread(textOriginal="a &lt; b", textDisplay="as shown"))])).posts[0]
+    assert (shown.text, typed.text) == ("it  <3 us", "a &lt; b")
+
+
+def test_a_comment_without_an_id_is_a_reject_and_a_replys_id_names_its_parent() -> None:
+    page = ask(Told([told(thread(""))]))
+    assert (page.posts, len(page.rejects)) == ((), 1)
+    (reply,) = looked_up(Told([told(comment(f"{TOP}.x"))]), [f"{TOP}.x"]).posts
+    assert (reply.reply_to, reply.thread) == (TOP, TOP)
 
 
 def test_an_edit_is_one_that_came_later() -> None:

@@ -144,6 +144,7 @@ def test_everything_there_is_is_read_from_the_start(world: World) -> None:
     world.passes(minutes=1)
     posts, _, gaps = world.visit(youtube.FROM_THE_START)
     assert ids(posts) == said
+    assert sum(post.reply_to is None for post in posts) == 250, "no thread is told twice"
     assert not gaps
     assert world.told() == said
 
