@@ -246,7 +246,9 @@ def test_what_ends_within_a_week_and_cannot_be_renewed_is_told_once(keyed: Keyed
 
 def test_a_warning_becomes_the_refusal_and_is_done_when_the_secret_is_new(keyed: Keyed) -> None:
     key, platform = keyed.key(), Told(check=[Held(lasts=DAY), NO])
-    keyed.sweeps(platform)
+    for _ in range(2):
+        keyed.sweeps(platform)
+    assert ["ends on" in subject for _, subject in keyed.activities()] == [True]
     assert keyed.asks(key, platform).answer == "refused"
     [(status, subject)] = keyed.activities()
     assert (status, "answered 401" in subject) == ("planned", True)

@@ -15,7 +15,7 @@ import logging
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -243,7 +243,10 @@ def test_no_failure_tells_a_secret(keyed: Keyed, broker: str, ear: Ear, platform
     answering = [FAILURES["401"]]
 
     async def go(server: Replayer, key: UUID) -> None:
-        fleet = Fleet(keyed.url, broker, server.netloc)
+        async with aclosing(Fleet(keyed.url, broker, server.netloc)) as fleet:
+            await suffer(fleet, server, key)
+
+    async def suffer(fleet: Fleet, server: Replayer, key: UUID) -> None:
         for name, answer, token in cases:
             answering[0] = answer
             for with_session in (True, False) if signs_in else (False,):
@@ -256,7 +259,6 @@ def test_no_failure_tells_a_secret(keyed: Keyed, broker: str, ear: Ear, platform
             await fleet.forget_windows()
             silent([ear.all], f"{platform}, {name}: the log")
             ear.heard.clear()
-        await fleet.aclose()
 
     with Replayer(lambda asked: answering[0](asked)) as server, at(keyed, platform, server.base) as key:
         asyncio.run(go(server, key))
@@ -278,9 +280,8 @@ def test_a_page_that_was_fetched_with_a_token_does_not_have_it(keyed: Keyed, bro
         return Reply(200, json.dumps(notices if "notifications" in asked.path else [status]).encode())
 
     async def go(server: Replayer) -> None:
-        fleet = Fleet(keyed.url, broker, server.netloc)
-        await fleet.visit("mastodon")
-        await fleet.aclose()
+        async with aclosing(Fleet(keyed.url, broker, server.netloc)) as fleet:
+            await fleet.visit("mastodon")
 
     with Replayer(answer) as server, at(keyed, "mastodon", server.base):
         asyncio.run(go(server))

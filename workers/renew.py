@@ -1,9 +1,9 @@
 """Sessions are renewed before they end, and ops hear in time of what only a person can renew.
 
-renew     sessions whose time has come (workers/credentials.py: one process at a time)
-ask       credentials that a source was refused with since they were last asked, and each once a day
 tell      where a platform cannot be asked and no source of a credential is left that is not refused
 warn      what ends within 7 days and renews no more
+renew     sessions whose time has come (workers/credentials.py: one process at a time)
+ask       credentials that a source was refused with since they were last asked, and each once a day
 
 A credential asks for no more than its platform lets it: the budget stands behind `http`, and a platform that
 takes money for requests is asked only where there is a doubt.
@@ -24,7 +24,7 @@ from workers.credentials import read, sign_in, stored_session, told_of
 from workers.reauth import WARNED_DAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -76,15 +76,7 @@ async def renew(
     """One round over the credentials of all organisations; `known` are the connectors by platform."""
     renewing = [name for name, one in known.items() if hasattr(one, "sign_in")]
     asking = [name for name, one in known.items() if hasattr(one, "check")]
-    await _all(
-        _renewed(row, known[row["platform"]], sessions, http.of(str(row["id"])))
-        for row in await _rows(sessions, _DUE, platforms=renewing)
-    )
     daily = [name for name in asking if not _costs_money(known[name])]
-    await _all(
-        _asked(row, known[row["platform"]], sessions, http.of(str(row["id"])))
-        for row in await _rows(sessions, _DOUBTED, platforms=asking, daily=daily)
-    )
     silent = [name for name in known if name not in asking]
     for row in await _rows(sessions, _SILENT, platforms=silent):
         reason = row["reason"] or "every source of it was refused"
@@ -93,6 +85,14 @@ async def renew(
         ends = "ended" if row["ended"] else "ends"
         reason = f"what opens it {ends} on {row['ends']} and cannot be renewed by itself"
         await _tell(row, known[row["platform"]], sessions, reason, waits=False)
+    due = await _rows(sessions, _DUE, platforms=renewing)
+    doubted = await _rows(sessions, _DOUBTED, platforms=asking, daily=daily)
+    # all at once: a request may take 8 s, and who is cut off in mid-sign-in may lose a token that was just given
+    async with asyncio.TaskGroup() as group:
+        for work, rows in ((_renewed, due), (_asked, doubted)):
+            for row in rows:
+                theirs = http.of(str(row["id"]))
+                group.create_task(work(row, known[row["platform"]], sessions, theirs))
 
 
 def _costs_money(connector: Connector) -> bool:
@@ -105,12 +105,6 @@ async def _rows(
     async with sessions() as session:
         found = await session.execute(statement, {"most": AT_ONCE, **values})
         return [dict(row) for row in found.mappings()]
-
-
-async def _all(work: Iterable[Any]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for one in work:
-            group.create_task(one)
 
 
 async def _renewed(
@@ -132,7 +126,7 @@ async def _renewed(
 
 
 async def _asked(
-    row: dict[str, Any], connector: Connector, sessions: async_sessionmaker[AsyncSession], http: Http
+    row: Mapping[str, Any], connector: Connector, sessions: async_sessionmaker[AsyncSession], http: Http
 ) -> None:
     try:
         standing = await ask(row["id"], connector, sessions, http, now=row["now"])
