@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from connectors._base import Connector, ConnectorError, Need
 from connectors._guard import check_url, is_public
+from console.inbound import INBOUND
 from console.keys import base_url, known_platform, the_credential
 from console.refusal import CannotDo
 
@@ -95,6 +96,9 @@ _EMPTY = frozenset(
 )
 """Words that stand in almost every post: following one of them follows everybody."""
 
+DELIVERED = Need(term="a name for it", example="our-page", credential="none")
+"""A platform that delivers by itself has the kind `inbound`, whatever else can be followed there."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -150,6 +154,8 @@ def check(
     """What is to be followed, as it would be stored. Raises CannotDo with what is wrong and what would do."""
     connector = known_platform(platform)
     need = connector.watches.get(kind)
+    if need is None and kind == INBOUND and hasattr(connector, "receive"):
+        connector, need = known_platform("webhook"), DELIVERED
     if need is None:
         kinds = "; ".join(f"{name} ({one.term})" for name, one in connector.watches.items())
         raise CannotDo(f"{platform} has nothing called {kind!r} to follow; it has: {kinds}.")

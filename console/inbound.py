@@ -10,11 +10,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from uuid_utils import uuid7
 
+from console.refusal import CannotDo
 from console.web import LISTEN
-from models.vocabulary import NEVER_VISITED
 from workers._settings import settings
 from workers.credentials import seal
 
+INBOUND = "inbound"
+"""The kind of a source that is delivered to."""
 PORT_FILE = "web.port"
 """In the data folder of an instance: the port that its web app has, the same at every start while it is free."""
 _BYTES = 32
@@ -35,23 +37,33 @@ _SOURCE = text("""
 """)
 
 
-def receives(kind: str) -> bool:
-    """Is a source of this kind delivered to?"""
-    return kind == "inbound" and kind in NEVER_VISITED
+def secret_of(session: Session, org: str, platform: str, name: str) -> UUID | None:
+    """The credential with which a sender is known."""
+    found: UUID | None = session.scalar(_HELD, {"org": org, "name": _identifier(platform, name)})
+    return found
 
 
-def own_secret(session: Session, org: str, name: str, *, anew: bool = False) -> str | None:
-    """Make and keep the secret that a sender of ours signs with; None where one is kept already, unless `anew`.
+def keep_secret(session: Session, org: str, platform: str, name: str, secret: str) -> UUID:
+    """Keep what a sender signs with, encrypted; its credential. Raises BadSetting without an encryption key.
 
-    It is told this once: what is kept is encrypted. Raises BadSetting without an encryption key.
+    It stands by itself, apart from the credentials that we fetch with: a platform signs with its app's secret, which is
+    no token. So the platform of its row is webhook, whoever delivers.
     """
-    held = session.scalar(_HELD, {"org": org, "name": name})
-    if held is not None and not anew:
-        return None
-    made = "whsec_" + b64encode(secrets.token_bytes(_BYTES)).decode()
-    row = held or UUID(str(uuid7()))
-    session.execute(_KEEP, {"id": row, "org": org, "name": name, "secret": seal(row, made)})
-    return made
+    if not secret.strip() or any(c in secret for c in "\0\n"):
+        raise CannotDo("The secret is empty, or more than one line.")
+    row = secret_of(session, org, platform, name) or UUID(str(uuid7()))
+    values = {"id": row, "org": org, "name": _identifier(platform, name), "secret": seal(row, secret.strip())}
+    session.execute(_KEEP, values)
+    return row
+
+
+def new_secret() -> str:
+    """One that nobody has, as Standard Webhooks writes it."""
+    return "whsec_" + b64encode(secrets.token_bytes(_BYTES)).decode()
+
+
+def _identifier(platform: str, name: str) -> str:
+    return name if platform == "webhook" else f"{platform}/{name}"
 
 
 def source_of(session: Session, org: str, platform: str, kind: str, term: str) -> UUID | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import base64
+import hashlib
+import hmac
 import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,8 +20,6 @@ import msgspec
 import pytest
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
-from connectors import connectors, webhook
-from connectors._base import Delivery, Denied, Garbled, Receives
 from models.vocabulary import NEVER_VISITED
 from tests.command_line import KEY, earshot
 from tests.journey import FURIOUS, Journey
@@ -31,11 +29,6 @@ from workers import credentials
 from workers._settings import settings
 from workers.poll import poll
 from workers.prune import prune
-
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-OTHER = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
-FOLDER = Path(__file__).parent / "deliveries"
-FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.json"))
 
 
 class Deliverer:
@@ -60,100 +53,6 @@ def journey(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journey]
     journey.close()
     for clear in caches:
         clear()
-
-
-def delivery(body: bytes, *, at: datetime = NOW, secret: str = SECRET, **changed: str) -> Delivery:
-    headers = signed(body, "msg_1", at, secret) | {key.replace("_", "-"): v for key, v in changed.items()}
-    return Delivery(method="POST", query={}, headers=headers, body=body)
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_own_delivery(name: str) -> None:
-    """A file in `deliveries/webhook/` is one body and what becomes of it."""
-    file = msgspec.json.decode((FOLDER / name).read_bytes())
-    body = file["text"].encode() if "text" in file else msgspec.json.encode(file["body"])
-    expect = file["expect"]
-    if "error" in expect:
-        with pytest.raises(Garbled, match=expect["says"]):
-            webhook.receive(delivery(body), SECRET, NOW)
-        return
-    received = webhook.receive(delivery(body), SECRET, NOW)
-    assert received.id == "msg_1"
-    assert received.page
-    assert received.page.cursor is None
-    posts = msgspec.json.decode(msgspec.json.encode(received.page.posts))
-    assert len(posts) == len(expect["posts"])
-    for post, wanted in zip(posts, expect["posts"], strict=True):
-        assert {field: post.get(field) for field in wanted} == wanted
-    reasons = [reject.reason for reject in received.page.rejects]
-    assert len(reasons) == len(expect["rejects"])
-    assert all(said in reason for said, reason in zip(expect["rejects"], reasons, strict=True)), reasons
-
-
-def test_all_own_deliveries_are_played() -> None:
-    assert len(FILES) >= 8
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"webhook_id": "msg_2"},
-        {"webhook_id": ""},
-        {"webhook_timestamp": "1795435201"},
-        {"webhook_timestamp": "soon"},
-        {"webhook_timestamp": "9" * 400},
-        {"webhook_timestamp": "²"},
-        {"webhook_signature": ""},
-        {"webhook_signature": "v1"},
-        {"webhook_signature": "v1,not base64 at all"},
-        {"webhook_signature": "v1a,AAAA v2,BBBB"},
-    ],
-)
-def test_what_is_not_signed_by_our_secret_is_denied_in_the_same_words(changed: dict[str, str]) -> None:
-    body = as_body(told(1))
-    with pytest.raises(Denied) as said:
-        webhook.receive(delivery(body, **changed), SECRET, NOW)
-    assert str(said.value) == "the signature does not hold"
-
-
-def test_a_body_that_was_changed_on_the_way_is_denied_and_so_is_another_secret() -> None:
-    right = delivery(as_body(told(1)))
-    for body, secret in (
-        (as_body(told(2)), SECRET),
-        (right.body, OTHER),
-        (right.body, "whsec_"),
-        (right.body, "?"),
-    ):
-        with pytest.raises(Denied):
-            webhook.receive(msgspec.structs.replace(right, body=body), secret, NOW)
-
-
-def test_a_delivery_that_was_overheard_is_not_taken_later() -> None:
-    body = as_body(told(1))
-    for late in (timedelta(minutes=6), timedelta(minutes=-6)):
-        with pytest.raises(Denied):
-            webhook.receive(delivery(body, at=NOW - late), SECRET, NOW)
-    assert webhook.receive(delivery(body, at=NOW - timedelta(minutes=4)), SECRET, NOW).page
-
-
-def test_while_the_secret_changes_the_old_one_still_opens() -> None:
-    body = as_body(told(1))
-    for secret in (SECRET, OTHER):
-        assert webhook.receive(delivery(body, secret=secret), f"{OTHER} {SECRET}", NOW).page
-
-
-def test_one_of_several_signatures_is_enough() -> None:
-    body = as_body(told(1))
-    right = signed(body, "msg_1", NOW)["webhook-signature"]
-    assert webhook.receive(delivery(body, webhook_signature=f"v2,zz v1,AAAA {right}"), SECRET, NOW).page
-
-
-@pytest.mark.parametrize("platform", [name for name, one in connectors().items() if hasattr(one, "receive")])
-def test_no_platform_takes_what_is_not_signed(platform: str) -> None:
-    receiver: Receives = connectors()[platform]  # type: ignore[assignment]
-    for body in (b"", b"{}", b'{"object": "page", "entry": []}', as_body(told(1))):
-        with pytest.raises(Denied):
-            receiver.receive(Delivery(method="POST", query={}, headers={}, body=body), SECRET, NOW)
 
 
 def test_a_delivery_lands_like_any_page_and_its_second_arrival_lands_nothing(journey: Journey) -> None:
@@ -424,3 +323,46 @@ def test_a_sender_may_bring_a_secret_of_its_own(journey: Journey, home: Path) ->
     assert journey.value("SELECT count(*) FROM aliases") == 0
     with web(journey.url) as base:
         assert Deliverer(base, source)(as_body(told(1))).status_code == 200
+
+
+COMMENT = {
+    "item": "comment",
+    "verb": "add",
+    "comment_id": "77_1",
+    "post_id": "12_77",
+    "parent_id": "12_77",
+    "from": {"id": "5", "name": "Kim"},
+    "message": "The parcel never came.",
+    "created_time": 1_762_000_000,
+}
+
+
+def test_a_platform_that_also_delivers_has_a_secret_of_its_own_for_that(journey: Journey, home: Path) -> None:
+    cli = earshot(home, database_url=journey.url, encryption_key=KEY)
+    added = cli("sources", "add", "facebook", "inbound", "our-page", stdin="app-secret:verify-me")
+    assert added.code == 0, added.err
+    source = journey.value("SELECT id FROM sources WHERE platform = 'facebook' AND kind = 'inbound'")
+    assert f"/in/{source}" in added.out
+    assert "app-secret" not in added.out + added.err
+    body = msgspec.json.encode(
+        {
+            "object": "page",
+            "entry": [{"id": "12", "time": 1_762_000_001, "changes": [{"field": "feed", "value": COMMENT}]}],
+        }
+    )
+    signature = "sha256=" + hmac.new(b"app-secret", body, hashlib.sha256).hexdigest()
+    asked = {"hub.mode": "subscribe", "hub.challenge": "1158201444"}
+    with web(journey.url) as base:
+        url = f"{base}/in/{source}"
+        read = httpx.get(url, params=asked | {"hub.verify_token": "verify-me"})
+        assert (read.status_code, read.text) == (200, "1158201444")
+        assert httpx.get(url, params=asked | {"hub.verify_token": "guess"}).status_code == 401
+        assert httpx.post(url, content=body).status_code == 401
+        for _ in range(2):
+            assert (
+                httpx.post(url, content=body, headers={"x-hub-signature-256": signature}).status_code == 200
+            )
+    journey.digest()
+    assert journey.ledger()["new"] == 1
+    assert journey.value("SELECT platform FROM social_events") == "facebook"
+    assert "nothing called" in cli.refused("sources", "add", "bluesky", "inbound", "x")

@@ -64,7 +64,7 @@ def add(
 
     chosen = _options.org()
     account_on(platform, account, host)  # nobody is asked for a secret that cannot be kept
-    secret = _secret(from_env, f"The secret of {account} on {platform} ({secret_of(platform)})")
+    secret = secret_given(from_env, f"The secret of {account} on {platform} ({secret_of(platform)})")
     with opened_for(chosen) as session:
         _, woken = add_credential(session, chosen, platform, account, secret, host)
     _print.line(f"The secret of {account} on {platform} is kept, encrypted (organisation {chosen}).")
@@ -289,7 +289,8 @@ def _bar(turned: Iterable[Turned], waiting: int) -> Iterator[Turned]:
     )
 
 
-def _secret(variable: str | None, prompt: str) -> str:
+def secret_given(variable: str | None, prompt: str) -> str:
+    """A secret from a variable, asked for on a terminal, or read from standard input."""
     import getpass
     import os
     import sys

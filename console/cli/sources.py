@@ -66,19 +66,29 @@ def add(
               earshot sources add mastodon hashtag springcup --host mastodon.social --campaign ""
               earshot sources add webhook inbound shop
     """
+    from dataclasses import replace
+
     from console.cli import _print
     from console.database import opened_for
     from console.following import add_source, campaign_of, check, refuse_inside, set_campaign
-    from console.inbound import own_secret, receives, source_of
+    from console.inbound import INBOUND, keep_secret, secret_of, source_of
     from console.mentions import record
     from console.people import user
     from workers._settings import settings
 
-    chosen, moment, secret = _options.org(), _moment(escalate_from), None
+    chosen, moment = _options.org(), _moment(escalate_from)
+    sender = term.strip() if kind == INBOUND and term and credential is None else None
+    given = _signs_with(platform, sender) if sender else None
+    key = None
     with opened_for(chosen) as session:
-        if platform == "webhook" and term and credential is None:
-            secret = own_secret(session, chosen, credential := term)
+        if sender:
+            if given:
+                keep_secret(session, chosen, platform, sender, given)
+            key = secret_of(session, chosen, platform, sender)
+            credential = sender if platform == "webhook" else None
         wanted = check(session, chosen, platform, kind, term, host=host, credential=credential, every=every)
+        if key is not None:
+            wanted = replace(wanted, credential=key)
         refuse_inside(wanted, settings().trusted_hosts)
         _expect(chosen, wanted, broad)
         owned = user(session, chosen, owner) if owner else None
@@ -94,7 +104,7 @@ def add(
         )
         moved = made is None and campaign is not None and set_campaign(session, chosen, wanted, whose)
         called = campaign_of(session, whose) if whose else None
-        there = source_of(session, chosen, platform, kind, wanted.term) if receives(kind) else None
+        there = source_of(session, chosen, platform, kind, wanted.term) if kind == INBOUND else None
     what = f"{platform} {kind} {wanted.term}" + (f" on {wanted.host}" if wanted.host else "")
     if moved:
         then = f"for {called}" if called else "for no campaign"
@@ -106,7 +116,7 @@ def add(
     if there is not None:
         if made is not None:
             _print.line(f"Receiving {what}{aim} (organisation {chosen}, source {made}).")
-        _tell_the_sender(there, secret)
+        _tell_the_sender(there, given if platform == "webhook" else None)
     elif made is not None:
         _print.line(
             f"Following {what}{aim}, every {wanted.every:g} s (organisation {chosen}, source {made})."
@@ -128,21 +138,39 @@ def address(
     """
     from console.database import opened
     from console.following import find_source
-    from console.inbound import own_secret, receives
+    from console.inbound import INBOUND, keep_secret
     from console.refusal import CannotDo
 
     with opened() as session:
         found = find_source(session, _options.org(), named)
-        if not receives(found["kind"]):
-            raise CannotDo(
-                f"Nobody delivers to {found['platform']} {found['kind']} {found['term']}; it is visited."
-            )
-        if new_secret and found["platform"] != "webhook":
-            raise CannotDo(
-                f"The secret is {found['platform']}'s: earshot credentials add {found['platform']}."
-            )
-        secret = own_secret(session, _options.org(), found["term"], anew=True) if new_secret else None
-    _tell_the_sender(found["id"], secret)
+    if found["kind"] != INBOUND:
+        raise CannotDo(
+            f"Nobody delivers to {found['platform']} {found['kind']} {found['term']}; it is visited."
+        )
+    given = _signs_with(found["platform"], found["term"], anew=True) if new_secret else None
+    if given:
+        with opened() as session:
+            keep_secret(session, _options.org(), found["platform"], found["term"], given)
+    _tell_the_sender(found["id"], given if found["platform"] == "webhook" else None)
+
+
+def _signs_with(platform: str, name: str, *, anew: bool = False) -> str | None:
+    """The secret to keep for a sender: one of ours, or a platform's own, which is asked for in its words. None where one
+    is kept already, unless `anew`."""
+    from connectors import connectors
+    from console.cli.credentials import secret_given
+    from console.database import opened
+    from console.following import check
+    from console.inbound import INBOUND, new_secret, secret_of
+
+    with opened() as session:
+        if secret_of(session, _options.org(), platform, name) and not anew:
+            return None
+        if platform == "webhook":
+            return new_secret()
+        check(session, _options.org(), platform, INBOUND, name)  # nobody is asked for what will not be kept
+    words = getattr(connectors()[platform], "secret", "what it signs with")
+    return secret_given(None, f"The secret of {name} on {platform} ({words})")
 
 
 def _tell_the_sender(source: UUID, secret: str | None) -> None:
