@@ -42,7 +42,7 @@ interval = 600.0
 watches: Mapping[str, Need] = MappingProxyType(
     {
         "reviews": Need(
-            term="an app's number or its address in the App Store; another country than us stands before it",
+            term="an app's number, with its country before it (without one: us), or its address in the App Store",
             example="de:310633997",
             credential="none",
             host=default_host,
@@ -162,7 +162,5 @@ def _app(term: str) -> tuple[str, str]:
     """Storefront and number of the app that a term means."""
     found = _TERM.fullmatch(term.strip()) or _ADDRESS.fullmatch(term.strip())
     if found is None:
-        raise Gone(
-            "an app is named by its number, with a country before it where that is not us: de:310633997"
-        )
+        raise Gone("an app is named by its number, after its country where that is not the US: de:310633997")
     return (found[1] or "us").lower(), found[2]
