@@ -212,11 +212,12 @@ def _next(sweep: _Sweep) -> None:
 def _page(state: _State, sweep: _Sweep, posts: Sequence[Post | Reject], window: int, gap: Gap | None) -> Page:
     """The page and its cursor; a sweep that has nothing left to do ends here."""
     more = bool(sweep.pending) or not sweep.listed
+    # the last page of a window reaches below it
+    sweep.known = _first(sweep.known, 2 * window, {_short(thing.id) for thing in sweep.pending})
     if not more:
         state.sweeps += 1
         older = {key: known for key, known in state.known.items() if key not in sweep.known}
-        # the last page of a window reaches below it
-        state.known = dict(list({**sweep.known, **older}.items())[: 2 * window])
+        state.known = _first({**sweep.known, **older}, 2 * window, set())
         state.sweep = None
     return Page(
         posts=tuple(one for one in posts if isinstance(one, Post)),
@@ -225,6 +226,13 @@ def _page(state: _State, sweep: _Sweep, posts: Sequence[Post | Reject], window: 
         more=more,
         gap=gap,
     )
+
+
+def _first(known: dict[str, _Known], many: int, also: set[str]) -> dict[str, _Known]:
+    """What is known of the newest objects, and of those that are still to be visited."""
+    if len(known) <= many:
+        return known
+    return {key: one for n, (key, one) in enumerate(known.items()) if n < many or key in also}
 
 
 def _short(key: str) -> str:

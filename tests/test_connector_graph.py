@@ -303,6 +303,12 @@ def test_names_and_hashtags_are_read_out_of_a_caption() -> None:
     assert post.author is None
 
 
+def test_a_sign_inside_a_word_or_an_address_names_nothing() -> None:
+    text = "https://x.example/#top a#b &#39; ##x a@b.example @@y ./@z _#c"
+    (post,) = page_of("instagram", "mentions", {"id": "1", "timestamp": WHEN, "caption": text}).posts
+    assert (post.hashtags, post.mentions) == ((), ())
+
+
 def test_a_repost_on_threads_names_what_it_repeats_and_a_quote_is_one() -> None:
     repost = {"id": "1", "timestamp": WHEN, "media_type": "REPOST_FACADE", "reposted_post": {"id": "9"}}
     quote = {"id": "2", "timestamp": WHEN, "text": "look", "is_quote_post": True}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connectors import connectors, facebook
-from connectors._base import ConnectorError, Cursor, Denied, Post
+from connectors._base import ConnectorError, Denied, Post
 from connectors._http import Clients, Requests
 from tests.contract import CLAUSES, LIARS, Case, Fetches
 from tests.contract_stages import NOW, Said, minutes
@@ -272,14 +272,31 @@ def test_comments_under_a_post_that_left_the_window_are_not_looked_for() -> None
 
 
 def test_a_cursor_stays_small_over_many_posts() -> None:
-    made, meta = page(*range(10, 4010, 10))
-    for n in range(400):
+    made, meta = page(*range(10, 5_010, 10))
+    for n in range(0, 500, 2):
         made.say(f"2121_{n}", f"c{n}", NOW - minutes(1))
-    cursor: Cursor | None = facebook.FROM_THE_START
-    for _ in range(80):
-        cursor = fetch("facebook", meta, watch("page"), cursor).cursor
-        assert cursor is not None
+    cursor, heard = facebook.FROM_THE_START, set()
+    for _ in range(600):
+        told = fetch("facebook", meta, watch("page"), cursor)
+        assert told.cursor is not None
+        cursor = told.cursor
+        heard |= {post.text for post in told.posts}
         assert len(cursor) < 16_000
+        if not told.more:
+            break
+    assert len(heard) == 750
+    quiet, _ = visit("facebook", meta, watch("page"), cursor)
+    assert not quiet
+
+
+def test_our_clock_may_be_ahead_of_the_platforms() -> None:
+    made, meta = page(10)
+    made.say("2121_0", "known", NOW - minutes(9))
+    _, cursor = visit("facebook", meta, watch("page", now=NOW + minutes(60)))
+    for n in range(12):
+        made.say("2121_0", f"c{n:02}", NOW + timedelta(seconds=n))
+    posts, _ = visit("facebook", meta, watch("page", now=NOW + minutes(61)), cursor)
+    assert {f"c{n:02}" for n in range(12)} <= set(names(posts))
 
 
 def test_answers_that_do_not_come_with_their_comment_are_fetched() -> None:

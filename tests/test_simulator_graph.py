@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 
 from connectors import connectors, facebook, instagram, threads
-from connectors._base import Cursor, Denied, Gone, Http, Login, Page, Post, TryLater, Watch
+from connectors._base import Cursor, Denied, Gone, Http, Login, Page, Post, Spend, TryLater, Watch
 from connectors._http import Clients, Requests
 from connectors._limits import Limits
 from simulator.app import Simulator
@@ -263,6 +263,7 @@ def test_an_edit_and_a_deletion_are_seen(world: World) -> None:
     assert [post.text for post in posts] == ["better now"]
     found = world.asks(lambda http: facebook.lookup(http, world.watch("page"), names))
     assert found.gone == (names[1],)
+    assert found.spent == Spend(requests=5)
     assert {post.id: post.text for post in found.posts} == {
         names[0]: "kept is what I say",
         names[2]: "better now",
