@@ -275,6 +275,8 @@ def test_a_cursor_stays_small_over_many_posts() -> None:
     made, meta = page(*range(10, 5_010, 10))
     for n in range(0, 500, 2):
         made.say(f"2121_{n}", f"c{n}", NOW - minutes(1))
+    for n in range(12):
+        made.say("2121_498", f"d{n}", NOW - minutes(2))
     cursor, heard = facebook.FROM_THE_START, set()
     for _ in range(600):
         told = fetch("facebook", meta, watch("page"), cursor)
@@ -284,9 +286,22 @@ def test_a_cursor_stays_small_over_many_posts() -> None:
         assert len(cursor) < 16_000
         if not told.more:
             break
-    assert len(heard) == 750
+    assert len(heard) == 762
     quiet, _ = visit("facebook", meta, watch("page"), cursor)
     assert not quiet
+
+
+def test_empty_pages_that_go_on_for_ever_do_not() -> None:
+    def answer(got: Got) -> Says:
+        after = int(got.params.get("after", "0"))
+        data = [] if after else [{"id": "2121_1", "created_time": stamp(NOW - minutes(5))}]
+        return Says({"data": data, "paging": {"next": f"https://graph.facebook.com/x?after={after + 1}"}})
+
+    meta = Meta(answer)
+    posts, cursor = visit("facebook", meta, watch("page"))
+    assert names(posts) == [""]
+    visit("facebook", meta, watch("page"), cursor)
+    assert len(meta.asked) < 15
 
 
 def test_our_clock_may_be_ahead_of_the_platforms() -> None:
