@@ -93,7 +93,7 @@ def test_what_is_imported_opens_no_case_however_angry_and_recent(cli: Earshot, d
     angry = {
         **GOOD,
         "text": FURIOUS,
-        "posted_at": "2026-11-23T11:59:00Z",
+        "posted_at": "2031-01-01T00:00:00Z",
         "mentions": [{"handle": "northwind"}],
     }
     said = cli("import", "posts", "-", stdin=ndjson(angry))
@@ -396,3 +396,10 @@ def test_a_pipe_is_read_although_nobody_can_go_back_in_it() -> None:
         file = PostsFile(stream, "standard input", "ndjson")
         ((part, place),) = [(part, file.place(part)) for part in file.parts(None, NOW)]
     assert (len(part.posts), place) == (3, None)
+
+
+def test_half_an_emoji_costs_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "cut.ndjson"
+    path.write_text(ndjson({**GOOD, "text": "cut off \ud83d"}))
+    ((part, _),) = read(path, None, "ndjson")
+    assert [post.text for post in part.posts] == ["cut off \ufffd"]
