@@ -8,6 +8,7 @@ neither says when it was written. `updated_time` moves with every comment, so it
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import msgspec
@@ -95,6 +96,7 @@ class Item(msgspec.Struct, omit_defaults=True):
 
 ITEM = msgspec.json.Decoder(Item)
 _TAGS = msgspec.json.Decoder(list[Tag])
+_COMMENT_AT = re.compile(r"/([0-9]+)/posts/([0-9]+)/?\?comment_id=(?:([0-9]+)&reply_comment_id=)?[0-9]+")
 _ATTACHMENTS = msgspec.json.Decoder(Attachments)
 _ATTACHMENT = msgspec.json.Decoder(Attachment)
 
@@ -166,13 +168,24 @@ def told(raw: msgspec.Raw, now: datetime) -> Told:
     return Told(key=key, mark=mark, post=made, below=Thing(key) if comments else None)
 
 
-def either(raw: msgspec.Raw, now: datetime) -> Post | Reject:
-    """A post or a comment of which only the id was known. What a comment answers is not told here."""
+def either(raw: msgspec.Raw, now: datetime, *, me: str | None) -> Post | Reject:
+    """A post or a comment of which only the id was known. Where it stands is read from its address, where that has
+    numbers in it; `me` is the page that asks."""
     try:
         item = ITEM.decode(raw)
     except msgspec.ValidationError as error:
         return Reject(raw=raw_text(raw), reason=f"no post: {error}")
-    return comment(item, now, thread=None) if "comment_id=" in (item.permalink_url or "") else post(item, now)
+    address = item.permalink_url or ""
+    if "comment_id=" not in address:
+        place = page_of(str(item.id))
+        return post(item, now, place=place if place == me else None)
+    where = _COMMENT_AT.search(address)
+    if where is None:
+        return comment(item, now, thread=None)
+    page, thread, above = where.groups()
+    if above:
+        item.parent = Parent(id=f"{thread}_{above}")
+    return comment(item, now, thread=f"{page}_{thread}")
 
 
 def page_of(post_id: str | None) -> str | None:

@@ -194,9 +194,10 @@ def lookup_cost(count: int) -> Spend:
 
 
 async def lookup(http: Http, watch: Watch, ids: Sequence[str]) -> Found:
-    """How posts and comments stand now: text, author, address. What a comment answers and counts are not told."""
+    """How posts and comments stand now: text, author, address, and where they stand as far as the address tells it;
+    counts are not told."""
     seen, gone, requests = await graph.by_ids(http, watch, ids, wire.EITHER)
-    posts, rejects = graph.placed([wire.either(raw, watch.now) for raw in seen.values()])
+    posts, rejects = graph.placed([wire.either(raw, watch.now, me=watch.me) for raw in seen.values()])
     return Found(posts=posts, rejects=rejects, gone=tuple(gone), spent=Spend(requests=requests))
 
 

@@ -352,8 +352,27 @@ def test_a_look_up_is_one_request_where_all_is_still_there() -> None:
         ("2121_1", "post", "edited"),
         ("1_2", "comment", "a comment"),
     ]
+    assert [(post.place, post.thread, post.reply_to) for post in found.posts] == [
+        ("2121", None, None),
+        ("2121", "2121_1", "2121_1"),
+    ]
     assert (found.gone, found.spent) == ((), Spend(requests=1))
     assert meta.asked[0].params["ids"] == "2121_1,1_2"
+
+
+@pytest.mark.parametrize(
+    ("link", "place", "thread", "above"),
+    [
+        ("https://www.facebook.com/2121/posts/1/?comment_id=4&reply_comment_id=5", "2121", "2121_1", "1_4"),
+        ("https://www.facebook.com/acme/posts/pfbid02x?comment_id=4", None, None, None),
+    ],
+)
+def test_where_a_comment_stands_is_told_by_its_address(
+    link: str, place: str | None, thread: str | None, above: str | None
+) -> None:
+    there = {"1_5": {"id": "1_5", "created_time": WHEN, "message": "so", "permalink_url": link}}
+    (post,) = lookup(facebook, Meta(lambda got: Says(there)), "1_5").posts
+    assert (post.verb, post.place, post.thread, post.reply_to) == ("comment", place, thread, above)
 
 
 def test_one_that_is_gone_spoils_the_batch_and_is_found_by_asking_each() -> None:
