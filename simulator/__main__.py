@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 import uvicorn
 from starlette.types import ASGIApp
 
-from simulator.app import Simulator
+from simulator.app import PLATFORMS, Simulator
 from simulator.bulk import Bulk
 from simulator.faults import demo_schedule
-from simulator.people import digest
-from simulator.script import load
+from simulator.people import cast, digest
+from simulator.script import Script, load
 from simulator.stage import Stage
 from simulator.talk import trickle
 
@@ -37,6 +37,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pace", type=float, default=15.0, help="seconds from one act to the next")
     parser.add_argument(
         "--faults", choices=("none", "demo"), default=None, help="default: demo with --acts auto"
+    )
+    parser.add_argument(
+        "--empty", action="store_true", help="nobody says anything but what `_control/say` brings in"
     )
     parser.add_argument("--bulk", type=int, metavar="N", help="serve N plain posts instead of the world")
     return parser.parse_args()
@@ -61,7 +64,8 @@ async def play(simulator: Simulator, pace: float) -> None:
 def build(options: argparse.Namespace) -> ASGIApp:
     if options.bulk:
         return Bulk(options.bulk, options.seed)
-    simulator = Simulator(Stage(load(options.seed), lambda: datetime.now(UTC)))
+    script = Script(options.seed, cast(options.seed), {}, ()) if options.empty else load(options.seed)
+    simulator = Simulator(Stage(script, lambda: datetime.now(UTC)))
     simulator.stage.release(1)
     if (options.faults or ("demo" if options.acts == "auto" else "none")) == "demo":
         for row in demo_schedule():
@@ -77,7 +81,7 @@ async def serve(options: argparse.Namespace) -> None:
         listening.bind((options.host, options.port))
         listening.listen(512)
         base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        places = {name: f"{base}/{name}" for name in ("mastodon", "bluesky", "feeds")}
+        places = {name: f"{base}/{name}" for name in PLATFORMS}
         print(json.dumps({**places, "control": f"{base}/_control"}), flush=True)
         config = uvicorn.Config(
             app,

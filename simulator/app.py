@@ -97,21 +97,32 @@ class Simulator:
         elif fault is None:
             answer = await self._answer(request, platform, path, frozenset())
         else:
-            if fault.kind == "expired_token" and platform == "bluesky":
-                self.sessions.expire()
+            if fault.kind == "expired_token":
+                self.expire(platform)
             answer = instead(fault, now) or await self._answer(
                 request, platform, path, frozenset({fault.kind}) & ON_THE_PAGE
             )
             answer, pace = spoilt(answer, fault)
         answer.headers = {**self._rates(platform, window, now), **answer.headers}
-        if platform in self.played:
-            self.counters.told(platform, token, window)
+        if platform in self.played and (self._rates(platform, window, now) or not within):
+            self.counters.told(platform, token, window, now)
         return Telling(
             answer,
             lambda sent: self.truth.note(platform, sent),
             pace=pace,
             seconds=fault.seconds if fault else 0.0,
         )
+
+    def expire(self, platform: str) -> None:
+        """End the access tokens of a platform that has any."""
+        played = self.played.get(platform)
+        for holder in (
+            self.sessions if platform == "bluesky" else None,
+            played,
+            getattr(played, "keys", None),
+        ):
+            if end := getattr(holder, "expire", None):
+                end()
 
     async def _answer(self, request: Request, platform: str, path: str, mischief: frozenset[str]) -> Answer:
         query = parse_qs(request.url.query, keep_blank_values=True)

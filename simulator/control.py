@@ -6,6 +6,9 @@ GET  truth                        what was returned, and what should have come o
 GET  texts                        every post of the script, one JSON object a line
 POST act      {"n": 2}            play the acts up to and including 2
 POST release  {"group": "storm"}  bring in a group: storm, poison
+GET  told                         ids told by platform, those that are there, limits that were overstepped, what X billed
+POST say      {"lines": [...]}    bring in posts that are no part of the story: key, platform, feed, text, reply_to
+POST expire                       end every access token there is
 GET  faults
 POST faults   {"add": [...], "clear": true}
 POST limits   {"platform": "mastodon", "limit": 5, "seconds": 10}
@@ -23,6 +26,9 @@ from starlette.requests import Request
 from simulator import crm
 from simulator.answers import Answer, told
 from simulator.limits import Window
+from simulator.lines import PLATFORMS, Line, external_id
+from simulator.people import passer_by
+from simulator.x import X
 
 if TYPE_CHECKING:
     from simulator.app import Simulator
@@ -61,6 +67,8 @@ class Control:
             return Answer(body=text.encode(), media_type="text/csv; charset=utf-8")
         if path == "truth":
             return told(sim.truth.report())
+        if path == "told":
+            return told(self._told())
         if path == "faults":
             return told(sim.faults.listed())
         if path == "texts":
@@ -71,6 +79,25 @@ class Control:
             )
             return Answer(body="\n".join(rows).encode() + b"\n", media_type="application/x-ndjson")
         return told({"error": "Not Found"}, status=404)
+
+    def _line(self, row: dict[str, Any]) -> Line:
+        """A line as it is brought in: somebody whom we do not know says it."""
+        seed = self.simulator.stage.script.seed
+        by = passer_by(seed, str(row.get("by", row["key"])))
+        platform, feed, answers = row["platform"], str(row.get("feed", "")), row.get("reply_to")
+        return Line(
+            key=str(row["key"]),
+            platform=platform,
+            feed=feed,
+            by=by,
+            text=str(row["text"]),
+            title=str(row.get("title", "")),
+            rating=row.get("rating"),
+            label="chatter",
+            compound=None,
+            reply_to=answers,
+            external_id=external_id(seed, platform, feed, str(row["key"]), by, answers),
+        )
 
     def _status(self) -> dict[str, Any]:
         sim = self.simulator
@@ -85,10 +112,33 @@ class Control:
             "quiet": self.quiet,
         }
 
+    def _told(self) -> dict[str, Any]:
+        sim = self.simulator
+        x = sim.played.get("x")
+        return {
+            "returned": {
+                name: {one: log.times for one, log in logs.items()} for name, logs in sim.truth.posts.items()
+            },
+            "there": {
+                name: sorted(said.line.key for said in sim.stage.on(name) if said.line.repost_of is None)
+                for name in PLATFORMS
+            },
+            "exceeded": sim.counters.exceeded,
+            "billed": sum(x.bill.charged.values()) if isinstance(x, X) else 0,
+        }
+
     def _done(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         sim = self.simulator
         if path == "act":
             return {"new": sim.stage.release(int(body["n"])), "act": sim.stage.act}
+        if path == "say":
+            lines = [self._line(row) for row in body["lines"]]
+            sim.stage.add(*lines)
+            return {"new": len(lines)}
+        if path == "expire":
+            for platform in body.get("platforms") or PLATFORMS:
+                sim.expire(platform)
+            return {"ok": True}
         if path == "release":
             return {"new": sim.stage.release_group(str(body["group"]))}
         if path == "faults":

@@ -7,6 +7,7 @@ knows that platform's window, its headers and its 429. What a source asks for (a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -75,13 +76,17 @@ PLAYED: dict[str, Callable[[Stage], Plays]] = {
 """By the platform's name. A platform's class is added here."""
 
 
+UNDER_WAY = 1.0
+"""Seconds for which requests that were sent before an answer said "no more" may still come in."""
+
+
 class Counters:
     """The windows of all tokens, and how often somebody went on after having been told to stop."""
 
     def __init__(self, kinds: Mapping[str, Plays]) -> None:
         self._kinds = kinds
         self._windows: dict[tuple[str, str], Window] = {}
-        self._closed: set[tuple[str, str]] = set()
+        self._closed: dict[tuple[str, str], float] = {}
         self.exceeded: dict[str, int] = dict.fromkeys(kinds, 0)
 
     def set(self, platform: str, limit: int, seconds: int) -> None:
@@ -97,12 +102,12 @@ class Counters:
         if window is None:
             window = self._windows[key] = replace(self._kinds[platform].window)
         if now >= window.until:
-            self._closed.discard(key)
-        if key in self._closed:
+            self._closed.pop(key, None)
+        if now > self._closed.get(key, math.inf) + UNDER_WAY:
             self.exceeded[platform] += 1
         return window, window.take(now)
 
-    def told(self, platform: str, token: str | None, window: Window) -> None:
+    def told(self, platform: str, token: str | None, window: Window, now: float) -> None:
         """An answer has gone out that showed this window."""
         if window.remaining == 0:
-            self._closed.add((platform, token or ""))
+            self._closed.setdefault((platform, token or ""), now)

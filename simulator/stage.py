@@ -82,9 +82,9 @@ class Stage:
         self._say(lines)
         return len(lines)
 
-    def add(self, line: Line) -> None:
-        """Say a line that is not of the script."""
-        self._say([line])
+    def add(self, *lines: Line) -> None:
+        """Say lines that are not of the script."""
+        self._say(lines)
 
     def _say(self, lines: Iterable[Line]) -> None:
         lines = list(lines)

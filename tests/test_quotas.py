@@ -18,7 +18,7 @@ from tests.journey import Journey
 from workers import quotas
 from workers.fetch import fetch_page
 from workers.poll import Visit
-from workers.quotas import Allowance, Hold, allowances, period_of, refusal
+from workers.quotas import SOON, Allowance, Hold, Stands, allowances, period_of, refusal
 
 NOW = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)
 DAY = Allowance(None, "units", "day", 100, "America/Los_Angeles")
@@ -74,7 +74,14 @@ class Fetching:
         return asyncio.run(self._fetch(platform, settle, visits))
 
     async def _fetch(self, platform: Any, settle: bool, visits: list[Visit]) -> Hold | None:
-        engine = create_async_engine(self.journey.url, pool_size=8, max_overflow=0)
+        # as in a worker, where each statement is a transaction of its own
+        engine = create_async_engine(
+            self.journey.url,
+            pool_size=8,
+            max_overflow=0,
+            isolation_level="AUTOCOMMIT",
+            pool_reset_on_return=None,
+        )
         sessions, clients = async_sessionmaker(engine), Clients()
         watch = Watch(kind="search", term="acme", host="", now=NOW)
         until = asyncio.get_running_loop().time() + 10
@@ -136,7 +143,7 @@ def test_what_a_page_really_took_is_written_down_and_the_rest_given_back(fetchin
 def test_the_cap_holds_however_many_ask_at_once(fetching: Fetching) -> None:
     fetching.allow(220_000)
     platform = Metered(COSTS, page())
-    with pytest.raises(TryLater, match=r"\$0.20 of \$0.22 are taken this month"):
+    with pytest.raises(TryLater, match="the budget of x waits"):
         fetching.fetch(platform, times=8)
     assert platform.asked <= 4
     assert sum(fetching.stands()) <= 220_000
@@ -224,13 +231,27 @@ def test_what_was_set_goes_before_what_the_platform_allows() -> None:
 
 def test_the_wait_is_until_the_period_ends_but_looks_again_within_hours() -> None:
     window = period_of(DAY, NOW)
-    refused = refusal([window], {window: 100}, Spend(units=1), leave=0.0, platform="youtube", now=NOW)
+    refused = refusal(
+        [window], {window: Stands(100, 0)}, Spend(units=1), leave=0.0, platform="youtube", now=NOW
+    )
     assert refused is not None
     assert refused.after == 1_800.0
     early = NOW - timedelta(hours=20)
-    refused = refusal([window], {window: 100}, Spend(units=1), leave=0.0, platform="youtube", now=early)
+    refused = refusal(
+        [window], {window: Stands(100, 0)}, Spend(units=1), leave=0.0, platform="youtube", now=early
+    )
     assert refused is not None
     assert refused.after == 6 * 3_600.0
+
+
+def test_who_only_waits_for_what_others_set_aside_looks_again_soon() -> None:
+    window = period_of(DAY, NOW)
+    waits = refusal(
+        [window], {window: Stands(10, 80)}, Spend(units=20), leave=0.0, platform="youtube", now=NOW
+    )
+    assert waits is not None
+    assert waits.after == SOON
+    assert "others are asking" in str(waits)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,9 @@ def ask(journey: Journey, platform: Any, times: int = 1, **settings: Any) -> int
     chosen = journey.settings.model_copy(update={"recheck_days": 36_500, **settings})
 
     async def go() -> int:
-        engine = create_async_engine(journey.url, pool_size=8, max_overflow=0)
+        engine = create_async_engine(
+            journey.url, pool_size=8, max_overflow=0, isolation_level="AUTOCOMMIT", pool_reset_on_return=None
+        )
         clients = Clients()
         try:
             async with asyncio.TaskGroup() as group:

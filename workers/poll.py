@@ -41,6 +41,10 @@ RING_EVERY = 0.5
 """Seconds between two bells of one visit: a long walk is digested while it goes on."""
 
 
+PATIENCE = 3
+"""So many visits in a row may meet a new token that is refused, until a person is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """A claimed source: what to follow, where it stands, and under which fence we may write."""
@@ -276,8 +280,10 @@ async def _walk(
         except TimeoutError:
             raise TryLater(f"no page within the {seconds:.0f} s of a source") from None
         except Denied as denied:
-            if not denied.refreshable or renewed or visit.credential is None:
+            if not denied.refreshable or visit.credential is None:
                 raise
+            if renewed:
+                raise _refused_again(visit, denied) from denied
             renewed = True
             key = await session_of(visit.credential, connector, sessions, http, refused=key)
             continue
@@ -298,6 +304,13 @@ async def _walk(
             await bell.landed(last=last)
         if last:
             return Outcome()
+
+
+def _refused_again(visit: Visit, denied: Denied) -> ConnectorError:
+    """A new token that is refused may have ended meanwhile; one that always is takes a person."""
+    if visit.failures >= PATIENCE:
+        return Denied(str(denied), refreshable=False)
+    return Garbled(f"{denied}, right after one was given out")
 
 
 def _price(connector: Connector, visit: Visit) -> tuple[int, int]:

@@ -36,6 +36,10 @@ LONGEST = timedelta(hours=6)
 """A source that waits for its next period looks again after this long: somebody may have allowed more."""
 
 
+SOON = 15.0
+"""Seconds after which a source looks again that only waits for what others have set aside."""
+
+
 class Allowance(NamedTuple):
     """One quota as it holds for a request: whose it is (None: all of the organisation's credentials share it)."""
 
@@ -44,6 +48,13 @@ class Allowance(NamedTuple):
     period: str
     amount: int
     zone: str
+
+
+class Stands(NamedTuple):
+    """What of a window is written down as spent, and what is set aside."""
+
+    spent: int
+    held: int
 
 
 class Window(NamedTuple):
@@ -113,13 +124,27 @@ _OPEN = text("""
     ORDER BY w.credential, w.of, w.period, w.starts_on
     ON CONFLICT ON CONSTRAINT uq_spendings_window DO NOTHING
 """)
-_LOCK = text("""
-    SELECT s.credential_id AS credential, s.of, s.period, s.starts_on, s.spent + s.held AS taken
-    FROM json_to_recordset(CAST(:windows AS json)) AS w(credential uuid, of text, period text, starts_on date)
-    JOIN spendings s ON s.org_id = :org AND s.platform = :platform
-        AND s.credential_id IS NOT DISTINCT FROM w.credential AND s.of = w.of AND s.period = w.period
-        AND s.starts_on = w.starts_on
-    ORDER BY s.id FOR NO KEY UPDATE OF s
+# one statement, so that it is one transaction also where each statement is its own
+_HOLD = text("""
+    WITH w AS MATERIALIZED (
+        SELECT * FROM json_to_recordset(CAST(:windows AS json)) AS w(
+            credential uuid, of text, period text, starts_on date, most bigint, allowed bigint)
+    ), stands AS MATERIALIZED (
+        SELECT s.id, s.credential_id AS credential, s.of, s.period, s.starts_on, s.spent, s.held, w.most, w.allowed
+        FROM w JOIN spendings s ON s.org_id = :org AND s.platform = :platform
+            AND s.credential_id IS NOT DISTINCT FROM w.credential AND s.of = w.of AND s.period = w.period
+            AND s.starts_on = w.starts_on
+        ORDER BY s.id FOR NO KEY UPDATE OF s
+    ), fits AS MATERIALIZED (
+        SELECT bool_and(spent + stands.held + most <= allowed) AS all_of_them FROM stands
+    ), held AS (
+        UPDATE spendings s SET held = s.held + stands.most FROM stands, fits
+        WHERE s.id = stands.id AND fits.all_of_them
+    ), noted AS (
+        UPDATE polls SET held_units = held_units + :units, held_money = held_money + :money FROM fits
+        WHERE id = :poll AND fits.all_of_them
+    )
+    SELECT stands.credential, stands.of, stands.period, stands.starts_on, stands.spent, stands.held FROM stands
 """)
 _RUSHED = text("""
     SELECT EXISTS (SELECT FROM sources WHERE org_id = :org AND platform = :platform AND state = 'active'
@@ -160,7 +185,7 @@ def allowances(
 
 def refusal(
     windows: Sequence[Window],
-    taken: dict[Window, int],
+    taken: dict[Window, Stands],
     most: Spend,
     *,
     leave: float,
@@ -170,27 +195,23 @@ def refusal(
     """The first window in which this is no longer possible, as the error that says so. `leave`: the share that has to
     stay. Pure."""
     for window in windows:
-        allowed = int(window.amount * (1.0 - leave))
-        if taken[window] + amount_in(most, window.of) <= allowed:
+        limit, stands, wanted = allowed(window, leave), taken[window], amount_in(most, window.of)
+        if stands.spent + stands.held + wanted <= limit:
             continue
+        after = max(1.0, min(window.ends - now, LONGEST).total_seconds())
         if window.amount == 0 and window.of == "money":
-            return TryLater(
-                f"no money is set aside for {platform}: earshot budget set {platform} 20 usd",
-                after=_wait(window, now),
-                limited=True,
-            )
-        left = "what is left is kept for urgent sources and campaigns" if allowed < window.amount else ""
-        why = f"{said(window.of, taken[window])} of {said(window.of, window.amount)} are taken this {window.period}"
-        return TryLater(
-            f"the budget of {platform} waits: {why}{left and '; ' + left}",
-            after=_wait(window, now),
-            limited=True,
-        )
+            why = f"no money is set aside for {platform}: earshot budget set {platform} 20 usd"
+            return TryLater(why, after=after, limited=True)
+        if stands.held and stands.spent + wanted <= limit:
+            # the pages of others that are under way seldom take all that was set aside for them
+            why = f"the budget of {platform} waits: others are asking, and {said(window.of, stands.held)} are set aside for them"
+            return TryLater(why, after=min(after, SOON), limited=True)
+        of_all = f"{said(window.of, stands.spent + stands.held)} of {said(window.of, window.amount)}"
+        why = f"the budget of {platform} waits: {of_all} are taken this {window.period}"
+        if limit < window.amount:
+            why += "; what is left is kept for urgent sources and campaigns"
+        return TryLater(why, after=after, limited=True)
     return None
-
-
-def _wait(window: Window, now: datetime) -> float:
-    return max(1.0, min(window.ends - now, LONGEST).total_seconds())
 
 
 async def hold(
@@ -206,44 +227,47 @@ async def hold(
     now: datetime,
 ) -> Hold | None:
     """Set aside the most that a request can take. Raises TryLater when a quota or the money does not allow it; None
-    where nothing is counted. `urgent`: may use what is kept back. Asks in the caller's transaction, which has to commit before
-    the request is made. Without a `poll` it is no visit that asks."""
+    where nothing is counted. `urgent`: may use what is kept back. What is set aside has to be committed before the
+    request is made; it is one statement. Without a `poll` it is no visit that asks."""
     if not metered(connector, most):
         return None
     which = {"org": org, "platform": platform}
     rows = [Allowance(*row) for row in await session.execute(_SET, {**which, "credential": credential})]
     found = allowances(rows, quotas_of(connector), credential, most)
     windows = tuple(sorted((period_of(one, now) for one in found), key=_order))
-    asked = {**which, "windows": as_json([_named(window) for window in windows])}
-    await session.execute(_OPEN, asked)
+    kept = not urgent and await session.scalar(_RUSHED, {**which, "usual": USUAL})
+    leave = KEPT if kept else 0.0
+    asked = [
+        {**_named(window), "most": amount_in(most, window.of), "allowed": allowed(window, leave)}
+        for window in windows
+    ]
+    values = {**which, "windows": as_json(asked)}
+    await session.execute(_OPEN, values)
+    about = {**values, "poll": poll, "units": most.units, "money": most.money}
     taken_now = {
-        (row.credential, row.of, row.period, row.starts_on): row.taken
-        for row in await session.execute(_LOCK, asked)
+        (row.credential, row.of, row.period, row.starts_on): Stands(row.spent, row.held)
+        for row in await session.execute(_HOLD, about)
     }
     taken = {window: taken_now[window[:4]] for window in windows}
-    kept = not urgent and await session.scalar(_RUSHED, {**which, "usual": USUAL})
-    if refused := refusal(windows, taken, most, leave=KEPT if kept else 0.0, platform=platform, now=now):
+    if refused := refusal(windows, taken, most, leave=leave, platform=platform, now=now):
         raise refused
-    held = Hold(poll, most, windows)
-    await _move(session, org, platform, held, held=1, spent=Spend(requests=0))
-    return held
+    return Hold(poll, most, windows)
+
+
+def allowed(window: Window, leave: float) -> int:
+    """How much may be taken of a window when a share of it has to stay. Pure."""
+    return int(window.amount * (1.0 - leave))
 
 
 async def settle(session: AsyncSession, org: str, platform: str, held: Hold, spent: Spend) -> None:
-    """What was set aside becomes what it really took, in the caller's transaction."""
-    await _move(session, org, platform, held, held=-1, spent=spent)
-
-
-async def _move(
-    session: AsyncSession, org: str, platform: str, about: Hold, *, held: int, spent: Spend
-) -> None:
+    """What was set aside becomes what it really took, in one statement."""
     moved = [
         {
             **_named(window),
-            "held": held * amount_in(about.most, window.of),
+            "held": -amount_in(held.most, window.of),
             "spent": amount_in(spent, window.of),
         }
-        for window in about.windows
+        for window in held.windows
     ]
     await session.execute(
         _MOVE,
@@ -251,9 +275,9 @@ async def _move(
             "org": org,
             "platform": platform,
             "windows": as_json(moved),
-            "poll": about.poll,
-            "held_units": held * about.most.units,
-            "held_money": held * about.most.money,
+            "poll": held.poll,
+            "held_units": -held.most.units,
+            "held_money": -held.most.money,
             "units": spent.units,
             "money": spent.money,
         },
