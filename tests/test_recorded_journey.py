@@ -68,9 +68,10 @@ def _follow(running: Fleet, lines: list[rt.Recorded], base: str) -> dict[str, rt
     for line in lines:
         watch, credential = line.watch(base), None
         source = str(uuid7())
-        if line.kind == "mentions":
+        if watch.token:
             credential = uuid7()
-            secret = key.encrypt(credential.bytes + b"recorded-token").hex()
+            secret = getattr(rt.MORE.get(line.platform), "SECRET", watch.token)
+            secret = key.encrypt(credential.bytes + secret.encode()).hex()
             about = {"platform": line.platform, "host": watch.host, "secret": secret}
             credentials.append({"id": str(credential), **about})
         wanted.append(
@@ -85,6 +86,9 @@ def _follow(running: Fleet, lines: list[rt.Recorded], base: str) -> dict[str, rt
             }
         )
     running.rows("SELECT shipped_rules('main')")
+    running.rows(
+        "INSERT INTO quotas (platform, of, period, amount) VALUES ('x', 'money', 'month', 1000000000)"
+    )
     running.rows(
         "INSERT INTO credentials (id, platform, host, identifier, secret) "
         "SELECT id, platform, host, 'recorded', decode(secret, 'hex') FROM json_to_recordset(%(rows)s) "
