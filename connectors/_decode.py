@@ -2,7 +2,8 @@
 
 A lone surrogate, bytes that are no UTF-8 or a raw control character make a strict reader refuse a whole
 page for one character of one post. Those are replaced and the page is read again; only what is still no
-JSON is Garbled.
+JSON is Garbled. Surprising: what is kept as msgspec.Raw may hold bytes that are no UTF-8, which only its own
+decoder would meet; they are looked for beforehand, so no item of an envelope has any.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 def envelope(decoder: msgspec.json.Decoder[T], answer: Answer, what: str) -> T:
     """The answer's body as the decoder's type. Raises Garbled, and says what was there instead."""
     body = answer.body
+    if not _is_utf8(body):
+        body = mended(body)
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise Garbled(f"{what} has another shape: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except msgspec.DecodeError:
         pass
     except RecursionError:
         raise Garbled(f"{what} is nested too deeply") from None
@@ -44,8 +47,18 @@ def envelope(decoder: msgspec.json.Decoder[T], answer: Answer, what: str) -> T:
         raise Garbled(f"{what} has another shape: {error}") from None
     except RecursionError:
         raise Garbled(f"{what} is nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except msgspec.DecodeError:
         raise Garbled(f"{what} is not whole JSON") from None
+
+
+def _is_utf8(body: bytes) -> bool:
+    if body.isascii():
+        return True
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def mended(body: bytes) -> bytes:

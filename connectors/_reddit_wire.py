@@ -20,7 +20,7 @@ from msgspec import Raw
 from connectors import _text, _times
 from connectors._backwards import Sighting
 from connectors._base import Author, Mention, Post, Reject, Verb
-from connectors._decode import mended, raw_text
+from connectors._decode import raw_text
 from connectors._markdown import plain
 
 T = TypeVar("T")
@@ -165,11 +165,9 @@ def read(items: Sequence[Raw], *, now: datetime, me: str | None = None) -> Read:
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], raw: Raw | bytes) -> T:
-    """An item as its type; bytes that are no UTF-8 are replaced. Raises msgspec.ValidationError."""
+    """An item as its type. Raises msgspec.ValidationError."""
     try:
         return decoder.decode(raw)
-    except UnicodeDecodeError:
-        return decoder.decode(mended(bytes(raw)))
     except RecursionError:
         raise msgspec.ValidationError("nested too deeply") from None
 

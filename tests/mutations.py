@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Path = tuple[str | int, ...]
-KINDS = ("dropped", "nulled", "retyped", "boxed", "truncated", "html", "refused")
+KINDS = ("dropped", "nulled", "retyped", "boxed", "miscoded", "truncated", "html", "refused")
 COUNT = 200
 STATUSES = (401, 403, 404, 410, 429, 500, 502, 503)
 
@@ -31,6 +31,8 @@ _SORRY = (
     "\ufeff\n  <!doctype html>\n<html lang=en><meta charset=utf-8><p>Checking your browser, ray {n}</p>",
     '<html><script>window.data = {{"items": [{n}], "data": []}};</script></html>',
 )
+_BROKEN = "\ue000"
+_NO_UTF8 = (b"\xff", b"\x80", b"\xc3", b"\xe9t\xe9", b"\xed\xa0\xbd", b"\xf0\x9f\x98")
 _ELEMENT = re.compile(
     r"<(?P<tag>[A-Za-z][\w:.-]*)(?P<attributes>[^<>]*?)(?<!/)>(?P<inside>.*?)</(?P=tag)>", re.S
 )
@@ -66,7 +68,7 @@ def mutations(body: bytes, *, seed: int = 1, count: int = COUNT) -> Iterator[Mut
             else:
                 path, value = dice.choice(dice.choice(by_depth))
                 instead = _INSTEAD[kind](value, dice)
-                yield Mutation(kind, json.dumps(changed(told, path, instead)).encode(), path)
+                yield Mutation(kind, _as_bytes(changed(told, path, instead), dice), path)
 
 
 def read(body: bytes) -> Any:
@@ -125,6 +127,8 @@ def _fits(kind: str, path: Path, value: Any) -> bool:
         return bool(path) and isinstance(path[-1], str)
     if kind == "nulled":
         return value is not None
+    if kind == "miscoded":
+        return isinstance(value, str) and value.isprintable() and bool(value)
     return kind != "boxed" or isinstance(value, list | dict)
 
 
@@ -140,11 +144,24 @@ def _boxed(value: Any, dice: random.Random) -> Any:
     return dice.choice(({}, {"0": first}, first, {str(n): item for n, item in enumerate(value)}))
 
 
+def _miscoded(value: str, dice: random.Random) -> str:
+    """One of its characters is to become a byte that is no UTF-8."""
+    at = dice.randrange(len(value))
+    return value[:at] + _BROKEN + value[at + 1 :]
+
+
+def _as_bytes(value: Any, dice: random.Random) -> bytes:
+    """JSON, in which what stands for a byte that is no UTF-8 becomes one."""
+    text = json.dumps(value)
+    return text.encode().replace(json.dumps(_BROKEN)[1:-1].encode(), dice.choice(_NO_UTF8))
+
+
 _INSTEAD: Mapping[str, Callable[[Any, random.Random], Any]] = {
     "dropped": lambda value, dice: _DROP,
     "nulled": lambda value, dice: None,
     "retyped": _other_type,
     "boxed": _boxed,
+    "miscoded": _miscoded,
 }
 
 
@@ -158,6 +175,10 @@ def _in_xml(kind: str, text: str, dice: random.Random) -> Mutation:
         return Mutation(kind, text[: dice.randrange(len(text))].encode())
     at = dice.choice(found)
     inside, tag = at["inside"], at["tag"]
+    if kind == "miscoded":
+        whole = text[: at.start("inside")] + _miscoded(inside or " ", dice) + text[at.end("inside") :]
+        broken = whole.encode("utf-8", "replace").replace(_BROKEN.encode(), dice.choice(_NO_UTF8))
+        return Mutation(kind, broken, (at.start(),))
     instead = {
         "dropped": "",
         "nulled": dice.choice((f"<{tag}/>", f"<{tag}></{tag}>")),

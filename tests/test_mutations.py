@@ -32,11 +32,12 @@ from tests.replayer import Reply
 FOLDER = File(__file__).parent / "recordings"
 BASE = "http://replayed.example"
 
+_IN_PLACE = ("dropped", "nulled", "retyped", "boxed", "miscoded")
 # page: posts or rejects; empty: a page with neither
 EXPECTED: Mapping[tuple[str, str], set[str]] = {
-    **{(kind, "item"): {"page", "empty"} for kind in ("dropped", "nulled", "retyped", "boxed")},
-    **{(kind, "holder"): {"page", "Garbled"} for kind in ("dropped", "nulled", "retyped", "boxed")},
-    **{(kind, "beside"): {"page", "Garbled"} for kind in ("dropped", "nulled", "retyped", "boxed")},
+    **{(kind, "item"): {"page", "empty"} for kind in _IN_PLACE},
+    **{(kind, "holder"): {"page", "Garbled"} for kind in _IN_PLACE},
+    **{(kind, "beside"): {"page", "Garbled"} for kind in _IN_PLACE},
     ("truncated", "whole"): {"Garbled"},
     ("html", "whole"): {"Garbled"},
     **{(f"refused {status}", "whole"): {"Denied"} for status in (401, 403)},
