@@ -71,11 +71,12 @@ def receiving(journey: Journey, name: str = "shop", secret: str = SECRET) -> UUI
 def signed(body: bytes, name: str, at: datetime | None = None, secret: str = SECRET) -> dict[str, str]:
     """The headers of a delivery as the specification wants them."""
     sent = at or datetime.now(UTC)
+    words = body.decode("utf-8", "replace")  # what is no UTF-8 is refused whatever its signature
     return {
         "content-type": "application/json",
         "webhook-id": name,
         "webhook-timestamp": str(int(sent.timestamp())),
-        "webhook-signature": Webhook(secret).sign(name, sent.replace(microsecond=0), body.decode()),
+        "webhook-signature": Webhook(secret).sign(name, sent.replace(microsecond=0), words),
     }
 
 

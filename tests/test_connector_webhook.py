@@ -131,5 +131,5 @@ def test_whatever_happens_to_a_body_it_becomes_posts_rejects_or_garbled() -> Non
         assert page.cursor is None
         assert all(reject.reason and reject.raw for reject in page.rejects)
         outcomes[mutation.kind] += 1
-    assert {outcomes["truncated"], outcomes["html"]} == {0}
+    assert {outcomes["truncated"], outcomes["html"], outcomes["miscoded"]} == {0}
     assert all(outcomes[kind] > 50 for kind in ("dropped", "nulled", "retyped", "boxed")), outcomes
