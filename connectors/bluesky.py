@@ -25,6 +25,7 @@ from connectors._base import (
     Denied,
     Garbled,
     Gone,
+    Held,
     Http,
     Login,
     Need,
@@ -51,6 +52,8 @@ watches: Mapping[str, Need] = MappingProxyType(
         ),
     }
 )
+
+secret = "an app password: Settings, Privacy and security, App passwords"  # noqa: S105
 
 FROM_THE_START = Cursor('{"newest":"2004-01-01T00:00:00Z"}')
 """For a source that is to read all that the server still has, newest first, instead of from now on."""
@@ -108,12 +111,19 @@ class _Session(msgspec.Struct):
     active: bool | None = None
 
 
+class _Account(msgspec.Struct):
+    did: str
+    handle: str | None = None
+    active: bool | None = None
+
+
 _SEARCH = msgspec.json.Decoder(_Search)
 _NOTIFICATIONS = msgspec.json.Decoder(_Notifications)
 _THREAD = msgspec.json.Decoder(_Thread)
 _NODE = msgspec.json.Decoder(_Node)
 _ERROR = msgspec.json.Decoder(_Error)
 _SESSION = msgspec.json.Decoder(_Session)
+_ACCOUNT = msgspec.json.Decoder(_Account)
 _ADDRESS = msgspec.json.Decoder(str)
 
 
@@ -267,6 +277,20 @@ async def sign_in(http: Http, login: Login) -> Session:
         judge=judge_login,
     )
     return _session(answer, login)
+
+
+async def check(http: Http, watch: Watch) -> Held:
+    """Whose the session is: com.atproto.server.getSession, which does not count as a login.
+
+    Raises Denied when it has ended, or the account is not active.
+    """
+    answer = await http.get(
+        f"{watch.host}/xrpc/com.atproto.server.getSession", token=watch.token, endpoint="check", judge=judge
+    )
+    account = envelope(_ACCOUNT, answer, "the account")
+    if account.active is False:
+        raise Denied("this account is not active", refreshable=False)
+    return Held(account_id=account.did, handle=account.handle)
 
 
 def _session(answer: Answer, login: Login) -> Session:

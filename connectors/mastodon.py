@@ -17,7 +17,20 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from connectors import _mastodon_wire as wire
-from connectors._base import Answer, Cursor, Denied, Gone, Http, Need, Page, Post, Reject, Spend, Watch
+from connectors._base import (
+    Answer,
+    Cursor,
+    Denied,
+    Gone,
+    Held,
+    Http,
+    Need,
+    Page,
+    Post,
+    Reject,
+    Spend,
+    Watch,
+)
 from connectors._decode import envelope, raw_text
 
 platform = "mastodon"
@@ -26,7 +39,12 @@ interval = 60.0
 watches: Mapping[str, Need] = MappingProxyType(
     {
         "hashtag": Need(term="a hashtag, with or without its sign", example="#acme", credential="optional"),
-        "mentions": Need(term="the account itself (its token decides)", example="@me", credential="required"),
+        "mentions": Need(
+            term="the account itself (its token decides)",
+            example="@me",
+            credential="required",
+            scopes=("read:notifications",),
+        ),
         "thread": Need(
             term="a post's id on this server, or its address there",
             example="109294719267373593",
@@ -34,6 +52,8 @@ watches: Mapping[str, Need] = MappingProxyType(
         ),
     }
 )
+
+secret = "an access token: Preferences, Development, New application, with the scope read"  # noqa: S105
 
 PAGE_SIZES = {"hashtag": 40, "mentions": 80}
 TOP_EVERY = 4
@@ -69,6 +89,17 @@ class _Context(msgspec.Struct):
     descendants: list[msgspec.Raw]
 
 
+class _App(msgspec.Struct):
+    scopes: frozenset[str] | None = None
+
+
+class _Account(msgspec.Struct):
+    acct: str
+    uri: str | None = None
+
+
+_APP = msgspec.json.Decoder(_App)
+_ACCOUNT = msgspec.json.Decoder(_Account)
 _STAND = msgspec.json.Decoder(_Stand)
 _NOTIFICATION = msgspec.json.Decoder(_Notification)
 _CONTEXT = msgspec.json.Decoder(_Context)
@@ -242,6 +273,34 @@ def _local_number(watch: Watch) -> str:
     if parts.netloc != urlsplit(watch.host).netloc:
         raise Gone("a thread is followed on the server that was asked: give its address there")
     return parts.path.rstrip("/").rpartition("/")[2]
+
+
+async def check(http: Http, watch: Watch) -> Held:
+    """Whose the token is, and its scopes where the server tells them (Mastodon 4.3). Raises Denied when it is refused.
+
+    https://docs.joinmastodon.org/methods/apps/#verify_credentials takes any living token, an app's too; that the
+    account may not be read with it is no refusal. Servers that lack it are asked for the account alone.
+    """
+    app = None
+    path = f"{watch.host}/api/v1"
+    try:
+        answer = await http.get(
+            f"{path}/apps/verify_credentials", token=watch.token, endpoint="check", judge=judge
+        )
+        app = envelope(_APP, answer, "the application")
+    except Gone:
+        pass
+    try:
+        answer = await http.get(
+            f"{path}/accounts/verify_credentials", token=watch.token, endpoint="check", judge=judge
+        )
+    except Denied:
+        if app is None:
+            raise
+        return Held(scopes=app.scopes)
+    account = envelope(_ACCOUNT, answer, "the account")
+    handle = account.acct if "@" in account.acct else f"{account.acct}@{urlsplit(watch.host).netloc}"
+    return Held(account_id=account.uri, handle=handle, scopes=app.scopes if app else None)
 
 
 def judge(answer: Answer) -> Denied | None:

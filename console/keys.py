@@ -148,8 +148,7 @@ def add_credential(
 
 def secret_of(platform: str) -> str:
     """What the secret of a credential is on a platform, in words."""
-    words = {"mastodon": "an access token", "bluesky": "an app password"}.get(platform, "its secret")
-    return str(getattr(known_platform(platform), "secret", words))
+    return str(getattr(known_platform(platform), "secret", "its secret"))
 
 
 def one_secret(given: str, platform: str) -> str:

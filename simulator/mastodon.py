@@ -90,10 +90,12 @@ class Mastodon:
                 return told(NOT_FOUND, status=404) if said is None else self._one(said)
             case ["api", "v1", "statuses"]:
                 return self._several(query.get("id[]", query.get("id", [])))
+            case ["api", "v1", ("accounts" | "apps"), "verify_credentials"] if token is None:
+                return told({"error": "The access token is invalid"}, status=401)
             case ["api", "v1", "accounts", "verify_credentials"]:
-                if token is None:
-                    return told({"error": "The access token is invalid"}, status=401)
                 return told(account(self.stage.script.cast["us"]))
+            case ["api", "v1", "apps", "verify_credentials"]:
+                return told({"name": "Earshot", "website": None, "scopes": ["read"]})
             case ["api", ("v1" | "v2"), "instance"]:
                 return told({"domain": HOME_INSTANCE, "uri": HOME_INSTANCE, "version": "4.5.0"})
         return told({"error": "Not Found"}, status=404)

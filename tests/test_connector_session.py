@@ -1,16 +1,27 @@
-"""Bluesky's sessions: refreshed while that works, opened anew when not, refused for good when neither."""
+"""Sessions and tokens: renewed while that works, opened anew when not, refused for good when neither; asked whose they are."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from connectors import bluesky
-from connectors._base import ConnectorError, Denied, Login, Session, TryLater
+from connectors import bluesky, mastodon
+from connectors._base import (
+    ConnectorError,
+    Denied,
+    Garbled,
+    Held,
+    Login,
+    Session,
+    TakesSecrets,
+    TryLater,
+    Watch,
+)
 from connectors._http import Clients, Requests
 from tests.replayer import Asked, Replayer, Reply
 
@@ -83,3 +94,82 @@ def test_requests_go_to_the_host_that_the_account_lives_on() -> None:
 def test_an_account_taken_down_is_refused() -> None:
     error, _ = sign_in(lambda a: said({**OPENED, "active": False}), None)
     assert isinstance(error, Denied)
+
+
+APP = {"name": "us", "scopes": ["read:notifications", "read:accounts"]}
+ACCOUNT = {"acct": "acme", "uri": "https://town.example/users/acme"}
+
+
+def checked(app: Reply, account: Reply) -> Held | ConnectorError:
+    return asked_of(mastodon, lambda asked: app if "/apps/" in asked.path else account)
+
+
+def asked_of(connector: TakesSecrets, answer: Callable[[Asked], Reply]) -> Held | ConnectorError:
+    with Replayer(answer) as server:
+
+        async def run() -> Held | ConnectorError:
+            clients = Clients(trusted={server.netloc})
+            watch = Watch(
+                kind="mentions", term="@me", host=server.base, now=datetime(2026, 6, 1, tzinfo=UTC), token="t"
+            )
+            try:
+                return await connector.check(Requests(clients), watch)
+            except ConnectorError as error:
+                return error
+            finally:
+                await clients.aclose()
+
+        return asyncio.run(run())
+
+
+def test_a_living_token_says_whose_it_is_and_what_it_may() -> None:
+    held = checked(said(APP), said(ACCOUNT))
+    assert isinstance(held, Held)
+    assert held.account_id == "https://town.example/users/acme"
+    assert held.handle is not None
+    assert held.handle.startswith("acme@127.0.0.1")
+    assert held.scopes == frozenset({"read:notifications", "read:accounts"})
+
+
+def test_a_token_that_may_not_read_its_account_is_good_all_the_same() -> None:
+    held = checked(said(APP), said({"error": "outside the authorized scopes"}, 403))
+    assert held == Held(scopes=frozenset(APP["scopes"]))
+
+
+def test_a_server_without_the_first_question_is_asked_the_second() -> None:
+    held = checked(said({}, 404), said(ACCOUNT))
+    assert isinstance(held, Held)
+    assert held.scopes is None
+    assert isinstance(checked(said({}, 404), said({}, 401)), Denied)
+
+
+def test_a_revoked_token_is_refused_and_a_server_in_trouble_refuses_nothing() -> None:
+    assert isinstance(checked(said({"error": "The access token was revoked"}, 401), said(ACCOUNT)), Denied)
+    assert isinstance(checked(said({}, 503), said(ACCOUNT)), TryLater)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            said({"did": "did:plc:us", "handle": "us.example"}),
+            Held(account_id="did:plc:us", handle="us.example"),
+        ),
+        (said({"did": "did:plc:us", "handle": "us.example", "active": False}), Denied),
+        (said({"error": "ExpiredToken"}, 400), Denied),
+        (said({"error": "RateLimitExceeded"}, 429), TryLater),
+        (said({"handle": "us.example"}), Garbled),
+    ],
+)
+def test_a_bluesky_session_is_asked_whose_it_is_without_a_login(
+    answer: Reply, expected: Held | type[ConnectorError]
+) -> None:
+    paths: list[str] = []
+
+    def replies(asked: Asked) -> Reply:
+        paths.append(asked.path)
+        return answer
+
+    held = asked_of(bluesky, replies)
+    assert held == expected if isinstance(expected, Held) else isinstance(held, expected)
+    assert [path.partition("?")[0] for path in paths] == ["/xrpc/com.atproto.server.getSession"]

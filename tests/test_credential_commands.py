@@ -34,6 +34,7 @@ def server() -> Server:
     return Server(
         createSession=(200, ACCOUNT),
         refreshSession=(200, ACCOUNT),
+        getSession=(200, ACCOUNT),
         me=(200, {"id": "77", "name": "Acme"}),
         permissions=(200, {"data": granted}),
     )
@@ -78,7 +79,9 @@ def test_a_check_says_whose_it_is_and_what_which_source_would_lack(
     assert "pages_read_user_content" in cli.done("credentials", "list").out
 
 
-def test_a_platform_without_a_check_is_signed_in_to(cli: Earshot, database: str, address: str) -> None:
+def test_a_platform_with_sessions_is_signed_in_to_and_asked_whose_it_is(
+    cli: Earshot, database: str, address: str
+) -> None:
     cli.done("credentials", "add", "bluesky", "acme.bsky.social", "--host", address, stdin="pass")
     assert "it is acme.bsky.social's" in cli.done("credentials", "check", "all").out
     assert rows(database, "SELECT me FROM credentials")[0].me == "did:plc:us"
@@ -208,7 +211,13 @@ def test_a_key_file_of_several_lines_and_a_service_accounts_json_are_secrets(
 
 def test_the_help_tells_what_the_secret_is_on_each_platform(cli: Earshot) -> None:
     said = " ".join(cli.done("credentials", "add", "--help").out.split())
-    for part in ("bluesky: an app password", "reddit: client_id", "youtube: an API key", "Examples:"):
+    for part in (
+        "bluesky: an app password",
+        "mastodon: an access token",
+        "reddit: client_id",
+        "youtube: an API key",
+        "Examples:",
+    ):
         assert part in said
     for command in ("list", "check", "remove", "rotate"):
         cli.done("credentials", command, "--help")

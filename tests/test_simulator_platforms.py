@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from connectors import bluesky, mastodon
+from connectors._base import Denied, Held, Watch
+from connectors._http import Clients, Requests
 from tests.simulated import World, world
 
 TAG = "api/v1/timelines/tag/beanfriday"
@@ -198,6 +203,36 @@ def test_an_expired_token_is_a_400_and_a_refresh_token_works_once(storm: World) 
     fine = storm.bluesky("app.bsky.feed.searchPosts", renewed.json()["accessJwt"], q="tarnbeck")
     assert fine.status_code == 200
     assert storm.sign_in(password="wrong").status_code == 401
+
+
+def test_a_check_says_whose_a_token_is_on_both_networks(storm: World) -> None:
+    signed_in = storm.sign_in().json()
+
+    async def both(of: str) -> list[Held]:
+        clients = Clients(trusted={urlsplit(storm.places[name]).netloc for name in ("mastodon", "bluesky")})
+        try:
+            return [
+                await connector.check(
+                    Requests(clients),
+                    Watch(
+                        kind="mentions",
+                        term="@me",
+                        host=storm.places[connector.platform],
+                        now=datetime.now(UTC),
+                        token=of or good,
+                    ),
+                )
+                for connector, good in ((mastodon, storm.token), (bluesky, signed_in["accessJwt"]))
+            ]
+        finally:
+            await clients.aclose()
+
+    on_mastodon, on_bluesky = asyncio.run(both(""))
+    assert on_mastodon.account_id == "https://hub.example/users/tarnbeck"
+    assert on_mastodon.scopes == frozenset({"read"})
+    assert (on_bluesky.account_id, on_bluesky.handle) == (signed_in["did"], signed_in["handle"])
+    with pytest.raises(Denied):
+        asyncio.run(both("no such token"))
 
 
 @pytest.mark.parametrize("name", ["news.rss", "forum.atom", "blogs.json"])
