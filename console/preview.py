@@ -22,7 +22,7 @@ from console.following import Wanted
 from console.record import Recorder, recording
 from workers import quotas
 from workers._settings import settings
-from workers.credentials import session_of
+from workers.credentials import session_of, whose
 
 DAY = 86_400.0
 FEW = 3
@@ -103,7 +103,7 @@ async def _asking(org: str, wanted: Wanted) -> AsyncIterator[_Asking]:
             host=key.host if key else wanted.host,
             now=datetime.now(UTC),
             token=key.access if key else None,
-            me=key.account_id if key else None,
+            me=whose(key),
         )
         async with asyncio.timeout(ours.source_deadline):
             yield _Asking(connector, http, watch, _Paying(org, wanted, connector, watch.now, sessions))

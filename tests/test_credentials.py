@@ -23,7 +23,7 @@ from connectors._http import Clients, Requests
 from tests.keyed import NOBODY, Keyed, Told, a_key, a_session, keys
 from workers.answered import Answered
 from workers.checks import lacking
-from workers.credentials import Locked, lasting, renewing, sign_in, stored_session
+from workers.credentials import Locked, lasting, renewing, sign_in, stored_session, whose
 from workers.renew import _renewed, renew
 
 NO = Denied("town.example answered 401", refreshable=False)
@@ -393,6 +393,17 @@ def test_a_sign_in_that_nobody_owns_makes_nobody_ours(keyed: Keyed) -> None:
     keyed.session_of(key, Told(sign_in=[a_session(account_id="")]))
     assert keyed.credential().me is None
     assert keyed.value("SELECT count(*) FROM identities") == before
+
+
+def test_a_watch_of_a_session_that_nobody_owns_is_nobodys(keyed: Keyed) -> None:
+    assert whose(a_session()) == "77"
+    assert whose(a_session(account_id="")) is None
+    assert whose(None) is None
+    key = keyed.key()
+    told = Told(sign_in=[a_session(account_id="")], check=[Held()])
+    keyed.asks(key, told)
+    assert [watch.me for watch in told.asked["check"]] == [None]
+    assert keyed.execute("SELECT FROM identities WHERE stable_id = ''") == []
 
 
 def test_a_broad_scope_covers_the_narrow_ones() -> None:

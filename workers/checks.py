@@ -15,7 +15,7 @@ from sqlalchemy import text
 from connectors._base import ConnectorError, Denied, Held, Watch
 from workers import reauth
 from workers.answered import Answered
-from workers.credentials import Locked, as_it_is, lasting, read, sign_in, stored_session, told_of
+from workers.credentials import Locked, as_it_is, lasting, read, sign_in, stored_session, told_of, whose
 from workers.reauth import WARNED_DAYS, WAS, WAY_BACK
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _watch(connector: Connector, session: Session, now: datetime) -> Watch:
         host=session.host,
         now=now,
         token=session.access,
-        me=session.account_id or None,
+        me=whose(session),
     )
 
 

@@ -184,6 +184,11 @@ def as_it_is(row: Mapping[str, Any]) -> Session:
     )
 
 
+def whose(session: Session | None) -> str | None:
+    """The stable id of the account that a session is of, as a Watch has it; None for an app's own session, or without."""
+    return session.account_id or None if session else None
+
+
 def stored_session(row: Mapping[str, Any]) -> Session | None:
     """The session of a row that was read; None where there is none that opens: the secret makes a new one."""
     if row["session"] is None:

@@ -22,7 +22,7 @@ from connectors import connectors
 from connectors._base import Cursor, Denied, Garbled, Gone, TryLater, Watch
 from models.vocabulary import NEVER_VISITED
 from workers import quotas
-from workers.credentials import session_of
+from workers.credentials import session_of, whose
 from workers.fetch import fetch_page
 from workers.land import StaleFence, land
 
@@ -325,6 +325,6 @@ def _watch(visit: Visit, key: Session | None) -> Watch:
         host=key.host if key else visit.host,
         now=visit.now,
         token=key.access if key else None,
-        me=key.account_id if key else None,
+        me=whose(key),
         page_size=visit.page_size,
     )

@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from connectors._base import ConnectorError, Denied, Found, Page, Post, Received, Spend, TryLater, Watch
 from workers import quotas
-from workers.credentials import session_of
+from workers.credentials import session_of, whose
 from workers.receive import receive
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class _Asker:
             host=key.host if key else due.host,
             now=due.now,
             token=key.access if key else None,
-            me=key.account_id if key else None,
+            me=whose(key),
         )
         held = await self._held(most)
         try:
