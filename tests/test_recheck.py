@@ -25,6 +25,7 @@ class Platform:
         self.money, self.quotas = money, limits
         self.gone: set[str] = set()
         self.edited: dict[str, str] = {}
+        self.counts: dict[str, int] = {}
         self.asked: list[tuple[str, ...]] = []
         self.refuse: Exception | None = None
 
@@ -42,6 +43,7 @@ class Platform:
                 verb="comment",
                 text=self.edited.get(name, f"It is {name}."),
                 edited_at=at(99) if name in self.edited else None,
+                counts=self.counts,
             )
             for name in ids
             if name not in self.gone
@@ -138,6 +140,22 @@ def test_an_edited_post_lands_like_any_page_and_is_scored_anew(stored: Journey) 
     ask(stored, platform)
     stored.digest()
     assert stored.ledger()["fetched"] == 52  # what is known lands no second time
+
+
+def test_an_edit_that_is_told_with_less_takes_nothing_away(journey: Journey) -> None:
+    url, told = "https://reddit.example/t1_1", {"likes": 3, "replies": 2}
+    whole = Post(id="t1_1", posted_at=at(1), verb="comment", text="Before.", url=url, counts=told, lang="en")
+    source = journey.source(platform="reddit", kind="comments", term="acme")
+    journey.land(source, whole)
+    journey.digest()
+    platform = Platform()
+    platform.edited, platform.counts = {"t1_1": "The parcel is here, and it is after the edit."}, {"likes": 7}
+    ask(journey, platform)
+    journey.digest()
+    [row] = journey.execute("SELECT text, url, lang, counts, edited_at FROM social_events")
+    assert row.text == platform.edited["t1_1"]
+    assert row.edited_at is not None
+    assert (row.url, row.lang, row.counts) == (url, "en", {"likes": 7, "replies": 2})
 
 
 def test_where_a_platform_says_wait_the_round_goes_on_there_later(stored: Journey) -> None:

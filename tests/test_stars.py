@@ -154,6 +154,18 @@ def test_stars_are_told_by_the_ticket_and_by_explain(journey: Journey, cli: Ears
     assert "edited" not in shown, "a store tells the time of the last change only, and that is no edit"
 
 
+def test_stars_that_are_taken_away_are_an_edit_though_the_words_stay(journey: Journey, cli: Earshot) -> None:
+    cli.done("own", "add", "appstore", APP)
+    source = app(journey)
+    journey.hear(source, review("1", 5, WARM))
+    assert journey.cases() == []
+    journey.hear(source, review("1", 1, WARM, minutes=9))
+    assert journey.event("1").rating == 1
+    assert journey.ledger()["edited"] == 1
+    [case] = journey.cases()
+    assert case.level == "ticket"
+
+
 def test_a_rule_that_asks_for_stars_is_added_listed_shown_and_changed(cli: Earshot) -> None:
     assert "a review of us with at most 2 stars opens a ticket of high priority" in (
         cli.done("rules", "show", "Few stars in a review").out

@@ -183,8 +183,10 @@ _NEW = text(f"""
 """)
 
 # Without an edit stamp a changed text is an edit only where the same source said otherwise before: two
-# servers may well render one post differently. LATERAL holds the planner to one look into the unique index
-# a post, whatever it thinks of the table's size; the rows come sorted, so the locks are taken in order.
+# servers may well render one post differently. Who tells a post again may tell less of it (a look-up often does):
+# what is not told stays as it was, and of the counts each by itself. LATERAL holds the planner to one look into
+# the unique index a post, whatever it thinks of the table's size; the rows come sorted, so the locks are taken
+# in order.
 _AGAIN = text(f"""
     WITH x AS MATERIALIZED (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x({_COLUMNS})
@@ -198,25 +200,29 @@ _AGAIN = text(f"""
         SELECT x.*, b.id AS known, b.case_id, b.sentiment AS was_sentiment, b.lang AS was_lang,
                b.voice AS was_voice, b.account_id AS was_account, b.campaign_id AS was_campaign,
                b.occurred_at AS was_at, b.reposts AS was_reposts,
-               CASE WHEN x.edited_at > coalesce(b.edited_at, '-infinity') AND x.text <> b.text THEN 'edited'
+               coalesce(b.counts || x.counts, x.counts, b.counts) AS counted,
+               CASE WHEN x.edited_at > coalesce(b.edited_at, '-infinity')
+                         AND (x.text <> b.text OR x.rating <> b.rating) THEN 'edited'
                     WHEN x.edited_at IS NULL AND b.edited_at IS NULL AND x.text <> b.text
                          AND b.sightings @> x.sightings THEN 'edited'
                     ELSE 'duplicate' END AS fate,
                NOT b.sightings @> x.sightings AS heard,
-               NOT b.sightings @> x.sightings OR x.counts IS DISTINCT FROM b.counts AS touched
+               NOT b.sightings @> x.sightings
+                   OR coalesce(b.counts || x.counts, x.counts, b.counts) IS DISTINCT FROM b.counts AS touched
         FROM x JOIN before b ON b.platform = x.platform AND b.external_id = x.external_id
     ), edited AS (
         UPDATE social_events e
         SET text = j.text, sentiment = j.sentiment, unscored = j.unscored, scorer = j.scorer, lang = j.lang,
             edited_at = coalesce(j.edited_at, e.edited_at), addressed = coalesce(j.addressed, false),
             about_us = coalesce(j.about_us, false),
-            counts = j.counts, account_id = j.account_id, contact_id = j.contact_id,
+            counts = j.counted, rating = coalesce(j.rating, e.rating), url = coalesce(e.url, j.url),
+            account_id = j.account_id, contact_id = j.contact_id,
             campaign_id = j.campaign_id, local_ref = coalesce(e.local_ref, j.local_ref),
             sightings = e.sightings || ARRAY(SELECT unnest(j.sightings) EXCEPT SELECT unnest(e.sightings))
         FROM judged j WHERE e.id = j.known AND j.fate = 'edited'
     ), heard AS (
         UPDATE social_events e
-        SET counts = coalesce(j.counts, e.counts), local_ref = coalesce(e.local_ref, j.local_ref),
+        SET counts = j.counted, local_ref = coalesce(e.local_ref, j.local_ref),
             sightings = e.sightings || ARRAY(SELECT unnest(j.sightings) EXCEPT SELECT unnest(e.sightings))
         FROM judged j WHERE e.id = j.known AND j.fate = 'duplicate' AND j.touched
     )
