@@ -23,13 +23,24 @@ class _Renewed(msgspec.Struct):
 _RENEWED = msgspec.json.Decoder(_Renewed)
 
 
+def only_delivers(secret: str | None) -> bool:
+    """Whether it is `app secret:verify token`, with which a webhook is checked and nobody is asked anything; no token of
+    Meta's has a colon."""
+    return ":" in (secret or "")
+
+
 async def renewed(
     http: Http, login: Login, grant: str | None, whose: Callable[[str], Awaitable[Held]]
 ) -> Session:
-    """A session by the last token, else by the secret; `grant` renews it, None where it does not expire.
+    """A session by the last token, else by the secret; `grant` renews it, None where it does not expire. Nobody is
+    asked about a webhook's secret.
 
     Raises Denied(refreshable=False) when both are refused.
     """
+    if only_delivers(login.secret):
+        return Session(
+            access=login.secret, refresh=None, account_id="", handle=login.identifier, host=login.host
+        )
     refused: Denied | None = None
     for token in dict.fromkeys(one for one in (login.refresh, login.secret) if one):
         fresh = await _renewal(http, login.host, token, grant) if grant else None

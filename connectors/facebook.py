@@ -23,6 +23,7 @@ from connectors._base import Cursor, Found, Gone, Held, Http, Need, Page, Post, 
 from connectors._facebook_inbound import changed
 from connectors._graph_inbound import receiver
 from connectors._graph_nested import Below, Listing, Thing
+from connectors._graph_session import only_delivers
 from connectors._graph_thread import Asks
 from connectors._graph_thread import visit as in_thread
 
@@ -211,6 +212,8 @@ _ME = msgspec.json.Decoder(_Me)
 
 async def check(http: Http, watch: Watch) -> Held:
     """Whose token it is, and what a user granted to it; of a page's token Meta does not tell that here."""
+    if only_delivers(watch.token):
+        return Held()
     answer = await http.get(
         f"{watch.host}/{graph.VERSION}/me",
         params={"fields": "id,name"},

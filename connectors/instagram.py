@@ -42,7 +42,7 @@ from connectors._base import (
 from connectors._graph import Ref
 from connectors._graph_inbound import Change, receiver
 from connectors._graph_nested import Below, Listing, Thing
-from connectors._graph_session import renewed
+from connectors._graph_session import only_delivers, renewed
 
 platform = "instagram"
 default_host: str | None = "https://graph.facebook.com"
@@ -303,6 +303,8 @@ _ME = msgspec.json.Decoder(_Me)
 
 async def check(http: Http, watch: Watch) -> Held:
     """Whose token it is, and what a user granted to it; of other tokens Meta does not tell that here."""
+    if only_delivers(watch.token):
+        return Held()
     held = await _whose(http, watch.host, watch.token)
     scopes = await graph.scopes(http, watch) if _by_page(watch.host) else None
     return msgspec.structs.replace(held, scopes=scopes)

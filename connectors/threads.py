@@ -40,7 +40,7 @@ from connectors._base import (
 from connectors._graph import Ref
 from connectors._graph_inbound import Change, receiver
 from connectors._graph_nested import Below, Listing, Thing, Told, unreadable
-from connectors._graph_session import renewed
+from connectors._graph_session import only_delivers, renewed
 from connectors._graph_thread import Asks
 from connectors._graph_thread import visit as in_thread
 
@@ -333,6 +333,8 @@ _ME = msgspec.json.Decoder(_Me)
 
 async def check(http: Http, watch: Watch) -> Held:
     """Whose token it is. What it was granted Meta tells only of a token in an address, so it is not asked."""
+    if only_delivers(watch.token):
+        return Held()
     return await _whose(http, watch.host, watch.token)
 
 

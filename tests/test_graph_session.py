@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors import facebook, instagram, threads
@@ -131,3 +132,15 @@ def test_whose_an_instagram_login_and_a_threads_token_are() -> None:
 def test_a_refused_token_is_refused_at_the_check(module: Any) -> None:
     with pytest.raises(Denied):
         check(module, Meta(lambda got: error(190, 460)))
+
+
+@pytest.mark.parametrize("module", [facebook, instagram, threads])
+def test_nobody_is_asked_about_what_only_checks_deliveries(module: Any) -> None:
+    meta, secret = Meta(lambda got: error(190, 460)), "app-secret:verify-token"
+    held = asyncio.run(module.check(meta, msgspec.structs.replace(watch(""), token=secret)))
+    assert held == Held()
+    if module is not facebook:
+        login = Login(host=HOSTS[module], identifier="acme", secret=secret)
+        session = asyncio.run(module.sign_in(meta, login))
+        assert (session.access, session.account_id, session.lasts) == (secret, "", None)
+    assert meta.asked == []
