@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test test-slow test-bluesky check format contract evaluate bench lock compose-env compose-test clean
+.PHONY: help setup demo test trouble test-slow test-bluesky check format contract evaluate bench lock compose-env compose-test clean
 
 help: ## list what you can type
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ demo: $(READY) ## the whole journey on this machine, with a simulated world; Ctr
 
 test: $(READY) ## the daily tests, real servers included
 	@$(PYTEST) -m "not slow" $(ARGS)
+
+trouble: $(READY) ## ten minutes of 500 sources on all platforms while everything goes wrong; the account has to agree
+	@$(BIN)/python -m tests.trouble --seconds 600 $(ARGS)
 
 test-slow: $(READY) ## the tests that are too long for every day
 	@$(PYTEST) -m slow --ignore=tests/test_bluesky_servers.py $(ARGS)

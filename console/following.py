@@ -19,6 +19,8 @@ from console.inbound import INBOUND
 from console.keys import base_url, known_platform, the_credential
 from console.refusal import CannotDo
 
+URGENT = 10
+"""The priority of a source that goes before others; see workers/quotas.py for the usual one."""
 LEAST_EVERY = 1.0
 """Seconds between two visits at least; a platform's own wish comes on top."""
 

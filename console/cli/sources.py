@@ -48,6 +48,9 @@ def add(
         str | None, typer.Option(help="Posts before this moment open no case (default: now). ISO 8601, UTC.")
     ] = None,
     campaign: Campaign = None,
+    urgent: Annotated[
+        bool, typer.Option("--urgent", help="Visit it before others, where a quota is short.")
+    ] = False,
     broad: Annotated[bool, typer.Option("--broad", help="Follow it however much it brings.")] = False,
     org: chosen_org = None,
 ) -> None:
@@ -70,11 +73,12 @@ def add(
 
     from console.cli import _print
     from console.database import opened_for
-    from console.following import add_source, campaign_of, check, refuse_inside, set_campaign
+    from console.following import URGENT, add_source, campaign_of, check, refuse_inside, set_campaign
     from console.inbound import INBOUND, keep_secret, secret_of, source_of
     from console.mentions import record
     from console.people import user
     from workers._settings import settings
+    from workers.quotas import USUAL
 
     chosen, moment = _options.org(), _moment(escalate_from)
     sender = term.strip() if kind == INBOUND and term and credential is None else None
@@ -101,6 +105,7 @@ def add(
             owner=owned,
             escalate_from=moment,
             campaign=whose,
+            priority=URGENT if urgent else USUAL,
         )
         moved = made is None and campaign is not None and set_campaign(session, chosen, wanted, whose)
         called = campaign_of(session, whose) if whose else None
