@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
-from connectors._base import Connector, ConnectorError, Held, Http, Login, Need, Session, Watch
+from connectors._base import Connector, ConnectorError, Held, Http, Login, Need, Session, Spend, Watch
 from connectors._http import Clients, Requests
 from console.keys import add_credential
 from tests.journey import Journey
@@ -49,6 +49,7 @@ class Told:
 
     default_host: str | None = None
     interval = 60.0
+    money = 0
     watches: Mapping[str, Need] = {
         "hashtag": Need(term="a hashtag", example="#acme", credential="optional"),
         "mentions": Need(term="us", example="@me", credential="required", scopes=("read:notifications",)),
@@ -59,6 +60,9 @@ class Told:
         self.asked: dict[str, list[Any]] = {name: [] for name in parts}
         for name in parts:
             setattr(self, name, getattr(self, f"_{name}"))
+
+    def cost(self, watch: Watch) -> Spend:
+        return Spend(money=self.money)
 
     async def _check(self, http: Http, watch: Watch) -> Held:
         return cast("Held", self._answer("check", watch))

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from connectors._base import ConnectorError
+from connectors._base import ConnectorError, Watch
 from workers import reauth
 from workers.checks import ask
 from workers.credentials import read, sign_in, stored_session, told_of
@@ -96,7 +97,13 @@ async def renew(
 
 
 def _costs_money(connector: Connector) -> bool:
-    return any(quota.of == "money" for quota in getattr(connector, "quotas", ()))
+    """Whether any of its watches does; then its checks are not taken for free either."""
+    now = datetime.now(UTC)
+    host = connector.default_host or ""
+    return any(
+        connector.cost(Watch(kind=kind, term=need.example, host=host, now=now)).money > 0
+        for kind, need in connector.watches.items()
+    )
 
 
 async def _rows(
