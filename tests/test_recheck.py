@@ -25,6 +25,7 @@ class Platform:
         self.money, self.quotas = money, limits
         self.gone: set[str] = set()
         self.edited: dict[str, str] = {}
+        self.stamped = True
         self.counts: dict[str, int] = {}
         self.asked: list[tuple[str, ...]] = []
         self.refuse: Exception | None = None
@@ -42,7 +43,7 @@ class Platform:
                 posted_at=at(1),
                 verb="comment",
                 text=self.edited.get(name, f"It is {name}."),
-                edited_at=at(99) if name in self.edited else None,
+                edited_at=at(99) if name in self.edited and self.stamped else None,
                 counts=self.counts,
             )
             for name in ids
@@ -156,6 +157,16 @@ def test_an_edit_that_is_told_with_less_takes_nothing_away(journey: Journey) -> 
     assert row.text == platform.edited["t1_1"]
     assert row.edited_at is not None
     assert (row.url, row.lang, row.counts) == (url, "en", {"likes": 7, "replies": 2})
+
+
+def test_where_no_times_of_edits_are_told_another_text_is_an_edit(stored: Journey) -> None:
+    platform = Platform()
+    platform.edited, platform.stamped = {"t1_003": FURIOUS}, False
+    ask(stored, platform)
+    stored.digest()
+    [row] = stored.execute("SELECT text, edited_at FROM social_events WHERE external_id = 't1_003'")
+    assert tuple(row) == (FURIOUS, None)
+    assert stored.ledger()["edited"] == 1
 
 
 def test_where_a_platform_says_wait_the_round_goes_on_there_later(stored: Journey) -> None:

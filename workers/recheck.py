@@ -54,7 +54,7 @@ _CLAIM = text("""
               now() AS now
 """)
 _EVENTS = text("""
-    SELECT external_id, edited_at FROM social_events
+    SELECT external_id, edited_at, text FROM social_events
     WHERE platform = :platform AND platform IN ('facebook', 'instagram', 'reddit', 'x', 'youtube')
       AND sightings[1] = :source AND external_id > :after AND gone_at IS NULL
       AND occurred_at > now() - make_interval(days => :days)
@@ -148,7 +148,7 @@ async def _round(
                 break
             found = await asker.ask(batch)
             gone = await asker.take_in(found, batch)
-            asked, after = asked + len(batch), batch[-1][0]
+            asked, after = asked + len(batch), batch[-1].id
             async with sessions() as session, session.begin():
                 await session.execute(
                     _GO_ON,
@@ -172,9 +172,19 @@ async def _round(
     return asked
 
 
-def _newer(post: Post, stored: datetime | None) -> bool:
-    """Was it edited since the version that is stored?"""
-    return post.edited_at is not None and (stored is None or post.edited_at > stored)
+class Stored(NamedTuple):
+    """A post as it is stored: its id, when it was last edited as far as is known, and its text."""
+
+    id: str
+    edited_at: datetime | None
+    text: str
+
+
+def _newer(post: Post, stored: Stored) -> bool:
+    """Was it edited since the version that is stored? Where a platform tells no times of edits, by its text."""
+    if post.edited_at is None:
+        return stored.edited_at is None and post.text != stored.text
+    return stored.edited_at is None or post.edited_at > stored.edited_at
 
 
 class _Asker:
@@ -186,8 +196,8 @@ class _Asker:
         self._due, self._connector, self._sessions, self._http = due, connector, sessions, http
         self._looks_up = cast("LooksUp", connector)
 
-    async def batch(self, after: str, days: int) -> list[tuple[str, datetime | None]]:
-        """The next ids, and when each was last edited as far as is known."""
+    async def batch(self, after: str, days: int) -> list[Stored]:
+        """The next posts."""
         about: dict[str, Any] = {
             "platform": self._due.platform,
             "source": self._due.source,
@@ -196,9 +206,9 @@ class _Asker:
             "most": self._looks_up.lookup_size,
         }
         async with self._sessions() as session:
-            return [(row.external_id, row.edited_at) for row in await session.execute(_EVENTS, about)]
+            return [Stored(*row) for row in await session.execute(_EVENTS, about)]
 
-    async def ask(self, batch: Sequence[tuple[str, datetime | None]]) -> Found:
+    async def ask(self, batch: Sequence[Stored]) -> Found:
         """What the platform says of them, within the quotas. Raises as a connector does."""
         due, most = self._due, self._looks_up.lookup_cost(len(batch))
         key = None
@@ -214,7 +224,7 @@ class _Asker:
         )
         held = await self._held(most)
         try:
-            found = await self._looks_up.lookup(self._http, watch, [name for name, _ in batch])
+            found = await self._looks_up.lookup(self._http, watch, [one.id for one in batch])
         except ConnectorError as error:
             if held and not (isinstance(error, TryLater) and error.uncertain):
                 await self._settled(held, Spend(units=most.units))
@@ -246,14 +256,14 @@ class _Asker:
         async with self._sessions() as session, session.begin():
             await quotas.settle(session, self._due.org, self._due.platform, held, spent)
 
-    async def take_in(self, found: Found, batch: Sequence[tuple[str, datetime | None]]) -> int:
+    async def take_in(self, found: Found, batch: Sequence[Stored]) -> int:
         """Mark what is gone and land what was edited; says how many are gone."""
-        known = dict(batch)
+        known = {one.id: one for one in batch}
         edited = tuple(post for post in found.posts if post.id in known and _newer(post, known[post.id]))
         gone = [name for name in found.gone if name in known]
         async with self._sessions() as session, session.begin():
             if edited:
-                named = " ".join(f"{post.id}@{post.edited_at}" for post in edited)
+                named = "\0".join(f"{post.id} {post.edited_at} {post.text}" for post in edited)
                 page = Page(posts=edited, rejects=(), cursor=None)
                 await receive(session, self._due.source, Received(page=page), named.encode())
             if not gone:

@@ -17,6 +17,7 @@ from uuid_utils import uuid7
 
 from workers._rows import as_json
 from workers.claims import ClaimLost
+from workers.event_rows import WRITE_AGAIN, WRITE_NEW
 from workers.project import reproject
 from workers.score import Sentiment
 
@@ -151,87 +152,6 @@ def _agree(known: Known, row: Any) -> bool:
     return known.root is not None or (row.ours, row.contact_id, row.account_id) == mine
 
 
-_COLUMNS = """
-    id uuid, platform text, external_id text, local_ref text, channel text, verb text, direction text,
-    text text, sentiment double precision, unscored text, scorer text, lang text, occurred_at timestamptz,
-    edited_at timestamptz, identity_id uuid, url text, reply_to text, thread text, voice text,
-    addressed boolean, about_us boolean, counts jsonb, rating double precision, account_id uuid,
-    contact_id uuid, campaign_id uuid, sightings uuid[]"""
-_NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(","))
-# what most events have in common is not sent for each of them
-_USUAL = {
-    "channel": "'social'",
-    "verb": "'post'",
-    "direction": "'inbound'",
-    "voice": "'earned'",
-    "addressed": "false",
-    "about_us": "false",
-}
-_VALUES = ", ".join(
-    f"coalesce({name}, {_USUAL[name]})" if name in _USUAL else name for name in _NAMES.split(", ")
-)
-
-# one figure comes back where all are new; which of them are, only where some are not
-_NEW = text(f"""
-    WITH written AS (
-        INSERT INTO social_events (org_id, {_NAMES})
-        SELECT :org, {_VALUES} FROM json_to_recordset(CAST(:rows AS json)) AS x({_COLUMNS})
-        ON CONFLICT (org_id, platform, external_id) DO NOTHING
-        RETURNING id
-    )
-    SELECT count(*) AS n, CASE WHEN count(*) < :sent THEN array_agg(id) END AS ids FROM written
-""")
-
-# Without an edit stamp a changed text is an edit only where the same source said otherwise before: two
-# servers may well render one post differently. Who tells a post again may tell less of it (a look-up often does):
-# what is not told stays as it was, and of the counts each by itself. LATERAL holds the planner to one look into
-# the unique index a post, whatever it thinks of the table's size; the rows come sorted, so the locks are taken
-# in order.
-_AGAIN = text(f"""
-    WITH x AS MATERIALIZED (
-        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x({_COLUMNS})
-    ), before AS MATERIALIZED (
-        SELECT e.* FROM x, LATERAL (
-            SELECT * FROM social_events e
-            WHERE e.org_id = :org AND e.platform = x.platform AND e.external_id = x.external_id
-            FOR UPDATE
-        ) e
-    ), judged AS MATERIALIZED (
-        SELECT x.*, b.id AS known, b.case_id, b.sentiment AS was_sentiment, b.lang AS was_lang,
-               b.voice AS was_voice, b.account_id AS was_account, b.campaign_id AS was_campaign,
-               b.occurred_at AS was_at, b.reposts AS was_reposts,
-               coalesce(b.counts || x.counts, x.counts, b.counts) AS counted,
-               CASE WHEN x.edited_at > coalesce(b.edited_at, '-infinity')
-                         AND (x.text <> b.text OR x.rating <> b.rating) THEN 'edited'
-                    WHEN x.edited_at IS NULL AND b.edited_at IS NULL AND x.text <> b.text
-                         AND b.sightings @> x.sightings THEN 'edited'
-                    ELSE 'duplicate' END AS fate,
-               NOT b.sightings @> x.sightings AS heard,
-               NOT b.sightings @> x.sightings
-                   OR coalesce(b.counts || x.counts, x.counts, b.counts) IS DISTINCT FROM b.counts AS touched
-        FROM x JOIN before b ON b.platform = x.platform AND b.external_id = x.external_id
-    ), edited AS (
-        UPDATE social_events e
-        SET text = j.text, sentiment = j.sentiment, unscored = j.unscored, scorer = j.scorer, lang = j.lang,
-            edited_at = coalesce(j.edited_at, e.edited_at), addressed = coalesce(j.addressed, false),
-            about_us = coalesce(j.about_us, false),
-            counts = j.counted, rating = coalesce(j.rating, e.rating), url = coalesce(e.url, j.url),
-            account_id = j.account_id, contact_id = j.contact_id,
-            campaign_id = j.campaign_id, local_ref = coalesce(e.local_ref, j.local_ref),
-            sightings = e.sightings || ARRAY(SELECT unnest(j.sightings) EXCEPT SELECT unnest(e.sightings))
-        FROM judged j WHERE e.id = j.known AND j.fate = 'edited'
-    ), heard AS (
-        UPDATE social_events e
-        SET counts = j.counted, local_ref = coalesce(e.local_ref, j.local_ref),
-            sightings = e.sightings || ARRAY(SELECT unnest(j.sightings) EXCEPT SELECT unnest(e.sightings))
-        FROM judged j WHERE e.id = j.known AND j.fate = 'duplicate' AND j.touched
-    )
-    SELECT platform, external_id, known, fate, case_id, heard,
-           was_sentiment, was_lang, was_voice, was_account, was_campaign, was_at, was_reposts
-    FROM judged
-""")
-
-
 def record_events(session: Session, org: str, drafts: Sequence[Draft]) -> dict[tuple[str, str], Recorded]:
     """Write each draft's event once, and say by (platform, external id) what became of it.
 
@@ -242,7 +162,7 @@ def record_events(session: Session, org: str, drafts: Sequence[Draft]) -> dict[t
     if not rows:
         return {}
     written = session.execute(
-        _NEW, {"org": org, "rows": as_json(list(rows.values())), "sent": len(rows)}
+        WRITE_NEW, {"org": org, "rows": as_json(list(rows.values())), "sent": len(rows)}
     ).one()
     if written.n == len(rows):
         return {key: Recorded(row.id, "new", None) for key, row in rows.items()}
@@ -250,7 +170,7 @@ def record_events(session: Session, org: str, drafts: Sequence[Draft]) -> dict[t
     recorded = {key: Recorded(row.id, "new", None) for key, row in rows.items() if row.id in new}
     known = [row for key, row in rows.items() if key not in recorded]
     for platform, external_id, event, fate, case, heard, *was in session.execute(
-        _AGAIN, {"org": org, "rows": as_json(known)}
+        WRITE_AGAIN, {"org": org, "rows": as_json(known)}
     ):
         before = Before(*was) if fate == "edited" else None
         recorded[platform, external_id] = Recorded(event, fate, case, before, heard)
