@@ -29,15 +29,8 @@ from workers.hours import record_hours
 from workers.land import StaleFence
 from workers.leads import is_stranger, leads_of
 from workers.pages import Claimed, claim, fresh, release
-from workers.record import (
-    Draft,
-    Recorded,
-    count_reposts,
-    record_events,
-    record_identities,
-    record_matches,
-    record_reposts,
-)
+from workers.record import Draft, Recorded, record_events, record_identities, record_matches
+from workers.reposts import count_reposts, record_reposts
 from workers.resolve import resolve
 from workers.sift import Item, sift
 from workers.tally import settle

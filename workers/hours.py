@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.record import Draft, Recorded, Reposted
+    from workers.record import Draft, Recorded
+    from workers.reposts import Reposted
 
 NEGATIVE = -0.05
 """VADER's own bound of a negative text; charts count by it, no rule does."""
