@@ -14,6 +14,7 @@ from threading import Thread
 
 import pytest
 
+from connectors import connectors
 from tests.command_line import KEY, ROOT, Earshot, earshot, hear, rows
 from tests.conftest import Servers
 
@@ -207,7 +208,10 @@ def test_a_source_starts_now_and_is_added_once(cli: Earshot, database: str) -> N
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("myspace", "hashtag", "acme"), "no platform 'myspace'; Earshot follows bluesky, feeds, mastodon"),
+        (
+            ("myspace", "hashtag", "acme"),
+            f"no platform 'myspace'; Earshot follows {', '.join(sorted(connectors()))}",
+        ),
         (("mastodon", "list", "acme"), "nothing called 'list' to follow; it has: hashtag"),
         (("mastodon", "hashtag", "acme"), "On which server? Say it with --host"),
         (("mastodon", "hashtag", "a", "--host", "x.example"), "says next to nothing"),
