@@ -64,7 +64,7 @@ def _lines(seed: int, people: dict[str, Person], story: dict[str, Any], name: st
             feed=feed,
             by=by,
             scenario=name,
-            external_id=external_id(seed, platform, feed, key, by),
+            external_id=external_id(seed, platform, feed, key, by, post.get("reply_to")),
             **post,
         )
 

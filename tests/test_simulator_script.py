@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simulator import crm
 from simulator.people import HOME_INSTANCE
-from simulator.script import load
+from simulator.script import _lines, load
 from simulator.stage import Stage
 from simulator.talk import trickle
 from simulator.truth import Truth
@@ -44,6 +44,19 @@ def test_another_seed_has_other_people_and_ids_but_the_same_stories() -> None:
 def test_external_ids_are_all_different() -> None:
     ids = [(line.platform, line.external_id) for line in SCRIPT.lines.values()]
     assert len(set(ids)) == len(ids)
+
+
+def test_an_answer_of_a_story_names_what_it_answers_where_the_platform_does() -> None:
+    for platform, names_it in (
+        ("reddit", lambda top, answer: answer.startswith("t1_") and top.startswith("t3_")),
+        ("youtube", lambda top, answer: answer.startswith(f"{top}.")),
+        ("googleplay", lambda top, answer: answer == f"{top}#answer"),
+        ("facebook", lambda top, answer: answer.split("_")[0] == top.split("_")[1]),
+    ):
+        said = {"text": "The box is green.", "on": platform}
+        story = {"posts": [{"id": "top", **said}, {"id": "answer", "reply_to": "top", **said}]}
+        top, answer = (line.external_id for line in _lines(7, {}, story, "story"))
+        assert names_it(top, answer), (platform, top, answer)
 
 
 def test_no_author_has_two_cases_unless_the_first_was_closed() -> None:
