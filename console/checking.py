@@ -14,11 +14,10 @@ from sqlalchemy.orm import Session
 
 from connectors import connectors
 from connectors._http import Clients, Requests
-from console.keys import credentials
+from console.keys import credentials, known_platform, mending
 from console.refusal import CannotDo
 from workers._settings import settings
 from workers.checks import Standing, ask, lacking
-from workers.reauth import command
 
 _SOURCES = text("""
     SELECT kind, term, state FROM sources
@@ -46,9 +45,11 @@ class Checked:
 
 
 def chosen(session: Session, org: str, platform: str | None, account: str | None) -> list[dict[str, Any]]:
-    """The credentials that are meant: all, a platform's, or one account's. Raises CannotDo when there is none."""
+    """The credentials that are meant: all, a platform's, or one account's. Raises CannotDo when there is none, BadInput for a
+    platform that there is not."""
     rows = credentials(session, org)
-    if platform not in (None, "all"):
+    if platform is not None and platform != "all":
+        known_platform(platform)
         rows = [row for row in rows if row["platform"] == platform]
     if account is not None:
         wanted = account.strip().removeprefix("@")
@@ -93,6 +94,6 @@ def found(
         kinds = {kind: lacking(connector, kind, row["scopes"]) for kind in taking}
         sources = [dict(one) for one in session.execute(_SOURCES, {"org": org, "id": row["id"]}).mappings()]
         short = [{**one, "lacks": kinds[one["kind"]]} for one in sources if kinds.get(one["kind"])]
-        mends = command({**row, "org": org, "default_host": connector.default_host})
+        mends = mending({**row, "org": org})
         told.append(Checked(row, standing, kinds, short, mends))
     return told

@@ -176,10 +176,14 @@ def _role(session: Session, org: str) -> Iterator[Finding]:
 
 
 def _keys(session: Session, org: str) -> Iterator[Finding]:
+    from console.keys import mending
     from workers.credentials import unseal
 
     rows = session.execute(
-        text("SELECT id, platform, identifier, secret, session, state FROM credentials WHERE org_id = :org"),
+        text("""
+            SELECT id, org_id AS org, platform, host, identifier, secret, session, state
+            FROM credentials WHERE org_id = :org
+        """),
         {"org": org},
     ).all()
     try:
@@ -220,7 +224,7 @@ def _keys(session: Session, org: str) -> Iterator[Finding]:
             yield wrong(
                 "credential",
                 f"{row.platform} refuses the secret of {row.identifier}",
-                f"earshot credentials add {row.platform} {row.identifier}",
+                mending(row._asdict()),
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,10 +17,10 @@ from connectors import connectors
 from connectors._base import Connector
 from console.aliases import Unfit
 from console.own import add_own
-from console.refusal import CannotDo
+from console.refusal import BadInput, CannotDo
 from workers.checks import lacking
 from workers.credentials import seal
-from workers.reauth import OPEN, WARNED_DAYS
+from workers.reauth import OPEN, WARNED_DAYS, command
 
 _KEEP = text("""
     INSERT INTO credentials (id, org_id, platform, host, identifier, secret, me)
@@ -78,15 +79,15 @@ _REMOVE = text("DELETE FROM credentials WHERE org_id = :org AND id = :id")
 
 
 def known_platform(name: str) -> Connector:
-    """The connector of a platform. Raises CannotDo with the known ones."""
+    """The connector of a platform. Raises BadInput with the known ones."""
     found = connectors().get(name)
     if found is None:
-        raise CannotDo(f"There is no platform {name!r}; Earshot follows {', '.join(connectors())}.")
+        raise BadInput(f"There is no platform {name!r}; Earshot follows {', '.join(connectors())}.")
     return found
 
 
 def base_url(host: str) -> str:
-    """A server as people write it, as the base address of its API. Raises CannotDo."""
+    """A server as people write it, as the base address of its API. Raises BadInput."""
     given = host.strip().rstrip("/")
     address = given if "://" in given else f"https://{given}"
     try:
@@ -96,21 +97,21 @@ def base_url(host: str) -> str:
     except ValueError:
         good = False
     if not good or any(c.isspace() for c in address) or "@" in parts.netloc:
-        raise CannotDo(f"{host!r} is no server; write it like mastodon.social or https://mastodon.social.")
+        raise BadInput(f"{host!r} is no server; write it like mastodon.social or https://mastodon.social.")
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}"
 
 
 def account_on(platform: str, account: str, host: str | None = None) -> tuple[str, str]:
-    """An account as its credential names it, and the base address of its server. Raises CannotDo."""
+    """An account as its credential names it, and the base address of its server. Raises BadInput."""
     connector = known_platform(platform)
     if all(need.credential == "none" for need in connector.watches.values()):
-        raise CannotDo(f"{platform} needs no credential.")
+        raise BadInput(f"{platform} needs no credential.")
     identifier = account.strip().removeprefix("@")
     if not identifier:
-        raise CannotDo("A credential needs the account's name on the platform.")
+        raise BadInput("A credential needs the account's name on the platform.")
     if "/" in identifier or any(c.isspace() or c == "\0" for c in identifier):
         like = {"mastodon": "acme@mastodon.social", "bluesky": "acme.bsky.social"}.get(platform, "acme")
-        raise CannotDo(f"{account!r} is no account; write it like {like}.")
+        raise BadInput(f"{account!r} is no account; write it like {like}.")
     if connector.default_host == "" and not host:
         return identifier, ""  # it comes to us: there is no server
     return identifier, base_url(host or connector.default_host or _server_of(identifier, platform))
@@ -129,7 +130,7 @@ def add_credential(
 
     `identifier` is the account's name on the platform; `host` the base address of its server (None: the
     platform's, or the one that the identifier names); `me` the account's stable id where it is known.
-    Raises CannotDo, and BadSetting without an encryption key.
+    Raises BadInput, and BadSetting without an encryption key.
     """
     connector = known_platform(platform)
     identifier, server = account_on(platform, identifier, host)
@@ -151,8 +152,13 @@ def secret_of(platform: str) -> str:
     return str(getattr(known_platform(platform), "secret", "its secret"))
 
 
+def mending(row: Mapping[str, Any]) -> str:
+    """What a person types to give a credential (org, platform, host, identifier) its secret anew."""
+    return command({**row, "default_host": known_platform(row["platform"]).default_host})
+
+
 def one_secret(given: str, platform: str) -> str:
-    """A secret as it is kept: a line, a JSON object in one line, or a private key in its own lines. Raises CannotDo,
+    """A secret as it is kept: a line, a JSON object in one line, or a private key in its own lines. Raises BadInput,
     without a word of it."""
     secret = given.strip()
     if secret.startswith("{"):
@@ -160,11 +166,11 @@ def one_secret(given: str, platform: str) -> str:
             return json.dumps(json.loads(secret), separators=(",", ":"))
     bad = any(c < " " and c not in "\n\r\t" for c in secret)
     if not secret or bad or ("\n" in secret and "-----BEGIN" not in secret):
-        raise CannotDo(
+        raise BadInput(
             f"The secret is empty, or more than one line. On {platform} it is {secret_of(platform)}."
         )
     if not secret.isascii() and not hasattr(known_platform(platform), "sign_in"):
-        raise CannotDo(f"A token is plain ASCII. On {platform} the secret is {secret_of(platform)}.")
+        raise BadInput(f"A token is plain ASCII. On {platform} the secret is {secret_of(platform)}.")
     return secret
 
 
@@ -185,7 +191,7 @@ def remove_credential(session: Session, org: str, row: dict[str, Any]) -> tuple[
 def _server_of(identifier: str, platform: str) -> str:
     name, at, server = identifier.rpartition("@")
     if not at or not name or not server:
-        raise CannotDo(
+        raise BadInput(
             f"On which server is {identifier}? Say it with --host, or write name@server ({platform})."
         )
     return server

@@ -12,23 +12,26 @@ from typing import Any, Literal
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
+from console.keys import mending
 from workers.credentials import Locked, resealed
 
 _ALL = text("SELECT id FROM credentials ORDER BY id")
 _ONE = text("""
-    SELECT id, org_id AS org, platform, identifier, secret, session FROM credentials WHERE id = :id FOR UPDATE
+    SELECT id, org_id AS org, platform, host, identifier, secret, session FROM credentials WHERE id = :id FOR UPDATE
 """)
 _WRITE = text("UPDATE credentials SET secret = :secret, session = :session WHERE id = :id")
 
 
 @dataclass(frozen=True)
 class Turned:
-    """A credential, and what became of it: moved to the first key, there already, or locked for want of its key."""
+    """A credential, and what became of it: moved to the first key, there already, or locked for want of its key; `mends` is the
+    command that gives the secret anew."""
 
     org: str
     platform: str
     identifier: str
     what: Literal["moved", "there", "locked"]
+    mends: str
 
 
 def everything(session: Session) -> list[Any]:
@@ -43,7 +46,7 @@ def rotate(sessions: sessionmaker[Session], ids: list[Any]) -> Iterator[Turned]:
             row = session.execute(_ONE, {"id": one}).mappings().one_or_none()
             what = _turn(session, row) if row is not None else None
         if row is not None and what is not None:
-            yield Turned(row["org"], row["platform"], row["identifier"], what)
+            yield Turned(row["org"], row["platform"], row["identifier"], what, mending(dict(row)))
 
 
 def _turn(session: Session, row: Any) -> Literal["moved", "there", "locked"]:

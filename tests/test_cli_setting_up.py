@@ -154,14 +154,14 @@ def test_a_secret_comes_from_a_variable_too_and_never_from_an_argument(cli: Ears
     )
     assert rows(database, "SELECT host FROM credentials")[0].host == "https://bsky.social"
     assert "no variable MISSING" in cli.refused(
-        "credentials", "add", "bluesky", "a.example", "--from-env", "MISSING"
+        "credentials", "add", "bluesky", "a.example", "--from-env", "MISSING", code=2
     )
-    assert "The secret is empty" in cli.refused("credentials", "add", "bluesky", "a.example")
+    assert "The secret is empty" in cli.refused("credentials", "add", "bluesky", "a.example", code=2)
     cli.refused("credentials", "add", "bluesky", "a.example", "pass-word", code=2)
-    assert "needs no credential" in cli.refused("credentials", "add", "feeds", "a.example", stdin="x")
-    assert "On which server" in cli.refused("credentials", "add", "mastodon", "acme")
+    assert "needs no credential" in cli.refused("credentials", "add", "feeds", "a.example", stdin="x", code=2)
+    assert "On which server" in cli.refused("credentials", "add", "mastodon", "acme", code=2)
     assert "is no account; write it like acme@mastodon.social" in cli.refused(
-        "credentials", "add", "mastodon", "https://mastodon.social"
+        "credentials", "add", "mastodon", "https://mastodon.social", code=2
     )
 
 
@@ -178,6 +178,9 @@ def test_a_new_secret_wakes_the_sources_that_waited_for_it(cli: Earshot, databas
     rows(database, "UPDATE sources SET state = 'needs_reauth', cursor = 'here', last_error = 'refused'")
     rows(database, "UPDATE credentials SET state = 'needs_reauth'")
     assert finding(cli, "credential")["remedy"] == "earshot credentials add bluesky acme.bsky.social"
+    rows(database, "UPDATE credentials SET host = 'https://pds.example'")
+    assert finding(cli, "credential")["remedy"].endswith(" acme.bsky.social --host https://pds.example")
+    rows(database, "UPDATE credentials SET host = 'https://bsky.social'")
     assert "go on now: 1" in cli.done("credentials", "add", "bluesky", "acme.bsky.social", stdin="new").out
     (row,) = rows(database, "SELECT state, cursor, due_at <= now() AS due FROM sources")
     assert tuple(row) == ("active", "here", True)
@@ -243,7 +246,8 @@ def test_a_source_starts_now_and_is_added_once(cli: Earshot, database: str) -> N
 def test_a_source_that_cannot_work_is_refused(
     refusing: Earshot, shared: tuple[str, str], words: tuple[str, ...], sentence: str
 ) -> None:
-    assert sentence in refusing.refused("sources", "add", *words)
+    code = 2 if words[0] == "myspace" or "not a server" in words else 1
+    assert sentence in refusing.refused("sources", "add", *words, code=code)
     assert rows(shared[0], "SELECT id FROM sources") == []
 
 

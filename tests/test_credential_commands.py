@@ -121,6 +121,7 @@ def test_trouble_on_the_way_changes_nothing_and_exits_with_1(
 def test_a_check_of_nothing_says_where_the_names_stand(cli: Earshot) -> None:
     assert "earshot credentials list" in cli.refused("credentials", "check")
     cli.done("credentials", "add", "mastodon", "acme@town.example", stdin="t")
+    assert "no platform 'blusky'" in cli.refused("credentials", "check", "blusky", code=2)
     assert "no credential for bluesky acme" in cli.refused("credentials", "check", "bluesky", "acme")
     said = cli("credentials", "check", "mastodon", "acme@town.example", EARSHOT_ENCRYPTION_KEY=a_key("z"))
     assert said.code == 1
@@ -170,7 +171,9 @@ def test_a_new_key_takes_over_and_the_old_one_can_go(cli: Earshot, database: str
     said_lost = cli("credentials", "rotate", EARSHOT_ENCRYPTION_KEY=KEY)
     assert said_lost.code == 1
     assert "acme.bsky.social on bluesky" in said_lost.out
+    assert f"acme.bsky.social --host {address}" in said_lost.out
     assert "acme@town.example on mastodon of other" in said_lost.out
+    assert "add mastodon acme@town.example --org other" in said_lost.out
     assert before == rows(database, "SELECT secret FROM credentials ORDER BY id")
 
 
@@ -202,10 +205,12 @@ def test_a_key_file_of_several_lines_and_a_service_accounts_json_are_secrets(
         "pem@town.example",
         stdin="-----BEGIN KEY-----\nx\ny\n-----END KEY-----\n",
     )
-    refused = cli.refused("credentials", "add", "mastodon", "two@town.example", stdin="one\ntwo")
+    refused = cli.refused("credentials", "add", "mastodon", "two@town.example", stdin="one\ntwo", code=2)
     assert "more than one line" in refused
     assert "an access token" in refused
-    assert "plain ASCII" in cli.refused("credentials", "add", "mastodon", "e@town.example", stdin="tokén")
+    assert "plain ASCII" in cli.refused(
+        "credentials", "add", "mastodon", "e@town.example", stdin="tokén", code=2
+    )
     assert len(rows(database, "SELECT id FROM credentials")) == 2
 
 

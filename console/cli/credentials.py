@@ -214,7 +214,7 @@ def rotate(json: as_json = False) -> None:
             of = "" if one.org == _options.org() else f" of {one.org}"
             _print.finding("wrong", "bold red", f"{one.identifier} on {one.platform}{of}",
                            "  none of the keys opens it", "Put its key back into the setting, or give the"
-                           f" secret anew: earshot credentials add {one.platform} {one.identifier}")  # fmt: skip
+                           f" secret anew: {one.mends}")  # fmt: skip
     if kinds["locked"]:
         raise typer.Exit(1)
 
@@ -295,11 +295,11 @@ def secret_given(variable: str | None, prompt: str) -> str:
     import os
     import sys
 
-    from console.refusal import CannotDo
+    from console.refusal import BadInput
 
     if variable is not None:
         if variable not in os.environ:
-            raise CannotDo(f"The environment has no variable {variable}.")
+            raise BadInput(f"The environment has no variable {variable}.")
         return os.environ[variable]
     if sys.stdin.isatty():
         return getpass.getpass(f"{prompt}: ")
