@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
-from connectors._base import Found, Http, Post, Quota, Spend, TryLater, Watch
+from connectors._base import Author, Found, Http, Post, Quota, Spend, TryLater, Watch
 from connectors._http import Clients, Requests
 from tests.journey import FURIOUS, Journey, at
 from workers.recheck import asked_after, recheck
@@ -27,6 +27,7 @@ class Platform:
         self.edited: dict[str, str] = {}
         self.stamped = True
         self.counts: dict[str, int] = {}
+        self.author: Author | None = None
         self.asked: list[tuple[str, ...]] = []
         self.refuse: Exception | None = None
 
@@ -44,6 +45,7 @@ class Platform:
                 verb="comment",
                 text=self.edited.get(name, f"It is {name}."),
                 edited_at=at(99) if name in self.edited and self.stamped else None,
+                author=self.author,
                 counts=self.counts,
             )
             for name in ids
@@ -145,18 +147,31 @@ def test_an_edited_post_lands_like_any_page_and_is_scored_anew(stored: Journey) 
 
 def test_an_edit_that_is_told_with_less_takes_nothing_away(journey: Journey) -> None:
     url, told = "https://reddit.example/t1_1", {"likes": 3, "replies": 2}
-    whole = Post(id="t1_1", posted_at=at(1), verb="comment", text="Before.", url=url, counts=told, lang="en")
+    ann = Author(id="t2_ann", handle="ann", name="Ann", bot=True)
+    whole = Post(
+        id="t1_1",
+        posted_at=at(1),
+        verb="comment",
+        text="Before.",
+        author=ann,
+        url=url,
+        counts=told,
+        lang="en",
+    )
     source = journey.source(platform="reddit", kind="comments", term="acme")
     journey.land(source, whole)
     journey.digest()
     platform = Platform()
     platform.edited, platform.counts = {"t1_1": "The parcel is here, and it is after the edit."}, {"likes": 7}
+    platform.author = Author(id="t2_ann")
     ask(journey, platform)
     journey.digest()
     [row] = journey.execute("SELECT text, url, lang, counts, edited_at FROM social_events")
     assert row.text == platform.edited["t1_1"]
     assert row.edited_at is not None
     assert (row.url, row.lang, row.counts) == (url, "en", {"likes": 7, "replies": 2})
+    [author] = journey.execute("SELECT handle, name, bot, former_handles FROM identities")
+    assert tuple(author) == ("ann", "Ann", True, [])
 
 
 def test_where_no_times_of_edits_are_told_another_text_is_an_edit(stored: Journey) -> None:

@@ -72,6 +72,7 @@ class Draft:
         self.sentiment = self.score.compound if isinstance(self.score, Sentiment) else None
 
 
+# Some answers tell an author by the id alone; what is not told stays as it was.
 _IDENTITIES = text("""
     WITH x AS (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
@@ -83,10 +84,11 @@ _IDENTITIES = text("""
     SELECT id, :org, platform, stable_id, handle, name, bot, ours, contact_id, account_id
     FROM x ORDER BY platform, stable_id
     ON CONFLICT (org_id, platform, stable_id) DO UPDATE
-    SET former_handles = CASE WHEN i.handle IS DISTINCT FROM excluded.handle AND i.handle IS NOT NULL
-                                   AND NOT i.handle = ANY (i.former_handles)
+    SET former_handles = CASE WHEN i.handle <> excluded.handle AND NOT i.handle = ANY (i.former_handles)
                               THEN array_append(i.former_handles, i.handle) ELSE i.former_handles END,
-        handle = coalesce(excluded.handle, i.handle), name = excluded.name, bot = excluded.bot,
+        handle = coalesce(excluded.handle, i.handle),
+        name = CASE WHEN excluded.handle IS NULL THEN coalesce(excluded.name, i.name) ELSE excluded.name END,
+        bot = CASE WHEN coalesce(excluded.handle, excluded.name) IS NULL THEN i.bot ELSE excluded.bot END,
         ours = i.ours OR excluded.ours AND NOT i.decided AND i.merged_into IS NULL,
         contact_id = CASE WHEN i.decided OR i.merged_into IS NOT NULL THEN i.contact_id
                           ELSE coalesce(i.contact_id, excluded.contact_id) END,
@@ -108,9 +110,8 @@ def record_identities(session: Session, org: str, drafts: Iterable[Draft]) -> No
         known, author = draft.resolved.author, draft.resolved.post.author
         if known is None or author is None or author.id is None:
             continue
-        if (known.handle, known.name, known.bot) == (author.handle, author.name, author.bot) and (
-            known.stored
-        ):
+        told = author.handle, author.name, author.bot
+        if known.stored and (told == (known.handle, known.name, known.bot) or told == (None, None, False)):
             continue
         meant[known.platform, known.stable_id] = known
         # links that were read and not made here are not written back; nor what a merged identity has by its root
