@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-LIVES = 30
-"""Intervals that a bell lives. With less, platforms whose visits are long would starve those that come after them in
-each tick: theirs would expire in the queue every time. A bell that finds nothing due costs one query."""
+LIVES = 6
+"""Intervals that a bell lives. With less, a platform whose visits are long would starve those that come after
+it in each tick: theirs would expire behind it every time. Where even this is too short, see workers/overdue.py."""
 
 
 class Intervals(Protocol):

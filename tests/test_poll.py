@@ -16,6 +16,7 @@ from connectors._base import ConnectorError, Denied, Garbled, Gone, TryLater
 from connectors._http import Clients, Requests
 from tests.journey import Journey
 from tests.replayer import Asked, Replayer, Reply
+from workers.overdue import waits_longest
 from workers.poll import Outcome, Visit, poll, settle
 
 JSON = {"content-type": "application/json"}
@@ -235,3 +236,35 @@ def test_what_stays_unreadable_is_asked_ever_less_often_but_each_hour() -> None:
 
     waits = [settle(Garbled("what"), replace(VISIT, failures=n), 1.0).wait for n in range(9)]
     assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+
+def waits(journey: Journey, seconds: float = 5.0) -> str | None:
+    """Which platform's turn it is."""
+
+    async def go() -> str | None:
+        engine = create_async_engine(journey.url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+        try:
+            return await waits_longest(async_sessionmaker(engine), seconds)
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(go())
+
+
+def test_the_platform_that_waits_longest_is_next_and_a_walk_under_way_does_not_wait(journey: Journey) -> None:
+    ago = "UPDATE sources SET due_at = now() - make_interval(secs => :due), last_success_at = now() - make_interval(secs => :heard) WHERE platform = :platform"
+    assert waits(journey) is None
+    for platform, kind, due, heard in (
+        ("mastodon", "hashtag", 600, 1),  # a long walk, a page of which has just landed
+        ("bluesky", "search", 20, 40),
+        ("reddit", "subreddit", 30, 50),
+        ("youtube", "channel", 3, 23),
+    ):
+        journey.source(platform=platform, kind=kind, host="https://a.example", term="acme")
+        journey.execute(ago, due=due, heard=heard, platform=platform)
+    assert waits(journey) == "reddit"
+    journey.execute("UPDATE sources SET state = 'paused' WHERE platform = 'reddit'")
+    assert waits(journey) == "bluesky"
+    journey.execute("UPDATE sources SET due_at = now() + interval '1 minute' WHERE platform = 'bluesky'")
+    assert waits(journey) is None
+    assert waits(journey, seconds=2.0) == "youtube"

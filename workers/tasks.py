@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from time import monotonic
 
 from kombu.exceptions import OperationalError as BrokerAway
 
@@ -15,6 +16,7 @@ from workers import _loop
 from workers._settings import settings
 from workers.app import app
 from workers.digest import digest_all
+from workers.overdue import BUSY, waits_longest
 from workers.poll import poll as poll_platform
 from workers.recheck import recheck as recheck_posts
 from workers.renew import renew as renew_credentials
@@ -25,10 +27,11 @@ log = logging.getLogger(__name__)
 
 @app.task(name="earshot.poll", max_retries=3)
 def poll(platform: str, term: int | None = None) -> None:
-    """Visit the due sources of a platform."""
+    """Visit the due sources of a platform. When that took long, the one that waits longest is next."""
     process = _loop.process()
     if process.stale(term):
         return
+    began = monotonic()
     process.run(
         lambda: poll_platform(
             platform,
@@ -38,6 +41,10 @@ def poll(platform: str, term: int | None = None) -> None:
             ring=lambda: asyncio.to_thread(ring_digest),
         )
     )
+    if monotonic() - began > BUSY:
+        late = process.run(lambda: waits_longest(process.async_sessions, settings().poll_every))
+        if late is not None:
+            ring_poll(late)
 
 
 @app.task(name="earshot.digest", max_retries=3)
@@ -70,6 +77,14 @@ def sweep(term: int | None = None) -> None:
     process = _loop.process()
     if not process.stale(term):
         sweep_all(process.sessions, settings())
+
+
+def ring_poll(platform: str) -> None:
+    """Have a platform visited after what already waits. Unlike beat's, this bell does not expire behind long visits."""
+    try:
+        poll.apply_async(kwargs={"platform": platform}, retry=False, expires=600)
+    except (BrokerAway, OSError) as away:
+        log.warning("The bell was not heard (%s); beat rings again", type(away).__name__)
 
 
 def ring_digest() -> None:
