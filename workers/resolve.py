@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from workers.directory import Directory
     from workers.lookup import Entry
 
+STORES = frozenset({"appstore", "googleplay"})
+
 
 @dataclass(slots=True)
 class Resolved:
@@ -302,10 +304,13 @@ def _answered(found: Resolved, names: Names) -> None:
 
 
 def _place(found: Resolved, place: str, names: Names) -> None:
-    """Posted on our page, or a review of us: the place is an identity of ours, or lies in our domain."""
+    """Posted on our page, or a review of us: the place is an identity of ours, or lies in our domain.
+
+    A store's place is an app: the name of a package reads like a host (com.acme.shop) and is none.
+    """
     page = names.looked.identities.get((found.platform, place))
     entries = names.handle(place)
-    if domain := domain_of(place):
+    if found.platform not in STORES and (domain := domain_of(place)):
         entries = entries + names.under("domain", domain)
     if (page and page.ours) or any(entry.of == "ourselves" for entry in entries):
         found.addressed = True
