@@ -121,6 +121,26 @@ def test_an_app_that_is_ours_makes_its_reviews_addressed_to_us(
     assert journey.event("1").channel == "review"
 
 
+def test_a_package_whose_name_reads_like_our_domain_is_not_ours(journey: Journey, cli: Earshot) -> None:
+    cli.done("own", "add", "--domain", "acme.shop")
+    package = "com.acme.shop"
+    journey.hear(app(journey, "googleplay", package), review("1", 1, WARM, package))
+    assert not journey.event("1").addressed
+    assert journey.cases() == []
+
+
+def test_a_review_that_loses_its_stars_is_edited_also_where_no_time_of_edits_is_told(
+    journey: Journey, cli: Earshot
+) -> None:
+    cli.done("own", "add", "appstore", APP)
+    source = app(journey)
+    for stars, minutes in ((5, 0), (1, 9)):
+        journey.hear(source, replace(review("1", stars, CALM, minutes=minutes), edited_at=None))
+        assert len(journey.cases()) == (stars == 1)
+    assert journey.event("1").rating == 1
+    assert [case.ticket for case in journey.cases()] == [True]
+
+
 def test_our_answer_to_a_review_is_our_own_and_joins_its_case(journey: Journey, cli: Earshot) -> None:
     cli.done("own", "add", "googleplay", PACKAGE)
     us = Author(id=PACKAGE, handle=PACKAGE)

@@ -59,8 +59,8 @@ WRITE_AGAIN = text(f"""
                coalesce(b.counts || x.counts, x.counts, b.counts) AS counted,
                CASE WHEN x.edited_at > coalesce(b.edited_at, '-infinity')
                          AND (x.text <> b.text OR x.rating <> b.rating) THEN 'edited'
-                    WHEN x.edited_at IS NULL AND b.edited_at IS NULL AND x.text <> b.text
-                         AND b.sightings @> x.sightings THEN 'edited'
+                    WHEN x.edited_at IS NULL AND b.edited_at IS NULL
+                         AND (x.text <> b.text OR x.rating <> b.rating) AND b.sightings @> x.sightings THEN 'edited'
                     ELSE 'duplicate' END AS fate,
                NOT b.sightings @> x.sightings AS heard,
                NOT b.sightings @> x.sightings
