@@ -89,6 +89,7 @@ class Simulator:
         else:
             window = self.windows[platform]
             within = window.take(now)
+            self.counters.met(platform, token, now)
         fault = self.faults.take(platform, path)
         pace: Pace = "at once"
         if not within:
@@ -104,8 +105,10 @@ class Simulator:
             )
             answer, pace = spoilt(answer, fault)
         answer.headers = {**self._rates(platform, window, now), **answer.headers}
-        if platform in self.played and (self._rates(platform, window, now) or not within):
-            self.counters.told(platform, token, window, now)
+        if fault is not None and fault.kind == "rate_limited":
+            self.counters.told(platform, token, now + fault.seconds, now)
+        elif window.remaining == 0 and (self._rates(platform, window, now) or not within):
+            self.counters.told(platform, token, window.until, now)
         return Telling(
             answer,
             lambda sent: self.truth.note(platform, sent),

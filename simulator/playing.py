@@ -8,6 +8,7 @@ knows that platform's window, its headers and its 429. What a source asks for (a
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -86,8 +87,8 @@ class Counters:
     def __init__(self, kinds: Mapping[str, Plays]) -> None:
         self._kinds = kinds
         self._windows: dict[tuple[str, str], Window] = {}
-        self._closed: dict[tuple[str, str], float] = {}
-        self.exceeded: dict[str, int] = dict.fromkeys(kinds, 0)
+        self._closed: dict[tuple[str, str], tuple[float, float]] = {}
+        self.exceeded: Counter[str] = Counter()
 
     def set(self, platform: str, limit: int, seconds: int) -> None:
         """Another limit from now on, for every token."""
@@ -101,13 +102,16 @@ class Counters:
         window = self._windows.get(key)
         if window is None:
             window = self._windows[key] = replace(self._kinds[platform].window)
-        if now >= window.until:
-            self._closed.pop(key, None)
-        if now > self._closed.get(key, math.inf) + UNDER_WAY:
-            self.exceeded[platform] += 1
+        self.met(platform, token, now)
         return window, window.take(now)
 
-    def told(self, platform: str, token: str | None, window: Window, now: float) -> None:
-        """An answer has gone out that showed this window."""
-        if window.remaining == 0:
-            self._closed.setdefault((platform, token or ""), now)
+    def met(self, platform: str, token: str | None, now: float) -> None:
+        """Somebody asks: is it one who was told to wait?"""
+        since, until = self._closed.get((platform, token or ""), (math.inf, 0.0))
+        if since + UNDER_WAY < now < until:
+            self.exceeded[platform] += 1
+
+    def told(self, platform: str, token: str | None, until: float, now: float) -> None:
+        """An answer has gone out that said "no more until then"."""
+        since, before = self._closed.get((platform, token or ""), (now, 0.0))
+        self._closed[platform, token or ""] = (since if now < before else now, until)
