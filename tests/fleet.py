@@ -101,10 +101,8 @@ class Fleet:
             trusted_hosts=(trusted,),
             poll_every=1.0,
             digest_every=1.0,
-            fetch_processes=1,
-            digest_processes=2,
             log_level="INFO",
-            **more,
+            **{"fetch_processes": 1, "digest_processes": 2, **more},
         )
         self.instance = Instance(home, given)
         self._asking = Celery(broker=given.broker, set_as_current=False)

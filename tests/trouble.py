@@ -236,7 +236,7 @@ def running(folder: Path, sim: World) -> Iterator[tuple[Fleet, Addresses]]:
     servers = OwnServers(home)
     try:
         where = servers.start()
-        with fleet(home, where, netloc(sim), digesters=1, poll_sources=60) as made:
+        with fleet(home, where, netloc(sim), digesters=1, fetch_processes=2, poll_sources=60) as made:
             yield made, where
     finally:
         servers.stop()
