@@ -197,6 +197,12 @@ def fit_needs(kind: str, value: str, needs: Sequence[str]) -> list[str]:
     return words
 
 
+_APP = re.compile(
+    r"(?:[a-z]{2}:)?(?:id)?([0-9]{1,20})|https?://apps\.apple\.com/.*/id([0-9]{1,20})(?:[/?#].*)?"
+)
+"""An app of the App Store as it is followed; an app is one in all countries, so its number names it."""
+
+
 def fit(kind: str, word: str, platform: str | None) -> str:
     """The word as it is stored and compared. Raises Unfit."""
     word = " ".join(word.split())
@@ -218,6 +224,8 @@ def fit(kind: str, word: str, platform: str | None) -> str:
     if kind == "handle":
         if platform is not None and platform not in PLATFORMS:
             raise Unfit(f"{platform!r} is no platform; known are {', '.join(PLATFORMS)}")
+        if platform == "appstore" and (app := _APP.fullmatch(value)):
+            value = app[1] or app[2]
         if platform == "mastodon" and "@" not in value and "://" not in value:
             raise Unfit(f"a handle on mastodon names its server: {value}@mastodon.example, not {value!r}")
     if kind == "domain" and "." not in value:

@@ -15,6 +15,7 @@ from console.refusal import CannotDo
 from models import Alias
 from workers.follow import follow
 from workers.names import claim
+from workers.resolve import STORES
 
 
 def add_own(
@@ -38,6 +39,25 @@ def add_own(
         noted = select(Alias.id).where(*is_it, Alias.platform.is_not_distinct_from(platform))
         follow(session, org, claim(session, org, session.scalars(noted).all()))
     return added
+
+
+def own_app(session: Session, org: str, platform: str, term: str) -> tuple[str, bool] | None:
+    """The app that a source of a store is about, and whether it is ours, so that its reviews are addressed to us; None
+    on other platforms. What opens Google Play opens our own apps only, so what is followed there is ours by that.
+    """
+    if platform not in STORES:
+        return None
+    app = fit("handle", term, platform)
+    if platform == "googleplay":
+        add_own(session, org, "handle", app, platform)
+    held = select(Alias.id).where(
+        Alias.org_id == org,
+        Alias.of == "ourselves",
+        Alias.kind == "handle",
+        Alias.value == app,
+        (Alias.platform == platform) | Alias.platform.is_(None),
+    )
+    return app, session.scalar(held.limit(1)) is not None
 
 
 _REMOVE = text("""

@@ -14,6 +14,7 @@ from connectors._base import Author, Post
 from models.rule import SHIPPED
 from tests.command_line import Earshot, earshot
 from tests.journey import CALM, FURIOUS, MILD, WARM, Journey, post
+from tests.keyed import a_key
 from workers.escalate import Heard, Rule, decide
 from workers.leads import wanted
 
@@ -139,6 +140,35 @@ def test_a_review_that_loses_its_stars_is_edited_also_where_no_time_of_edits_is_
         assert len(journey.cases()) == (stars == 1)
     assert journey.event("1").rating == 1
     assert [case.ticket for case in journey.cases()] == [True]
+
+
+def test_following_a_store_says_what_makes_its_reviews_addressed_to_us(
+    journey: Journey, cli: Earshot
+) -> None:
+    said = cli.done("sources", "add", "appstore", "reviews", f"de:{APP}").out
+    (command,) = [line for line in said.splitlines() if "earshot own add" in line]
+    cli.done(*command.partition("earshot ")[2].split())
+    assert "addressed to us." in cli.done("sources", "add", "appstore", "reviews", f"fr:{APP}").out
+    cli.done("credentials", "add", "googleplay", "acme", stdin="{}", EARSHOT_ENCRYPTION_KEY=a_key())
+    said = cli.done("sources", "add", "googleplay", "reviews", PACKAGE, EARSHOT_ENCRYPTION_KEY=a_key()).out
+    assert f"{PACKAGE} is ours" in said
+    sources = journey.execute(
+        "SELECT id, platform FROM sources WHERE term IN (:de, :play)", de=f"de:{APP}", play=PACKAGE
+    )
+    for id_, platform in sources:
+        place = APP if platform == "appstore" else PACKAGE
+        journey.hear(id_, review(platform, 1, CALM, place))
+        assert journey.event(platform).addressed
+
+
+@pytest.mark.parametrize(
+    "word", [f"de:{APP}", f"id{APP}", f"https://apps.apple.com/de/app/acme/id{APP}?l=en", APP]
+)
+def test_an_app_of_ours_is_its_number_however_it_is_written(
+    journey: Journey, cli: Earshot, word: str
+) -> None:
+    cli.done("own", "add", "appstore", word)
+    assert [row.value for row in journey.execute("SELECT value FROM aliases WHERE kind = 'handle'")] == [APP]
 
 
 def test_our_answer_to_a_review_is_our_own_and_joins_its_case(journey: Journey, cli: Earshot) -> None:

@@ -76,6 +76,7 @@ def add(
     from console.following import URGENT, add_source, campaign_of, check, refuse_inside, set_campaign
     from console.inbound import INBOUND, keep_secret, secret_of, source_of
     from console.mentions import record
+    from console.own import own_app
     from console.people import user
     from workers._settings import settings
     from workers.quotas import USUAL
@@ -107,6 +108,7 @@ def add(
             campaign=whose,
             priority=URGENT if urgent else USUAL,
         )
+        app = own_app(session, chosen, platform, wanted.term) if made is not None else None
         moved = made is None and campaign is not None and set_campaign(session, chosen, wanted, whose)
         called = campaign_of(session, whose) if whose else None
         there = source_of(session, chosen, platform, kind, wanted.term) if kind == INBOUND else None
@@ -125,6 +127,13 @@ def add(
     elif made is not None:
         _print.line(
             f"Following {what}{aim}, every {wanted.every:g} s (organisation {chosen}, source {made})."
+        )
+    if app is not None:
+        named, ours = app
+        _print.line(
+            f"{named} is ours: its reviews are addressed to us."
+            if ours
+            else f"For its reviews to be addressed to us, say that it is ours: earshot own add {platform} {named}"
         )
 
 
