@@ -112,6 +112,8 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
             keepalive_expiry=30.0,
             network_backend=GuardedNetwork(trusted),
         )
+        self.free = asyncio.Semaphore(connections)
+        """Connections that nobody uses: who has to wait for one asks the budget only then, since it may have changed."""
 
 
 class Requests:
@@ -223,10 +225,15 @@ class Requests:
         host = netloc.rpartition(":")[0]
         if token and scheme != "https" and netloc not in self._clients.trusted:
             raise Denied(f"a token is not sent to {host} without TLS", refreshable=False)
-        await self._budget.ask(host=netloc, endpoint=endpoint, whose=self._whose or token)
         transport = self._clients.transport(netloc, tls=scheme == "https")
         sent = {**self._clients.headers, **asked.headers, **asked.token}
         try:
+            async with asyncio.timeout_at(until):
+                await transport.free.acquire()
+        except TimeoutError:
+            raise TryLater(f"{host} had no connection free for {endpoint}") from None
+        try:
+            await self._budget.ask(host=netloc, endpoint=endpoint, whose=self._whose or token)
             async with asyncio.timeout_at(until):
                 # no timeouts of its own: the deadline over everything is the one that holds
                 request = httpx.Request(
@@ -245,6 +252,8 @@ class Requests:
         except httpx.HTTPError as error:
             said = f"{host} could not be asked for {endpoint}: {_happened(error)}"
             raise TryLater(said, uncertain=not isinstance(error, httpx.ConnectError)) from None
+        finally:
+            transport.free.release()
         answer = Answer(status=response.status_code, url=url, headers=_headers(response), body=body)
         await self._budget.learn(
             host=netloc,

@@ -172,6 +172,32 @@ def test_a_budget_that_says_no_stops_the_request() -> None:
     assert not seen
 
 
+def test_who_waits_for_a_connection_asks_the_budget_only_then() -> None:
+    seen: list[Asked] = []
+
+    def too_many(asked: Asked) -> Reply:
+        seen.append(asked)
+        return Reply(429, headers={"retry-after": "30"})
+
+    class Closing(Ledger):
+        async def ask(self, *, host: str, endpoint: str, whose: str | None) -> None:
+            if self.learnt:
+                raise TryLater("told to wait", limited=True)
+
+    with Replayer(too_many) as server:
+
+        async def run() -> None:
+            clients = Clients(trusted={server.netloc}, max_connections=2)
+            http = Requests(clients, budget=Closing(), deadline=4.0)
+            try:
+                await asyncio.gather(*(http.get(server.base) for _ in range(12)), return_exceptions=True)
+            finally:
+                await clients.aclose()
+
+        asyncio.run(run())
+    assert len(seen) == 2
+
+
 def test_redirects_are_followed_three_times_and_not_in_a_circle() -> None:
     def answer(asked: Asked) -> Reply:
         hop = int(asked.path[2:] or 0)
