@@ -124,6 +124,7 @@ class Control:
                 for name in PLATFORMS
             },
             "exceeded": sim.counters.exceeded,
+            "latest": sim.counters.latest,
             "billed": sum(x.bill.charged.values()) if isinstance(x, X) else 0,
         }
 

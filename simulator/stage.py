@@ -5,7 +5,7 @@ The clock is read when an act is released, never while a page is told, so a post
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,6 +46,7 @@ class Stage:
         self.act = 0
         self.groups: list[str] = []
         self.said: dict[str, Said] = {}
+        self._on: defaultdict[str, dict[str, Said]] = defaultdict(dict)
         self.changed = 0
         self.replies: Counter[str | None] = Counter()
         self.reposts: Counter[str | None] = Counter()
@@ -53,7 +54,7 @@ class Stage:
 
     def on(self, platform: Platform) -> list[Said]:
         """The posts of one platform that exist now, in the order in which they appeared."""
-        return [said for said in self.said.values() if said.line.platform == platform and not said.deleted]
+        return [said for said in self._on[platform].values() if not said.deleted]
 
     def get(self, key: str | None) -> Said | None:
         """A post by its key in the script, unless it is not there (yet, or any more)."""
@@ -103,7 +104,7 @@ class Stage:
                 created = self.start - timedelta(seconds=600 + digest(line.same_second)[0])
             # A status that arrives late gets its number from its own date, below the reader's cursor.
             stamp = min(created, seen)
-            self.said[line.key] = Said(
+            self.said[line.key] = self._on[line.platform][line.key] = Said(
                 line=line,
                 ordinal=len(self.said),
                 number=(int(stamp.timestamp() * 1000) << 16) | len(self.said) & 0xFFFF,

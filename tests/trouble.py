@@ -194,6 +194,7 @@ class Found:
     waiting: int
     quarantined: int
     exceeded: dict[str, int]
+    latest: dict[str, float]
     billed: int
     written: int
     off: list[str]
@@ -209,7 +210,10 @@ class Found:
             (self.unbalanced, f"{self.unbalanced} visits do not add up"),
             (self.waiting, f"{self.waiting} pages wait"),
             (self.quarantined, f"{self.quarantined} posts are held in quarantine"),
-            (sum(self.exceeded.values()), f"limits were overstepped: {self.exceeded}"),
+            (
+                sum(self.exceeded.values()),
+                f"limits were overstepped: {self.exceeded}, so many seconds late: {self.latest}",
+            ),
             (self.billed > CAP, f"X billed {self.billed}, and {CAP} is the cap"),
             (self.written > CAP, f"{self.written} are written down as spent, and {CAP} is the cap"),
             (self.off, f"{len(self.off)} sources are not active: {self.off[:3]}"),
@@ -374,6 +378,7 @@ def compare(made: Fleet, sim: World, making: Trouble, off: list[str]) -> Found:
         waiting=made.value("SELECT count(*) FROM pages WHERE state = 'landed'"),
         quarantined=made.value("SELECT count(*) FROM quarantine WHERE state = 'held'"),
         exceeded={platform: times for platform, times in told["exceeded"].items() if times},
+        latest=told["latest"],
         billed=told["billed"],
         written=made.value("SELECT coalesce(sum(spent + held), 0)::bigint FROM spendings WHERE of = 'money'"),
         off=off,
