@@ -39,10 +39,10 @@ class Told(Budget):
         self._answers = answers
 
     async def learn(
-        self, *, host: str, endpoint: str, token: str | None, limits: Limits | None, status: int
+        self, *, host: str, endpoint: str, whose: str | None, limits: Limits | None, status: int
     ) -> None:
         self._answers.append((endpoint, status))
-        await super().learn(host=host, endpoint=endpoint, token=token, limits=limits, status=status)
+        await super().learn(host=host, endpoint=endpoint, whose=whose, limits=limits, status=status)
 
 
 async def _nothing() -> None:
