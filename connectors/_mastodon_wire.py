@@ -98,7 +98,7 @@ def statuses(items: list[msgspec.Raw]) -> tuple[list[Status], list[Reject]]:
     for item in items:
         try:
             read.append(_STATUS.decode(item))
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, RecursionError) as error:
             rejects.append(Reject(raw=raw_text(item), reason=f"no status: {error}"))
     return read, rejects
 

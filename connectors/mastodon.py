@@ -210,7 +210,7 @@ def _notified(items: list[msgspec.Raw]) -> tuple[list[str], list[msgspec.Raw], l
     for item in items:
         try:
             notification = _NOTIFICATION.decode(item)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, RecursionError) as error:
             rejects.append(Reject(raw=raw_text(item), reason=f"no notification: {error}"))
             continue
         ids.append(str(notification.id))
