@@ -272,7 +272,7 @@ class TryLater(ConnectorError):
 
     `after` is in seconds; None when the platform did not say. `page_size`: ask for less next time.
     `limited`: a rate limit (True) or trouble on the platform's side (False). `uncertain`: nobody knows whether the
-    platform answered, and counted, what was asked.
+    platform answered, and counted, what was asked; not `sent`: it was never asked.
     """
 
     def __init__(
@@ -283,9 +283,11 @@ class TryLater(ConnectorError):
         page_size: int | None = None,
         limited: bool = False,
         uncertain: bool = False,
+        sent: bool = True,
     ) -> None:
         super().__init__(reason)
         self.uncertain = uncertain
+        self.sent = sent
         self.after = after
         self.page_size = page_size
         self.limited = limited

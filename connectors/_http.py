@@ -251,7 +251,8 @@ class Requests:
             raise Gone("this is not a web address that can be read") from None
         except httpx.HTTPError as error:
             said = f"{host} could not be asked for {endpoint}: {_happened(error)}"
-            raise TryLater(said, uncertain=not isinstance(error, httpx.ConnectError)) from None
+            reached = not isinstance(error, httpx.ConnectError)
+            raise TryLater(said, uncertain=reached, sent=reached) from None
         finally:
             transport.free.release()
         answer = Answer(status=response.status_code, url=url, headers=_headers(response), body=body)

@@ -107,6 +107,10 @@ async def _asking(org: str, wanted: Wanted) -> AsyncIterator[_Asking]:
         )
         async with asyncio.timeout(ours.source_deadline):
             yield _Asking(connector, http, watch, _Paying(org, wanted, connector, watch.now, sessions))
+    except TimeoutError:
+        raise TryLater(
+            f"{wanted.platform} did not answer within {ours.source_deadline:g} s", uncertain=True
+        ) from None
     finally:
         await clients.aclose()
         await engine.dispose()
@@ -191,9 +195,10 @@ class _Paying:
             answer = await ask()
             spent = answer.spent or most
         except ConnectorError as error:
-            if isinstance(error, TryLater) and error.uncertain:
+            took = quotas.after_error(error, most)
+            if took is None:
                 held = None  # nobody knows: it stays set aside
-            spent = Spend(units=most.units)
+            spent = took or spent
             raise
         finally:
             if held:

@@ -155,7 +155,7 @@ def test_what_can_be_watched_is_listed_with_what_it_needs(cli: Earshot) -> None:
     assert "takes money: earshot budget set x 20 usd" in about
     assert "tweet.read" in about
     assert {one["platform"] for one in cli.done("platforms", "--json").json} >= {"x", "mastodon", "facebook"}
-    assert "xyzzy" in cli.refused("platforms", "xyzzy")
+    assert "xyzzy" in cli.refused("platforms", "xyzzy", code=2)
 
 
 # --- recordings --------------------------------------------------------------------------------------------

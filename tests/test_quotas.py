@@ -166,7 +166,7 @@ def test_what_was_cut_off_stays_set_aside_and_counts(fetching: Fetching) -> None
         (TryLater("429", limited=True, after=3.0), (0, 0)),
         (TryLater("503"), (0, 0)),
         (Denied("401", refreshable=True), (0, 0)),
-        (Garbled("HTML"), (0, 0)),
+        (Garbled("HTML"), (50_000, 0)),
         (TryLater("no answer", uncertain=True), (0, 50_000)),
     ],
 )
@@ -185,6 +185,8 @@ def test_an_error_counts_in_units_unless_it_only_said_wait(fetching: Fetching) -
         fetching.fetch(Metered(Spend(units=3), Garbled("HTML"), limits=own))
     with pytest.raises(TryLater):
         fetching.fetch(Metered(Spend(units=3), TryLater("429", limited=True), limits=own))
+    with pytest.raises(TryLater):
+        fetching.fetch(Metered(Spend(units=3), TryLater("no connection", sent=False), limits=own))
     assert fetching.stands("units") == (3, 0)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from connectors._base import ConnectorError, Spend, TryLater
+from connectors._base import ConnectorError
 from workers import quotas
 
 if TYPE_CHECKING:
@@ -37,8 +37,10 @@ async def fetch_page(
         async with asyncio.timeout_at(until):
             return await connector.fetch(http, watch, cursor), held
     except ConnectorError as error:
-        if held and not (isinstance(error, TryLater) and error.uncertain):
-            await _given_back(visit, held, error, sessions)
+        spent = held and quotas.after_error(error, held.most)
+        if held and spent:
+            async with sessions() as session, session.begin():
+                await quotas.settle(session, visit.org, visit.platform, held, spent)
         raise
 
 
@@ -60,13 +62,3 @@ async def _held(
             urgent=visit.urgent,
             now=visit.now,
         )
-
-
-async def _given_back(
-    visit: Visit, held: Hold, error: ConnectorError, sessions: async_sessionmaker[AsyncSession]
-) -> None:
-    """An answer that is an error costs no money; it counts as a request, and in units unless it only said "wait"."""
-    said_wait = isinstance(error, TryLater) and error.limited
-    spent = Spend(requests=1, units=0 if said_wait else held.most.units)
-    async with sessions() as session, session.begin():
-        await quotas.settle(session, visit.org, visit.platform, held, spent)

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
-from connectors._base import Quota, Spend, TryLater
+from connectors._base import Garbled, Quota, Spend, TryLater
 from workers._rows import as_json
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from connectors._base import Connector
+    from connectors._base import Connector, ConnectorError
 
 OF = ("requests", "units", "money")
 KEPT = 0.1
@@ -257,6 +257,21 @@ async def hold(
 def allowed(window: Window, leave: float) -> int:
     """How much may be taken of a window when a share of it has to stay. Pure."""
     return int(window.amount * (1.0 - leave))
+
+
+def after_error(error: ConnectorError, most: Spend) -> Spend | None:
+    """What a request took that ended in an error; None where nobody knows, and it stays set aside. Pure.
+
+    An answer that is an error costs no money; it counts in units unless it only said "wait". What could not be read was
+    delivered all the same, and charged.
+    """
+    if isinstance(error, TryLater):
+        if error.uncertain:
+            return None
+        return Spend(requests=int(error.sent), units=most.units if error.sent and not error.limited else 0)
+    if isinstance(error, Garbled):
+        return most
+    return Spend(units=most.units)
 
 
 async def settle(session: AsyncSession, org: str, platform: str, held: Hold, spent: Spend) -> None:

@@ -226,8 +226,8 @@ class _Asker:
         try:
             found = await self._looks_up.lookup(self._http, watch, [one.id for one in batch])
         except ConnectorError as error:
-            if held and not (isinstance(error, TryLater) and error.uncertain):
-                await self._settled(held, Spend(units=most.units))
+            if held and (spent := quotas.after_error(error, most)):
+                await self._settled(held, spent)
             if isinstance(error, Denied) and error.refreshable and due.credential:
                 # the next visit, or the next round, meets the new session
                 await session_of(due.credential, self._connector, self._sessions, self._http, refused=key)
