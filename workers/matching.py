@@ -112,6 +112,24 @@ class Names:
         return []
 
 
+class Nameless(Names):
+    """The same for a post without clues, of which there are most: nobody."""
+
+    handles = set()  # noqa: RUF012  (nobody adds to it)
+    lookalikes = []  # noqa: RUF012
+
+    def __init__(self, looked: Looked) -> None:
+        self.looked = looked
+
+    def under(self, kind: str, key: str, platform: str = "") -> list[Entry]:
+        """Nobody."""
+        return []
+
+    def handle(self, *names: str | None) -> list[Entry]:
+        """Nobody."""
+        return []
+
+
 def _spaced(text: str) -> str:
     """The words of a text as they are compared, each between spaces."""
     return f" {' '.join(words_of(text))} "

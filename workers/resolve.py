@@ -21,7 +21,7 @@ from workers.clues import MOST_OF_A_KIND, Clue, clues_of
 from workers.escalate import NOT_NAMING
 from workers.folding import domain_of, evidence_key, ticket_numbers_in
 from workers.lookup import Known, Looked, Parent, look_up
-from workers.matching import Matched, Names, match, suggest, sure, take, take_named
+from workers.matching import Matched, Nameless, Names, match, suggest, sure, take, take_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -142,7 +142,7 @@ def _resolve(
     platform: str, post: Post, directory: Directory, looked: Looked, clues: Sequence[Clue]
 ) -> Resolved:
     found = Resolved(post, platform)
-    names = Names(platform, looked, post, clues)
+    names = Names(platform, looked, post, clues) if clues else Nameless(looked)
     # most posts have little of this, and to ask for nothing costs more than to see that there is nothing
     if post.author:
         _author(found, post.author, names)
