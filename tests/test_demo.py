@@ -175,7 +175,7 @@ def test_a_world_that_is_not_there_is_a_sentence(database: str, home: Path) -> N
     assert "No simulator answers at http://127.0.0.1:1" in cli.refused(
         "demo", "--against", "http://127.0.0.1:1"
     )
-    assert "is no server" in cli.refused("demo", "--against", "not an address")
+    assert "is no server" in cli.refused("demo", "--against", "not an address", code=2)
     cli.refused("demo", "--setup-only", code=2)
 
 

@@ -25,6 +25,7 @@ from simulator.lines import Edit, Line, external_id
 from simulator.people import Person, cast, passer_by
 from simulator.script import Script
 from simulator.stage import Stage
+from tests.waiting import eventually
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 T = TypeVar("T")
@@ -321,7 +322,10 @@ def test_reposts_and_quotes_on_threads(world: World) -> None:
         (repeat, "repost", original),
         (quote, "quote", None),
     }
-    assert set(world.simulator.truth.reposts["threads"]) == {repeat}
+    # the answer is noted once it has gone out whole, which we may see before it is
+    eventually(
+        lambda: set(world.simulator.truth.reposts["threads"]) == {repeat}, within=5, of="the note of it"
+    )
 
 
 def test_too_much_at_once_is_asked_for_in_halves_until_it_is_given(world: World) -> None:

@@ -65,8 +65,9 @@ def all_folded(words: Sequence[str]) -> list[str]:
         odd = [at for at, word in enumerate(words) if not word.isascii()]
         joined = "\n" + "\n".join(word if word.isascii() else "-" for word in words).lower()
     found = joined.split()
-    # as many as there were: then none has white space in it
-    if len(found) != len(words) or "\n@" in joined or "\n#" in joined:
+    # none empty, and as many as there were: then none has white space inside
+    empty = "\n\n" in joined or joined[-1] == "\n"
+    if len(found) != len(words) or empty or "\n@" in joined or "\n#" in joined:
         return [folded(word) for word in words]
     for at in odd:
         found[at] = folded(words[at])
