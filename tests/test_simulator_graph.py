@@ -322,10 +322,8 @@ def test_reposts_and_quotes_on_threads(world: World) -> None:
         (repeat, "repost", original),
         (quote, "quote", None),
     }
-    # the answer is noted once it has gone out whole, which we may see before it is
-    eventually(
-        lambda: set(world.simulator.truth.reposts["threads"]) == {repeat}, within=5, of="the note of it"
-    )
+    noted = world.simulator.truth.reposts["threads"]  # once the answer has gone out whole
+    eventually(lambda: set(noted) == {repeat}, within=5, of="the note of it")
 
 
 def test_too_much_at_once_is_asked_for_in_halves_until_it_is_given(world: World) -> None:
