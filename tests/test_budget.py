@@ -40,6 +40,28 @@ async def learn(budget: Budget, limits: Limits | None, status: int = 200, token:
     await budget.learn(host="town.example:443", endpoint="read", whose=token, limits=limits, status=status)
 
 
+async def passes(broker: str, seconds: float) -> None:
+    """So much time goes by for what is known of the windows."""
+    raw = redis.asyncio.from_url(broker)
+    async for key in raw.scan_iter("*"):
+        for name in ("reset", "closed", "before"):
+            if at := await raw.hget(key, name):
+                await raw.hset(key, name, int(float(at) - seconds * 1000))
+    await raw.aclose()
+
+
+async def over(budget: Budget, *, until_closed: bool = False) -> float:
+    """Ask until the answer is another one than now; the last wait before that, or the first."""
+    last = 0.0
+    for _ in range(100):
+        wait = await ask(budget)
+        if (wait is None) != until_closed:
+            return last if wait is None else wait
+        last = wait or 0.0
+        await asyncio.sleep(0.02)
+    raise AssertionError("nothing changes")
+
+
 def test_what_one_worker_learned_holds_the_other_back(broker: str) -> None:
     async def story(one: Budget, two: Budget) -> None:
         assert await ask(two) is None
@@ -59,6 +81,159 @@ def test_a_late_answer_does_not_give_back_what_was_taken_since(broker: str) -> N
             assert await ask(one) is None
         await learn(two, Limits(limit=300, remaining=2, reset_in=119.5))
         assert await ask(one) is not None
+
+    with_two(broker, story)
+
+
+def test_a_window_that_is_over_begins_anew_as_wide_and_as_long_for_all_together(broker: str) -> None:
+    async def story(one: Budget, two: Budget) -> None:
+        await learn(one, Limits(limit=3, remaining=2, reset_in=60.0))
+        await passes(broker, 50)
+        await learn(one, Limits(limit=3, remaining=0, reset_in=10.0))
+        assert await ask(two) is not None
+        await passes(broker, 10)
+        asked = [await ask(who) for who in (one, two, two, one, two)]
+        assert asked[:3] == [None, None, None]
+        assert all(wait is not None and 55 < wait <= 60 for wait in asked[3:])
+
+    with_two(broker, story)
+
+
+def test_the_first_answer_of_a_new_window_gives_nothing_back_and_one_of_the_old_takes_nothing(
+    broker: str,
+) -> None:
+    async def story(one: Budget, two: Budget) -> None:
+        await learn(one, Limits(limit=5, remaining=0, reset_in=60.0))
+        await passes(broker, 60)
+        assert [await ask(two) for _ in range(3)] == [None] * 3
+        await learn(one, Limits(limit=5, remaining=0, reset_in=1.0))  # was under way when the window ended
+        await learn(two, Limits(limit=5, remaining=4, reset_in=70.0))
+        await learn(one, Limits(limit=5, remaining=0, reset_in=1.0))
+        assert [await ask(one), await ask(two)] == [None, None]
+        wait = await ask(two)
+        assert wait is not None
+        assert wait > 65
+
+    with_two(broker, story)
+
+
+def test_a_window_whose_width_nobody_told_is_as_wide_as_it_was_seen(broker: str) -> None:
+    async def story(one: Budget, two: Budget) -> None:
+        await learn(one, Limits(remaining=1, reset_in=60.0))
+        await learn(one, Limits(remaining=0, reset_in=60.0))
+        await passes(broker, 60)
+        assert [await ask(one), await ask(two)] == [None, None]
+        assert await ask(one) is not None
+
+    with_two(broker, story)
+
+
+def test_a_reset_that_is_too_far_to_be_waited_for_gives_nothing_back(broker: str) -> None:
+    async def story(one: Budget, two: Budget) -> None:
+        await learn(one, Limits(limit=5_000, remaining=0, reset_in=900.0))
+        await passes(broker, 900)
+        assert await ask(one) is None
+        assert await ask(two) is not None
+
+    with_two(broker, story)
+
+
+def test_what_is_taken_ahead_counts_and_is_forgotten_at_once(broker: str) -> None:
+    now = [0.0]
+
+    async def story(one: Budget, two: Budget) -> None:
+        raw = redis.asyncio.from_url(broker)
+        quick = Budget(raw, clock=lambda: now[0])
+        await learn(one, Limits(limit=300, remaining=40, reset_in=60.0))
+        assert [await ask(quick), await ask(quick)] == [None, None]  # and three more for later
+        [key] = [key async for key in raw.scan_iter("*")]
+        assert await raw.hget(key, "left") == str(40 - 1 - 4).encode()
+        await learn(two, Limits(limit=None, remaining=None, reset_in=30.0), status=429)
+        now[0] += 0.3
+        assert await ask(quick) is not None
+        await raw.aclose()
+
+    with_two(broker, story)
+
+
+def test_a_platform_that_rations_no_more_is_asked_freely(broker: str) -> None:
+    async def story(one: Budget, two: Budget) -> None:
+        await learn(one, Limits(limit=10, remaining=0, reset_in=60.0))
+        await passes(broker, 60)
+        assert await ask(one) is None
+        await learn(two, Limits(limit=10, remaining=6))
+        assert [await ask(two) for _ in range(12)] == [None] * 12
+
+    with_two(broker, story)
+
+
+def test_a_window_that_is_over_begins_anew_as_wide_and_as_long_for_all_together(broker: str) -> None:
+    async def story(one: Budget, two: Budget) -> None:
+        await learn(one, Limits(limit=3, remaining=1, reset_in=0.2))
+        await learn(one, Limits(limit=3, remaining=0, reset_in=0.1))
+        wait = await over(one)
+        assert wait <= 0.2
+        asked = [await ask(who) for who in (one, two, two, one, two)]
+        assert asked[:3] == [None, None, None]
+        assert all(
+            left is not None and 0.1 < left <= 0.2 for left in asked[3:]
+        )  # as long as the longest seen
+
+    with_two(broker, story)
+
+
+def test_the_first_answer_of_a_new_window_gives_back_nothing_and_one_of_the_old_takes_nothing(
+    broker: str,
+) -> None:
+    async def story(one: Budget, two: Budget) -> None:
+        await learn(one, Limits(limit=5, remaining=0, reset_in=0.1))
+        await over(one)
+        for _ in range(3):
+            assert await ask(two) is None
+        await learn(one, Limits(limit=5, remaining=0, reset_in=1.0))  # was under way when the window ended
+        await learn(one, Limits(limit=5, remaining=4, reset_in=60.0))
+        await learn(one, Limits(limit=5, remaining=0, reset_in=1.0))
+        assert await ask(one) is None
+        assert await ask(one) is None
+        wait = await ask(two)
+        assert wait is not None
+        assert wait > 50
+
+    with_two(broker, story)
+
+
+def test_a_window_whose_width_nobody_told_is_as_wide_as_it_was_seen(broker: str) -> None:
+    async def story(one: Budget, two: Budget) -> None:
+        await learn(one, Limits(remaining=1, reset_in=0.1))
+        await learn(one, Limits(remaining=0, reset_in=0.1))
+        await over(two)
+        assert [await ask(one), await ask(one)] == [None, None]
+        assert await ask(one) is not None
+
+    with_two(broker, story)
+
+
+def test_what_is_taken_ahead_counts_and_ends_before_another_process_can_close_the_window(broker: str) -> None:
+    async def story(one: Budget, two: Budget) -> None:
+        await learn(one, Limits(limit=300, remaining=40, reset_in=60.0))
+        assert await ask(one) is None
+        assert await ask(one) is None  # and three more for later
+        await learn(two, Limits(limit=None, remaining=None, reset_in=30.0), status=429)
+        assert await over(one, until_closed=True) <= 30
+        raw = redis.asyncio.from_url(broker)
+        [key] = [key async for key in raw.scan_iter("*")]
+        assert int(await raw.hget(key, "left")) == 40 - 1 - 4
+        await raw.aclose()
+
+    with_two(broker, story)
+
+
+def test_a_platform_that_rations_no_more_is_asked_freely(broker: str) -> None:
+    async def story(one: Budget, two: Budget) -> None:
+        await learn(one, Limits(limit=100, remaining=0, reset_in=0.1))
+        await over(one)
+        await learn(one, Limits(limit=100, remaining=60))
+        assert [await ask(two) for _ in range(120)] == [None] * 120
 
     with_two(broker, story)
 
