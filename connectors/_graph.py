@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
+from connectors import _anew as anew
 from connectors import _backwards as backwards
 from connectors import _text, _times
 from connectors._backwards import Sighting
@@ -336,9 +337,12 @@ async def walk(
 ) -> Walked:
     """One page of an edge that only goes from the newest backwards."""
     token = stand.walk.token if stand.walk is not None else None
-    found = await edge(
-        http, watch, path, params, size=size, token=token, endpoint=endpoint, what=what, nextless=nextless
-    )
+    try:
+        found = await edge(
+            http, watch, path, params, size=size, token=token, endpoint=endpoint, what=what, nextless=nextless
+        )
+    except Gone as lost:
+        return Walked(posts=(), rejects=(), step=anew.step(stand, lost, now=watch.now))
     made = makes(found.items)
     step = backwards.step(stand, sightings(made, watch.now), found.token, now=watch.now)
     posts, rejects = placed(made)

@@ -20,6 +20,7 @@ from zlib import crc32
 
 import msgspec
 
+from connectors import _anew as anew
 from connectors import _backwards as backwards
 from connectors._backwards import Sighting, Stand, Walk
 from connectors._base import Cursor, Gap, Gone, Page, Post, Reject, Watch
@@ -103,6 +104,7 @@ class _Sweep(msgspec.Struct, omit_defaults=True):
     """A sweep that is under way: how many objects it has met, what is pending, and where it is in the first of that.
 
     `token` leads on below the known ground of the list, `on` below that of an object; `read` counts its items.
+    `relisted`, `again`: of the one and the other, the place was lost, and the reading began anew.
     """
 
     whole: bool = False
@@ -113,6 +115,8 @@ class _Sweep(msgspec.Struct, omit_defaults=True):
     walk: Walk | None = None
     on: str | None = None
     read: int = 0
+    relisted: bool = False
+    again: bool = False
     known: dict[str, _Known] = {}
 
 
@@ -142,7 +146,11 @@ async def visit(reads: Reads, watch: Watch, cursor: Cursor | None) -> Page:
 async def _list(reads: Reads, watch: Watch, state: _State) -> Page:
     walk = state.list.walk
     sweep = state.sweep = state.sweep or _Sweep(whole=state.sweeps % WHOLE_EVERY == WHOLE_EVERY - 1)
-    listing = await reads.listing(walk.token if walk is not None else sweep.token)
+    try:
+        listing = await reads.listing(walk.token if walk is not None else sweep.token)
+    except Gone as lost:
+        gap = _list_anew(state, sweep, lost, reads.window, watch.now)
+        return _page(state, sweep, (), reads.window, gap)
     newest = state.list.newest
     fresh = set() if newest is None else {one.id for one in listing.sightings if one.at >= newest}
     posts = [one for told in listing.told for one in _noted(told, state, sweep, new=told.key in fresh)]
@@ -156,6 +164,21 @@ async def _list(reads: Reads, watch: Watch, state: _State) -> Page:
     sweep.token = listing.token if further else None
     sweep.listed = met and sweep.token is None
     return _page(state, sweep, posts, reads.window, gap)
+
+
+def _list_anew(state: _State, sweep: _Sweep, lost: Gone, window: int, now: datetime) -> Gap | None:
+    """A lost place in the list: from the top once more, where what this sweep has met is known. Below known ground a
+    second loss costs nothing but time: the next sweep looks there again."""
+    sweep.depth = 0
+    # what is newer than all of it comes behind it now, and must not be the first to be forgotten
+    sweep.known = _first(sweep.known, window, {_short(thing.id) for thing in sweep.pending})
+    if sweep.token is not None and lost.cursor:
+        sweep.token, sweep.listed, sweep.relisted = None, sweep.relisted, True
+        reason = f"what is new under older posts waits for the next sweep: {lost}"
+        return Gap(reason=reason) if sweep.listed else None
+    step = anew.step(state.list, lost, now=now)
+    state.list, sweep.listed = backwards.stand(step.cursor), not step.more
+    return step.gap
 
 
 def _noted(told: Told, state: _State, sweep: _Sweep, *, new: bool) -> list[Post | Reject]:
@@ -177,14 +200,8 @@ async def _below(reads: Reads, watch: Watch, state: _State, sweep: _Sweep) -> Pa
     token = sweep.on or (sweep.walk.token if sweep.walk is not None else None)
     try:
         found = await reads.below(thing, token)
-    except Gone as error:
-        low = sweep.walk.low if sweep.walk is not None else None
-        _next(sweep)
-        # a place that is lost costs what is below it under this one object; an object that is gone costs nothing
-        gap = (
-            Gap(since=known.newest, until=low, reason=f"under {thing.id}: {error}") if error.cursor else None
-        )
-        return _page(state, sweep, (), reads.window, gap)
+    except Gone as lost:
+        return _page(state, sweep, (), reads.window, _below_anew(sweep, known, lost))
     sweep.read += len(found.sightings) or _EMPTY
     gap = None
     ended = sweep.on is not None
@@ -204,9 +221,24 @@ async def _below(reads: Reads, watch: Watch, state: _State, sweep: _Sweep) -> Pa
     return _page(state, sweep, found.posts, reads.window, gap)
 
 
+def _below_anew(sweep: _Sweep, known: _Known, lost: Gone) -> Gap | None:
+    """A lost place under an object: from its newest once more. A second loss costs what is below the place under this one
+    object; an object that is gone costs nothing."""
+    if lost.cursor and not sweep.again:
+        sweep.walk, sweep.on, sweep.read, sweep.again = None, None, 0, True
+        return None
+    gap = None
+    if lost.cursor:
+        since = known.newest if sweep.on is None else None
+        low = sweep.walk.low if sweep.walk is not None else None
+        gap = Gap(since=since, until=low, reason=f"under {sweep.pending[0].id}: {lost}, twice in one walk")
+    _next(sweep)
+    return gap
+
+
 def _next(sweep: _Sweep) -> None:
     del sweep.pending[0]
-    sweep.walk, sweep.on, sweep.read = None, None, 0
+    sweep.walk, sweep.on, sweep.read, sweep.again = None, None, 0, False
 
 
 def _page(state: _State, sweep: _Sweep, posts: Sequence[Post | Reject], window: int, gap: Gap | None) -> Page:

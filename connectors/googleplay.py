@@ -17,9 +17,10 @@ from urllib.parse import quote, urlsplit
 import jwt
 import msgspec
 
+from connectors import _anew as anew
 from connectors import _backwards as backwards
 from connectors import _googleplay_wire as wire
-from connectors._backwards import Sighting, Stand
+from connectors._backwards import Sighting, Stand, Step
 from connectors._base import (
     Answer,
     ConnectorError,
@@ -159,13 +160,16 @@ async def fetch(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
     place = _place(cursor, watch.now)
     token = place.stand.walk.token if place.stand.walk else None
     size = min(watch.page_size or PAGE_SIZE, PAGE_SIZE)
-    answer = await http.get(
-        f"{watch.host}/androidpublisher/v3/applications/{quote(package, safe='')}/reviews",
-        params={"maxResults": str(size), **({"token": token} if token else {})},
-        token=watch.token,
-        endpoint="reviews",
-        judge=judge_walk if token else judge,
-    )
+    try:
+        answer = await http.get(
+            f"{watch.host}/androidpublisher/v3/applications/{quote(package, safe='')}/reviews",
+            params={"maxResults": str(size), **({"token": token} if token else {})},
+            token=watch.token,
+            endpoint="reviews",
+            judge=judge_walk if token else judge,
+        )
+    except Gone as lost:
+        return _written(place, anew.step(place.stand, lost, now=watch.now), watch)
     found = envelope(_REVIEWS, answer, "the page of reviews")
     posts: list[Post] = []
     rejects: list[Reject] = []
@@ -199,17 +203,28 @@ def _page(
         gap = Gap(since=before, until=until, reason="Google Play's page was full and named no next one")
     if before is None and begins and not seen and not token:
         # nothing yet: all that comes from now on is news, however many pages it fills
-        stand, more = Stand(newest=watch.now - backwards.OVERLAP), False
+        quiet = Stand(newest=watch.now - backwards.OVERLAP)
+        step = Step(Cursor(msgspec.json.encode(quiet).decode()), more=False)
     else:
         step = backwards.step(place.stand, seen, token or None, now=watch.now)
-        stand, more, gap = backwards.stand(step.cursor), step.more, step.gap or gap
-    after = _Place(stand=stand, read=place.read if more else watch.now)
+    return _written(place, step, watch, posts, rejects, gap)
+
+
+def _written(
+    place: _Place,
+    step: Step,
+    watch: Watch,
+    posts: tuple[Post, ...] = (),
+    rejects: tuple[Reject, ...] = (),
+    gap: Gap | None = None,
+) -> Page:
+    after = _Place(stand=backwards.stand(step.cursor), read=place.read if step.more else watch.now)
     return Page(
         posts=posts,
         rejects=rejects,
         cursor=Cursor(msgspec.json.encode(after).decode()),
-        more=more,
-        gap=gap,
+        more=step.more,
+        gap=step.gap or gap,
     )
 
 

@@ -15,12 +15,10 @@ from tests.graph_fake import Got, Meta, Says, error, fetch, visit, watch
 WHEN = "2026-11-23T11:00:00+0000"
 
 
-def refusal(says: Says, cursor: str | None = None, **more: Any) -> ConnectorError:
-    """What becomes of a refusal of the newest page, or of a page in the middle of a walk."""
+def refusal(says: Says) -> ConnectorError:
+    """What becomes of a refusal of the newest page."""
     try:
-        page = fetch(
-            "facebook", Meta(lambda got: says), watch("mentions", **more), Cursor(cursor) if cursor else None
-        )
+        page = fetch("facebook", Meta(lambda got: says), watch("mentions"))
     except ConnectorError as caught:
         return caught
     raise AssertionError(page)
@@ -107,13 +105,6 @@ def test_a_trace_id_full_of_digits_is_no_code() -> None:
 
 def test_a_refusal_that_comes_with_200_is_one() -> None:
     assert isinstance(refusal(Says({"error": {"code": 190, "message": "x"}}, 200)), Denied)
-
-
-def test_a_place_that_is_not_known_any_more_costs_the_place_alone() -> None:
-    walking = '{"newest":"2026-11-23T10:00:00Z","walk":{"high":"2026-11-23T11:00:00Z","token":"after=QVFI"}}'
-    told = refusal(error(100), cursor=walking)
-    assert isinstance(told, Gone)
-    assert told.cursor
 
 
 # Paging.

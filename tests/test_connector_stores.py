@@ -235,3 +235,44 @@ def test_no_cursor_and_no_address_holds_the_token() -> None:
     page = asyncio.run(googleplay.fetch(http, watch, None))  # type: ignore[arg-type]
     assert "s3cret" not in str(page.cursor)
     assert "s3cret" not in "".join(http.urls)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_lost_place_at_google_play_is_a_second_reading_or_a_named_gap(times: int) -> None:
+    """Ten reviews behind the mark, three a page; the token of the last page is refused."""
+    refused = [400] * times
+
+    class Play:
+        async def get(self, url: str, *, params: Mapping[str, Any], judge: Any, **_: Any) -> Answer:
+            start = int(params.get("token", "0"))
+            if start == 9 and refused:
+                raise judge(Answer(status=refused.pop(), url=url, headers={}, body=b""))
+            said = [
+                {"text": "x", "starRating": 1, "lastModified": {"seconds": str(int(at.timestamp()))}}
+                for at in whens
+            ]
+            made = [{"reviewId": f"{n}", "comments": [{"userComment": one}]} for n, one in enumerate(said)]
+            more = {"tokenPagination": {"nextPageToken": str(start + 3)}} if start + 3 < len(made) else {}
+            return Answer(
+                status=200,
+                url=url,
+                headers={},
+                body=json.dumps({"reviews": made[start : start + 3], **more}).encode(),
+            )
+
+    whens = [NOW - timedelta(minutes=20)]
+    watch = Watch(
+        kind="reviews", term="com.acme.shop", host="https://x.example", now=NOW, token="t", page_size=3
+    )
+    page = asyncio.run(googleplay.fetch(Play(), watch, None))  # type: ignore[arg-type]
+    whens[:0] = [NOW - timedelta(minutes=n) for n in range(10)]
+    gaps, ids = [], set()
+    for _ in range(20):
+        page = asyncio.run(googleplay.fetch(Play(), watch, page.cursor))  # type: ignore[arg-type]
+        gaps += [(page.gap.since, page.gap.until)] if page.gap else []
+        ids |= {post.id for post in page.posts}
+        if not page.more:
+            break
+    lost = (NOW - timedelta(minutes=20), NOW - timedelta(minutes=8))
+    assert (page.more, refused, gaps) == (False, [], [] if times == 1 else [lost])
+    assert ids >= {str(n) for n in range(10 if times == 1 else 9)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -213,21 +213,6 @@ def test_a_post_that_is_deleted_during_the_sweep_costs_only_itself() -> None:
     made.fails["2121_0/comments"] = error(100, 33)
     posts, _ = visit("facebook", meta, watch("page"))
     assert names(posts) == ["2121_0", "2121_1", "c1"]
-
-
-def test_a_lost_place_under_one_post_is_a_named_gap_and_the_sweep_goes_on() -> None:
-    made, meta = page(10)
-    _, cursor = visit("facebook", meta, watch("page"))
-    for n in range(9):
-        made.say("2121_0", f"c{n}", NOW + timedelta(seconds=n))
-    cursor = fetch("facebook", meta, watch("page", now=NOW + minutes(9)), cursor).cursor
-    cursor = fetch("facebook", meta, watch("page", now=NOW + minutes(9)), cursor).cursor
-    made.fails["2121_0/comments"] = error(100)
-    lost = fetch("facebook", meta, watch("page", now=NOW + minutes(9)), cursor)
-    assert lost.gap is not None
-    assert lost.gap.since == datetime(2004, 1, 1, tzinfo=UTC)
-    assert lost.gap.until == NOW + timedelta(seconds=6)
-    assert not lost.more
 
 
 def test_a_refused_token_does_not_end_a_sweep() -> None:
