@@ -50,18 +50,6 @@ async def passes(broker: str, seconds: float) -> None:
     await raw.aclose()
 
 
-async def over(budget: Budget, *, until_closed: bool = False) -> float:
-    """Ask until the answer is another one than now; the last wait before that, or the first."""
-    last = 0.0
-    for _ in range(100):
-        wait = await ask(budget)
-        if (wait is None) != until_closed:
-            return last if wait is None else wait
-        last = wait or 0.0
-        await asyncio.sleep(0.02)
-    raise AssertionError("nothing changes")
-
-
 def test_what_one_worker_learned_holds_the_other_back(broker: str) -> None:
     async def story(one: Budget, two: Budget) -> None:
         assert await ask(two) is None
@@ -163,77 +151,6 @@ def test_a_platform_that_rations_no_more_is_asked_freely(broker: str) -> None:
         assert await ask(one) is None
         await learn(two, Limits(limit=10, remaining=6))
         assert [await ask(two) for _ in range(12)] == [None] * 12
-
-    with_two(broker, story)
-
-
-def test_a_window_that_is_over_begins_anew_as_wide_and_as_long_for_all_together(broker: str) -> None:
-    async def story(one: Budget, two: Budget) -> None:
-        await learn(one, Limits(limit=3, remaining=1, reset_in=0.2))
-        await learn(one, Limits(limit=3, remaining=0, reset_in=0.1))
-        wait = await over(one)
-        assert wait <= 0.2
-        asked = [await ask(who) for who in (one, two, two, one, two)]
-        assert asked[:3] == [None, None, None]
-        assert all(
-            left is not None and 0.1 < left <= 0.2 for left in asked[3:]
-        )  # as long as the longest seen
-
-    with_two(broker, story)
-
-
-def test_the_first_answer_of_a_new_window_gives_back_nothing_and_one_of_the_old_takes_nothing(
-    broker: str,
-) -> None:
-    async def story(one: Budget, two: Budget) -> None:
-        await learn(one, Limits(limit=5, remaining=0, reset_in=0.1))
-        await over(one)
-        for _ in range(3):
-            assert await ask(two) is None
-        await learn(one, Limits(limit=5, remaining=0, reset_in=1.0))  # was under way when the window ended
-        await learn(one, Limits(limit=5, remaining=4, reset_in=60.0))
-        await learn(one, Limits(limit=5, remaining=0, reset_in=1.0))
-        assert await ask(one) is None
-        assert await ask(one) is None
-        wait = await ask(two)
-        assert wait is not None
-        assert wait > 50
-
-    with_two(broker, story)
-
-
-def test_a_window_whose_width_nobody_told_is_as_wide_as_it_was_seen(broker: str) -> None:
-    async def story(one: Budget, two: Budget) -> None:
-        await learn(one, Limits(remaining=1, reset_in=0.1))
-        await learn(one, Limits(remaining=0, reset_in=0.1))
-        await over(two)
-        assert [await ask(one), await ask(one)] == [None, None]
-        assert await ask(one) is not None
-
-    with_two(broker, story)
-
-
-def test_what_is_taken_ahead_counts_and_ends_before_another_process_can_close_the_window(broker: str) -> None:
-    async def story(one: Budget, two: Budget) -> None:
-        await learn(one, Limits(limit=300, remaining=40, reset_in=60.0))
-        assert await ask(one) is None
-        assert await ask(one) is None  # and three more for later
-        await learn(two, Limits(limit=None, remaining=None, reset_in=30.0), status=429)
-        assert await over(one, until_closed=True) <= 30
-        raw = redis.asyncio.from_url(broker)
-        [key] = [key async for key in raw.scan_iter("*")]
-        assert int(await raw.hget(key, "left")) == 40 - 1 - 4
-        await raw.aclose()
-
-    with_two(broker, story)
-
-
-def test_a_platform_that_rations_no_more_is_asked_freely(broker: str) -> None:
-    async def story(one: Budget, two: Budget) -> None:
-        await learn(one, Limits(limit=100, remaining=0, reset_in=0.1))
-        await over(one)
-        await learn(one, Limits(limit=100, remaining=60))
-        assert [await ask(two) for _ in range(120)] == [None] * 120
 
     with_two(broker, story)
 

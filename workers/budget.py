@@ -40,9 +40,6 @@ long as that, since another process may learn meanwhile that it is closed."""
 _KNOWN = 10_000
 """Windows that a process remembers, at most."""
 
-_KNOWN = 10_000
-"""Windows that a process remembers, at most."""
-
 _REMEMBERED = 86_400_000
 """Milliseconds after which a window of which nothing is heard is forgotten."""
 
@@ -125,9 +122,6 @@ class Budget:
             self._ahead[key] = (ahead - 1, until)
             return
         often = now - self._asked.get(key, float("-inf")) < _AHEAD_LASTS
-        if len(self._asked) > _KNOWN:
-            self._asked.clear()
-            self._ahead.clear()
         if len(self._asked) > _KNOWN:
             self._asked.clear()
             self._ahead.clear()
