@@ -11,6 +11,7 @@ import pytest
 from connectors import facebook, instagram, threads
 from connectors._base import Denied, Held, Login, Session, TryLater
 from tests.graph_fake import Got, Meta, Says, error, watch
+from workers.credentials import lasting, renewing
 
 HOSTS = {instagram: "https://graph.instagram.com", threads: "https://graph.threads.net"}
 
@@ -52,9 +53,12 @@ def test_a_token_is_renewed_for_sixty_days_without_standing_in_an_address(module
 
 
 @pytest.mark.parametrize("module", [instagram, threads])
-def test_a_token_of_today_cannot_be_renewed_and_is_good_as_it_is(module: Any) -> None:
+def test_a_token_of_today_cannot_be_renewed_and_is_good_as_it_is_until_it_can_be_tomorrow(
+    module: Any,
+) -> None:
     session = sign_in(module, alive("first", renews=False))
-    assert (session.access, session.refresh, session.lasts) == ("first", "first", None)
+    assert (session.access, session.refresh) == ("first", "first")
+    assert renewing(lasting(session.lasts)) == 86_400.0
 
 
 def test_the_last_token_goes_before_the_first() -> None:
