@@ -226,11 +226,13 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What a look-up by ids brought: posts as they stand now, unreadable items, and the ids that the platform says,
-    or shows by their absence, are gone."""
+    or shows by their absence, are gone. `deleted` are those of `gone` of which it says so outright; the others are only
+    not told, and believed to be gone when a later look-up does not tell them either."""
 
     posts: tuple[Post, ...]
     rejects: tuple[Reject, ...]
     gone: tuple[str, ...]
+    deleted: tuple[str, ...] = ()
     spent: Spend | None = None
 
 

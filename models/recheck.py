@@ -16,7 +16,7 @@ from models.vocabulary import PLATFORMS, one_of
 
 
 class Recheck(Record):
-    """One round after another over a source's posts in the order of their ids: `after` is the last looked at.
+    """One round after another over a source's posts as they were recorded: `after` is the row of the last looked at.
 
     `due_at` is when the next batch may be asked for; `asked` and `gone` count over all rounds.
     """
@@ -29,7 +29,7 @@ class Recheck(Record):
 
     platform: Mapped[str]
     source_id: Mapped[UUID] = of("sources.id")
-    after: Mapped[str] = mapped_column(server_default="")
+    after: Mapped[UUID | None]
     due_at: Mapped[Written]
     round_at: Mapped[Written]
     lease_until: Mapped[datetime | None]

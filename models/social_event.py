@@ -24,8 +24,9 @@ LOCAL = "('local:'::text || (uuidv7())::text)"
 
 
 class SocialEvent(Record):
-    """`sightings` are the sources that heard it. `held_back` says why a crossing opened nothing. `gone_at` is when
-    its platform said that it is there no more."""
+    """`sightings` are the sources that heard it. `held_back` says why a crossing opened nothing. `missed_at` is when
+    a look-up did not tell it, for the first time since it was heard; `gone_at`, when its platform said that it is there
+    no more, or a later round of look-ups did not tell it either."""
 
     __tablename__ = "social_events"
     __table_args__ = (
@@ -56,10 +57,8 @@ class SocialEvent(Record):
         Index(
             "ix_social_events_heard_first",
             sql("(sightings[1])"),
-            "external_id",
-            postgresql_where=sql(
-                "platform IN ('facebook', 'instagram', 'reddit', 'x', 'youtube') AND gone_at IS NULL"
-            ),
+            "id",
+            postgresql_where=sql("gone_at IS NULL"),
         ),
     )
 
@@ -91,6 +90,7 @@ class SocialEvent(Record):
     reposts: Mapped[int] = mapped_column(server_default=sql("0"))
     rating: Mapped[float | None]
     edited_at: Mapped[datetime | None]
+    missed_at: Mapped[datetime | None]
     gone_at: Mapped[datetime | None]
     sightings: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID), server_default=sql("'{}'"))
     case_id: Mapped[UUID | None] = to("cases.id")

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
-from models._base import Record, Written, to
+from models._base import Record, Written, to, where_set
 from models.vocabulary import PLATFORMS, SOURCE_STATES, one_of
 
 
@@ -27,6 +27,7 @@ class Source(Record):
         one_of("platform", PLATFORMS),
         one_of("state", SOURCE_STATES),
         Index("ix_sources_due", "platform", "priority", "due_at", postgresql_where=text("state = 'active'")),
+        where_set("ix_sources_credential_id", "credential_id"),
     )
 
     platform: Mapped[str]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
-from connectors._base import Author, Found, Http, Post, Quota, Spend, TryLater, Watch
+from connectors._base import Author, Found, Garbled, Gone, Http, Post, Quota, Spend, TryLater, Watch
 from connectors._http import Clients, Requests
 from tests.journey import FURIOUS, Journey, at
-from workers.recheck import asked_after, recheck
+from workers.recheck import _EVENTS, asked_after, recheck
 
 
 class Platform:
@@ -24,6 +27,9 @@ class Platform:
     def __init__(self, *, money: int = 0, limits: tuple[Quota, ...] = ()) -> None:
         self.money, self.quotas = money, limits
         self.gone: set[str] = set()
+        self.deleted: set[str] = set()
+        self.missing: set[str] = set()
+        self.odd: set[str] = set()
         self.edited: dict[str, str] = {}
         self.stamped = True
         self.counts: dict[str, int] = {}
@@ -38,6 +44,10 @@ class Platform:
         self.asked.append(tuple(ids))
         if self.refuse and len(self.asked) > 1:
             raise self.refuse
+        for trouble, about in ((Gone("404"), self.missing), (Garbled("odd"), self.odd)):
+            if about & set(ids):
+                raise trouble
+        gone = self.gone | self.deleted
         posts = [
             Post(
                 id=name,
@@ -49,9 +59,14 @@ class Platform:
                 counts=self.counts,
             )
             for name in ids
-            if name not in self.gone
+            if name not in gone
         ]
-        return Found(posts=tuple(posts), rejects=(), gone=tuple(sorted(self.gone & set(ids))))
+        return Found(
+            posts=tuple(posts),
+            rejects=(),
+            gone=tuple(sorted(gone & set(ids))),
+            deleted=tuple(self.deleted & set(ids)),
+        )
 
 
 @pytest.fixture
@@ -112,18 +127,109 @@ def test_each_post_is_asked_after_once_a_round_in_batches_of_the_platforms_size(
     assert [len(batch) for batch in platform.asked] == [20, 20, 10]
     assert ask(stored, platform) == 0  # the next round begins a day after this one
     [row] = stored.execute("SELECT after, asked, due_at, lease_until FROM rechecks")
-    assert (row.after, row.asked, row.lease_until) == ("", 50, None)
+    assert (row.after, row.asked, row.lease_until) == (None, 50, None)
     assert row.due_at > datetime.now(UTC) + timedelta(hours=23)
 
 
-def test_a_post_that_is_gone_is_marked_and_stays_and_is_asked_after_no_more(stored: Journey) -> None:
+def next_round(journey: Journey, platform: Any) -> int:
+    journey.execute("UPDATE rechecks SET due_at = now(), round_at = clock_timestamp()")
+    return ask(journey, platform)
+
+
+def test_a_post_that_two_rounds_do_not_tell_is_marked_and_stays_and_is_asked_after_no_more(
+    stored: Journey,
+) -> None:
     platform = Platform()
     platform.gone = {"t1_007", "t1_041"}
     ask(stored, platform)
-    assert events(stored, "gone_at IS NOT NULL") == ["t1_007", "t1_041"]
+    assert events(stored, "missed_at IS NOT NULL") == ["t1_007", "t1_041"]
+    stored.execute("UPDATE rechecks SET after = NULL, due_at = now(), round_at = now() - interval '1 hour'")
+    ask(stored, platform)  # a round that was cut off asks again, and that is no second round
+    assert events(stored, "gone_at IS NOT NULL") == []
+    platform.gone = {"t1_007"}
+    next_round(stored, platform)
+    assert events(stored, "gone_at IS NOT NULL") == ["t1_007"]
+    assert events(stored, "missed_at IS NOT NULL") == []
     assert len(events(stored, "text <> ''")) == 50
-    stored.execute("UPDATE rechecks SET due_at = now()")
-    assert ask(stored, platform) == 48
+    assert next_round(stored, platform) == 49
+
+
+def test_what_a_platform_calls_deleted_is_gone_at_once_until_it_is_heard_again(stored: Journey) -> None:
+    platform = Platform()
+    platform.deleted, platform.gone = {"t1_007", "t1_008"}, {"t1_009"}
+    ask(stored, platform)
+    assert events(stored, "gone_at IS NOT NULL") == ["t1_007", "t1_008"]
+    source = stored.value("SELECT id FROM sources")
+    again = [
+        Post(id=f"t1_{n}", posted_at=at(1), verb="comment", text=f"It is t1_{n}.") for n in ("008", "009")
+    ]
+    stored.hear(source, *again)
+    assert events(stored, "gone_at IS NOT NULL OR missed_at IS NOT NULL") == ["t1_007"]
+
+
+def test_a_batch_that_is_refused_for_one_post_concerns_that_post_alone(stored: Journey) -> None:
+    platform = Platform()
+    platform.missing, platform.odd = {"t1_007"}, {"t1_030"}
+    assert ask(stored, platform) == 50
+    assert events(stored, "missed_at IS NOT NULL") == ["t1_007"]
+    assert len(platform.asked) < 25
+    [row] = stored.execute("SELECT after, asked, gone, last_error FROM rechecks")
+    assert tuple(row) == (None, 50, 0, "odd")
+    next_round(stored, platform)
+    assert events(stored, "gone_at IS NOT NULL") == ["t1_007"]
+
+
+def test_a_platform_that_cannot_be_read_at_all_is_not_asked_for_each_post(stored: Journey) -> None:
+    platform = Platform()
+    platform.odd = set(NAMES)
+    assert ask(stored, platform) == 3
+    assert len(platform.asked) < 12
+    due = stored.value("SELECT due_at FROM rechecks")
+    assert due > datetime.now(UTC) + timedelta(minutes=59)
+    platform.odd = set()
+    assert next_round(stored, platform) == 47  # it goes on where it was
+
+
+def test_what_is_asked_after_is_found_without_looking_through_the_others(stored: Journey) -> None:
+    about = {"source": stored.value("SELECT id FROM sources"), "platform": "reddit", "most": 100}
+    stored.execute(
+        """
+        INSERT INTO social_events (platform, external_id, occurred_at, sightings)
+        SELECT 'reddit', 'e' || n, now(), ARRAY[CASE WHEN n % 40 = 0 THEN :s ELSE uuidv7() END] || uuidv7()
+        FROM generate_series(1, 20000) n
+        """,
+        s=about["source"],
+    )
+    with stored.engine.connect() as db:
+        db.execute(text("ANALYZE social_events"))
+        explain = text(f"EXPLAIN (FORMAT JSON) {_EVENTS}")
+        [plan] = db.execute(explain, about | {"after": UUID(int=0), "days": 30}).one()
+    told = json.dumps(plan)
+    assert '"Index Name": "ix_social_events_heard_first"' in told
+    assert "Sort" not in told
+    assert "Filter" in told
+    assert "Seq Scan" not in told
+
+
+def test_what_a_look_up_brings_says_nothing_about_the_health_of_the_source(stored: Journey) -> None:
+    stored.execute("UPDATE sources SET failures = 7, last_error = 'refused', last_success_at = NULL")
+    platform = Platform()
+    platform.edited = {"t1_003": FURIOUS}
+    ask(stored, platform)
+    assert stored.value("SELECT count(*) FROM deliveries") == 1
+    [row] = stored.execute("SELECT failures, last_error, last_success_at FROM sources")
+    assert tuple(row) == (7, "refused", None)
+
+
+def test_a_count_that_falls_to_nothing_is_no_more_and_one_that_is_not_told_stays(journey: Journey) -> None:
+    source = journey.source(platform="reddit", kind="comments", term="acme")
+    for counts in ({"likes": 3, "replies": 2}, {"likes": 0, "reposts": 0}):
+        journey.hear(source, Post(id="t1_1", posted_at=at(1), verb="comment", text="Told.", counts=counts))
+    assert journey.value("SELECT counts FROM social_events") == {"replies": 2}
+    journey.hear(
+        source, Post(id="t1_1", posted_at=at(1), verb="comment", text="Told.", counts={"replies": 0})
+    )
+    assert journey.value("SELECT counts FROM social_events") is None
 
 
 def test_an_edited_post_lands_like_any_page_and_is_scored_anew(stored: Journey) -> None:
@@ -190,7 +296,8 @@ def test_where_a_platform_says_wait_the_round_goes_on_there_later(stored: Journe
     assert ask(stored, platform) == 20
     assert ask(stored, platform) == 0
     [row] = stored.execute("SELECT after, last_error, due_at FROM rechecks")
-    assert (row.after, row.last_error) == ("t1_019", "429")
+    assert row.after == stored.value("SELECT id FROM social_events WHERE external_id = 't1_019'")
+    assert row.last_error == "429"
     assert row.due_at > datetime.now(UTC) + timedelta(seconds=250)
     platform.refuse = None
     stored.execute("UPDATE rechecks SET due_at = now()")

@@ -38,11 +38,14 @@ WRITE_NEW = text(f"""
     SELECT count(*) AS n, CASE WHEN count(*) < :sent THEN array_agg(id) END AS ids FROM written
 """)
 
+# A count that is null has fallen to nothing; nothing is not stored. One that is not there was not told.
+_COUNTED = "nullif(jsonb_strip_nulls(coalesce(b.counts, '{}') || coalesce(x.counts, '{}')), '{}')"
+
 # Without an edit stamp a changed text is an edit only where the same source said otherwise before: two
 # servers may well render one post differently. Who tells a post again may tell less of it (a look-up often does):
-# what is not told stays as it was, and of the counts each by itself. LATERAL holds the planner to one look into
-# the unique index a post, whatever it thinks of the table's size; the rows come sorted, so the locks are taken
-# in order.
+# what is not told stays as it was, and of the counts each by itself. What is told again is not gone. LATERAL holds the
+# planner to one look into the unique index a post, whatever it thinks of the table's size; the rows come sorted, so the
+# locks are taken in order.
 WRITE_AGAIN = text(f"""
     WITH x AS MATERIALIZED (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x({_COLUMNS})
@@ -56,15 +59,15 @@ WRITE_AGAIN = text(f"""
         SELECT x.*, b.id AS known, b.case_id, b.sentiment AS was_sentiment, b.lang AS was_lang,
                b.voice AS was_voice, b.account_id AS was_account, b.campaign_id AS was_campaign,
                b.occurred_at AS was_at, b.reposts AS was_reposts,
-               coalesce(b.counts || x.counts, x.counts, b.counts) AS counted,
+               {_COUNTED} AS counted,
                CASE WHEN x.edited_at > coalesce(b.edited_at, '-infinity')
                          AND (x.text <> b.text OR x.rating <> b.rating) THEN 'edited'
                     WHEN x.edited_at IS NULL AND b.edited_at IS NULL
                          AND (x.text <> b.text OR x.rating <> b.rating) AND b.sightings @> x.sightings THEN 'edited'
                     ELSE 'duplicate' END AS fate,
                NOT b.sightings @> x.sightings AS heard,
-               NOT b.sightings @> x.sightings
-                   OR coalesce(b.counts || x.counts, x.counts, b.counts) IS DISTINCT FROM b.counts AS touched
+               NOT b.sightings @> x.sightings OR coalesce(b.gone_at, b.missed_at) IS NOT NULL
+                   OR {_COUNTED} IS DISTINCT FROM b.counts AS touched
         FROM x JOIN before b ON b.platform = x.platform AND b.external_id = x.external_id
     ), edited AS (
         UPDATE social_events e
@@ -73,12 +76,12 @@ WRITE_AGAIN = text(f"""
             about_us = coalesce(j.about_us, false),
             counts = j.counted, rating = coalesce(j.rating, e.rating), url = coalesce(e.url, j.url),
             account_id = j.account_id, contact_id = j.contact_id,
-            campaign_id = j.campaign_id, local_ref = coalesce(e.local_ref, j.local_ref),
+            campaign_id = j.campaign_id, local_ref = coalesce(e.local_ref, j.local_ref), gone_at = NULL, missed_at = NULL,
             sightings = e.sightings || ARRAY(SELECT unnest(j.sightings) EXCEPT SELECT unnest(e.sightings))
         FROM judged j WHERE e.id = j.known AND j.fate = 'edited'
     ), heard AS (
         UPDATE social_events e
-        SET counts = j.counted, local_ref = coalesce(e.local_ref, j.local_ref),
+        SET counts = j.counted, local_ref = coalesce(e.local_ref, j.local_ref), gone_at = NULL, missed_at = NULL,
             sightings = e.sightings || ARRAY(SELECT unnest(j.sightings) EXCEPT SELECT unnest(e.sightings))
         FROM judged j WHERE e.id = j.known AND j.fate = 'duplicate' AND j.touched
     )

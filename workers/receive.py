@@ -34,7 +34,7 @@ _RECEIVE = text("""
         -- not by each of many at once: they would queue for the row
         UPDATE sources s SET last_success_at = now(), failures = 0, last_error = NULL
         FROM heard h
-        WHERE s.id = h.id
+        WHERE s.id = h.id AND :well
           AND (s.last_error IS NOT NULL OR coalesce(s.last_success_at < now() - interval '2 s', true))
     ), part AS (
         SELECT * FROM unnest(CAST(:bodies AS bytea[]), CAST(:counts AS integer[]))
@@ -54,11 +54,13 @@ _RECEIVE = text("""
 """)
 
 
-async def receive(session: AsyncSession, source: UUID, received: Received, body: bytes) -> bool:
+async def receive(
+    session: AsyncSession, source: UUID, received: Received, body: bytes, *, well: bool = True
+) -> bool:
     """Land what was delivered, all of it or nothing; False when the same delivery was heard before.
 
     One statement, so that it needs no transaction around it. A platform that gives its deliveries no name has them
-    known by their `body`.
+    known by their `body`. `well`: it shows that the source works; what a look-up brings says nothing about that.
     """
     page = received.page
     posts, rejects = (page.posts, page.rejects) if page else ((), ())
@@ -70,6 +72,12 @@ async def receive(session: AsyncSession, source: UUID, received: Received, body:
         name = f"sha256:{sha256(name.encode()).hexdigest()}"
     noted = await session.scalar(
         _RECEIVE,
-        {"source": source, "delivery": name.replace("\0", "\ufffd"), "bodies": bodies, "counts": counts},
+        {
+            "source": source,
+            "delivery": name.replace("\0", "\ufffd"),
+            "bodies": bodies,
+            "counts": counts,
+            "well": well,
+        },
     )
     return bool(noted)

@@ -1,7 +1,7 @@
 """What became of stored posts? Platforms that can look posts up by their ids are asked, round after round.
 
-A post that its platform no longer has is marked (`gone_at`), never removed; one that was edited lands like any page, and
-digest does the rest. Each source asks after the posts that it heard first, with its own credential. Where a look-up
+A post that its platform no longer has is marked (`gone_at`), never removed, and no more when it is heard again; one
+that was edited lands like any page, and digest does the rest. Each source asks after the posts that it heard first, with its own credential. Where a look-up
 costs money nothing is asked unless a setting says so.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -16,7 +17,19 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from connectors._base import ConnectorError, Denied, Found, Page, Post, Received, Spend, TryLater, Watch
+from connectors._base import (
+    ConnectorError,
+    Denied,
+    Found,
+    Garbled,
+    Gone,
+    Page,
+    Post,
+    Received,
+    Spend,
+    TryLater,
+    Watch,
+)
 from workers import quotas
 from workers.credentials import session_of, whose
 from workers.receive import receive
@@ -35,6 +48,9 @@ SECONDS = 15.0
 AGAIN = 60.0
 """Seconds until a source whose round is not over is looked at again."""
 AFTER_TROUBLE = 3_600.0
+PATIENCE = 3
+"""So many posts in a row may be refused, each by itself, until the rest has to wait."""
+_FIRST = UUID(int=0)
 
 _ENTER = text("""
     INSERT INTO rechecks (org_id, platform, source_id)
@@ -50,23 +66,31 @@ _CLAIM = text("""
     )
     UPDATE rechecks r SET lease_until = now() + make_interval(secs => :lease)
     FROM due, sources s WHERE r.id = due.id AND s.id = r.source_id
-    RETURNING r.id, r.org_id AS org, r.platform, r.source_id AS source, r.after, s.host, s.credential_id AS credential,
+    RETURNING r.id, r.org_id AS org, r.platform, r.source_id AS source, r.after, r.round_at, s.host, s.credential_id AS credential,
               now() AS now
 """)
 _EVENTS = text("""
-    SELECT external_id, edited_at, text FROM social_events
-    WHERE platform = :platform AND platform IN ('facebook', 'instagram', 'reddit', 'x', 'youtube')
-      AND sightings[1] = :source AND external_id > :after AND gone_at IS NULL
+    SELECT id, external_id, edited_at, text, missed_at FROM social_events
+    WHERE sightings[1] = :source AND platform = :platform AND gone_at IS NULL AND id > :after
       AND occurred_at > now() - make_interval(days => :days)
-    ORDER BY external_id LIMIT :most
+    ORDER BY id LIMIT :most
 """)
-_GONE = text("""
-    WITH marked AS (
-        UPDATE social_events SET gone_at = now()
-        WHERE org_id = :org AND platform = :platform AND external_id = ANY(:gone) AND gone_at IS NULL
-        RETURNING 1
+# who heard it meanwhile knows better; locked in the order in which digest does it
+_MARK = text("""
+    WITH x AS (
+        SELECT * FROM unnest(CAST(:rows AS uuid[]), CAST(:were AS timestamptz[]), CAST(:gone AS boolean[]),
+                             CAST(:missed AS boolean[])) AS x (id, was, gone, missed)
+    ), held AS MATERIALIZED (
+        SELECT e.id, x.gone, x.missed FROM social_events e JOIN x ON x.id = e.id
+        WHERE e.gone_at IS NULL AND e.missed_at IS NOT DISTINCT FROM x.was
+        ORDER BY e.platform, e.external_id FOR NO KEY UPDATE OF e
+    ), marked AS (
+        UPDATE social_events e
+        SET gone_at = CASE WHEN h.gone THEN now() END, missed_at = CASE WHEN h.missed THEN now() END
+        FROM held h WHERE e.id = h.id
+        RETURNING h.gone
     )
-    SELECT count(*) FROM marked
+    SELECT count(*) FROM marked WHERE gone
 """)
 _GO_ON = text("""
     UPDATE rechecks SET after = :after, asked = asked + :asked, gone = gone + :gone, last_error = NULL,
@@ -78,20 +102,21 @@ _LEAVE = text("""
     SET lease_until = NULL, last_error = :error,
         due_at = CASE WHEN :over THEN greatest(now(), round_at + make_interval(secs => :every))
                       ELSE now() + make_interval(secs => :wait) END,
-        after = CASE WHEN :over THEN '' ELSE after END,
+        after = CASE WHEN NOT :over THEN after END,
         round_at = CASE WHEN :over THEN greatest(now(), round_at + make_interval(secs => :every)) ELSE round_at END
     WHERE id = :id
 """)
 
 
 class Due(NamedTuple):
-    """A source whose posts are asked after, and the id after which it goes on."""
+    """A source whose posts are asked after, the row after which it goes on, and when its round began."""
 
     id: UUID
     org: str
     platform: str
     source: UUID
-    after: str
+    after: UUID | None
+    round_at: datetime
     host: str
     credential: UUID | None
     now: datetime
@@ -137,33 +162,44 @@ async def _round(
     settings: Settings,
     until: float,
 ) -> int:
-    """Batch after batch of one source; how many posts were asked after."""
+    """Batch after batch of one source; how many posts were asked after.
+
+    A batch that is refused for what stands in it is asked for by its halves, so that only the post that it is about is
+    concerned. How far the round has come is written down after each part: nothing holds it up for ever.
+    """
     asker = _Asker(due, connector, sessions, http.of(str(due.credential)) if due.credential else http)
-    asked, after, over, error, wait = 0, due.after, False, None, AGAIN
+    asked, after, over, error, refused = 0, due.after, False, None, 0
+    parts: deque[Sequence[Stored]] = deque()
     try:
-        while asyncio.get_running_loop().time() < until:
-            batch = await asker.batch(after, settings.recheck_days)
-            if not batch:
+        while asyncio.get_running_loop().time() < until and refused < PATIENCE:
+            if not parts:
+                parts.append(await asker.batch(after, settings.recheck_days))
+            part = parts.popleft()
+            if not part:
                 over = True
                 break
-            found = await asker.ask(batch)
-            gone = await asker.take_in(found, batch)
-            asked, after = asked + len(batch), batch[-1].id
+            try:
+                found, refused = await asker.ask(part), 0
+            except (Gone, Garbled, TryLater) as trouble:
+                if isinstance(trouble, TryLater) and (trouble.page_size is None or len(part) == 1):
+                    raise
+                if len(part) > 1:
+                    half = len(part) // 2
+                    parts.extendleft((part[half:], part[:half]))
+                    continue
+                gone = tuple(one.id for one in part if isinstance(trouble, Gone))
+                found, refused, error = Found(posts=(), rejects=(), gone=gone), refused + 1, str(trouble)
+            marked = await asker.take_in(found, part)
+            asked, after = asked + len(part), part[-1].row
+            reached = {"after": after, "asked": len(part), "gone": marked, "lease": settings.lease}
             async with sessions() as session, session.begin():
-                await session.execute(
-                    _GO_ON,
-                    {
-                        "id": due.id,
-                        "after": after,
-                        "asked": len(batch),
-                        "gone": gone,
-                        "lease": settings.lease,
-                    },
-                )
+                await session.execute(_GO_ON, {"id": due.id, **reached})
     except ConnectorError as trouble:
         error = str(trouble)
         wait = trouble.after or AGAIN if isinstance(trouble, TryLater) else AFTER_TROUBLE
         log.info("Asking after %s's posts: %s", due.platform, trouble, extra={"action": "recheck_ended"})
+    else:
+        wait = AFTER_TROUBLE if refused == PATIENCE else AGAIN
     async with sessions() as session, session.begin():
         await session.execute(
             _LEAVE,
@@ -173,11 +209,14 @@ async def _round(
 
 
 class Stored(NamedTuple):
-    """A post as it is stored: its id, when it was last edited as far as is known, and its text."""
+    """A post as it is stored: its row and id, when it was last edited as far as is known, its text, and when a look-up
+    first did not tell it."""
 
+    row: UUID
     id: str
     edited_at: datetime | None
     text: str
+    missed_at: datetime | None
 
 
 def _newer(post: Post, stored: Stored) -> bool:
@@ -196,12 +235,12 @@ class _Asker:
         self._due, self._connector, self._sessions, self._http = due, connector, sessions, http
         self._looks_up = cast("LooksUp", connector)
 
-    async def batch(self, after: str, days: int) -> list[Stored]:
+    async def batch(self, after: UUID | None, days: int) -> list[Stored]:
         """The next posts."""
         about: dict[str, Any] = {
             "platform": self._due.platform,
             "source": self._due.source,
-            "after": after,
+            "after": after or _FIRST,
             "days": days,
             "most": self._looks_up.lookup_size,
         }
@@ -256,17 +295,30 @@ class _Asker:
         async with self._sessions() as session, session.begin():
             await quotas.settle(session, self._due.org, self._due.platform, held, spent)
 
-    async def take_in(self, found: Found, batch: Sequence[Stored]) -> int:
-        """Mark what is gone and land what was edited; says how many are gone."""
-        known = {one.id: one for one in batch}
+    async def take_in(self, found: Found, part: Sequence[Stored]) -> int:
+        """Land what was edited and mark what is gone; says how many are gone.
+
+        One answer without a post is no proof: it is gone when this round and one before did not tell it, or when the
+        platform says so.
+        """
+        known = {one.id: one for one in part}
         edited = tuple(post for post in found.posts if post.id in known and _newer(post, known[post.id]))
-        gone = [name for name in found.gone if name in known]
+        missing, deleted = {*found.gone, *found.deleted}, set(found.deleted)
+        marks = []
+        for one in part:
+            before = one.missed_at is not None and one.missed_at < self._due.round_at
+            gone = one.id in deleted or (one.id in missing and before)
+            missed = one.id in missing and not gone
+            if gone or missed != (one.missed_at is not None):
+                marks.append((one.row, one.missed_at, gone, missed))
         async with self._sessions() as session, session.begin():
             if edited:
                 named = "\0".join(f"{post.id} {post.edited_at} {post.text}" for post in edited)
                 page = Page(posts=edited, rejects=(), cursor=None)
-                await receive(session, self._due.source, Received(page=page), named.encode())
-            if not gone:
+                await receive(session, self._due.source, Received(page=page), named.encode(), well=False)
+            if not marks:
                 return 0
-            about = {"org": self._due.org, "platform": self._due.platform, "gone": sorted(gone)}
-            return int((await session.execute(_GONE, about)).scalar_one())
+            about = dict(
+                zip(("rows", "were", "gone", "missed"), map(list, zip(*marks, strict=True)), strict=True)
+            )
+            return int((await session.execute(_MARK, about)).scalar_one())

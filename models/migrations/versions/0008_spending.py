@@ -33,10 +33,9 @@ CREDENTIAL = ("credential_id", "credentials")
 KEPT = ("units", "money", "held_units", "held_money")
 
 HEARD_FIRST = """
-    CREATE INDEX ix_social_events_heard_first ON social_events ((sightings[1]), external_id)
-    WHERE platform IN ('facebook', 'instagram', 'reddit', 'x', 'youtube') AND gone_at IS NULL
+    CREATE INDEX ix_social_events_heard_first ON social_events ((sightings[1]), id) WHERE gone_at IS NULL
 """
-"""Of the platforms that are asked what became of a post."""
+"""A source asks what became of the posts that it heard first, in the order in which they were recorded."""
 
 STARS = "Few stars in a review"
 SHIPPED_RULES = """
@@ -117,7 +116,7 @@ def upgrade() -> None:
         "rechecks",
         *word("platform", PLATFORMS),
         to("source_id", "sources", lost="CASCADE", null=False),
-        text("after", default="", null=False),
+        sa.Column("after", sa.UUID),
         moment("due_at", default="now()"),
         moment("round_at", default="now()"),
         moment("lease_until"),
@@ -135,8 +134,10 @@ def upgrade() -> None:
     op.add_column("credentials", moment("expires_at"))
     op.add_column("credentials", moment("renew_at"))
     op.add_column("credentials", to("activity_id", "activities"))
+    op.add_column("social_events", moment("missed_at"))
     op.add_column("social_events", moment("gone_at"))
     op.execute(HEARD_FIRST)
+    where_set("sources", "credential_id")
     op.add_column("rules", count("rating"))
     op.create_check_constraint("rating", "rules", "rating BETWEEN 1 AND 5")
     op.execute(SHIPPED_RULES.format(**SINCE))
@@ -147,8 +148,10 @@ def downgrade() -> None:
     op.execute("DELETE FROM rules WHERE rating IS NOT NULL")
     op.execute(SHIPPED_RULES.format(**BEFORE))
     op.drop_column("rules", "rating")
+    op.drop_index("ix_sources_credential_id", "sources")
     op.drop_index("ix_social_events_heard_first", "social_events")
     op.drop_column("social_events", "gone_at")
+    op.drop_column("social_events", "missed_at")
     for name in ("activity_id", "renew_at", "expires_at", "checked_at", "scopes"):
         op.drop_column("credentials", name)
     for name in KEPT:
