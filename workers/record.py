@@ -169,7 +169,8 @@ def record_events(session: Session, org: str, drafts: Sequence[Draft]) -> dict[t
         return {key: Recorded(row.id, "new", None) for key, row in rows.items()}
     new = set(written.ids or ())
     recorded = {key: Recorded(row.id, "new", None) for key, row in rows.items() if row.id in new}
-    known = [row for key, row in rows.items() if key not in recorded]
+    known = [_again(rows[draft.key], draft) for draft in drafts if draft.key not in recorded]
+    known.sort(key=lambda row: (row.platform, row.external_id))
     for platform, external_id, event, fate, case, heard, *was in session.execute(
         WRITE_AGAIN, {"org": org, "rows": as_json(known)}
     ):
@@ -242,6 +243,12 @@ def _row(draft: Draft) -> _Row:
         campaign_id=found.campaign,
         sightings="{" + ",".join(map(str, draft.sources)) + "}",
     )
+
+
+def _again(row: _Row, draft: Draft) -> _Row:
+    """The row of a post that is known: a count that is nothing now was something perhaps."""
+    row.counts = {what: n or None for what, n in draft.resolved.post.counts.items()} or None
+    return row
 
 
 # An edit may change what a post is about; what a person decided or undid stays as they left it, and what the
