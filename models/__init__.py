@@ -8,14 +8,17 @@ with the diagram's columns alone works.
 from models._base import Base
 from models.account import Account
 from models.activity import Activity
+from models.alarm import Alarm
 from models.alias import Alias
 from models.beat_lease import BeatLease
 from models.campaign import Campaign
 from models.case import Case
+from models.case_note import CaseNote
 from models.contact import Contact
 from models.correction import Correction
 from models.credential import Credential
 from models.delivery import Delivered
+from models.hold import Hold
 from models.hour import Hour
 from models.identity import Identity
 from models.lead import Lead
@@ -24,9 +27,11 @@ from models.match import Match
 from models.name import Name, Renamed
 from models.opportunity import Opportunity
 from models.page import Page
+from models.policy import Policy
 from models.poll import Poll
 from models.quarantine import Quarantined
 from models.quota import Quota, Spending
+from models.receiver import Owed, Receiver
 from models.recheck import Recheck
 from models.repost import Repost
 from models.review import Following, Refusal, Review, ReviewedEvent
@@ -39,16 +44,19 @@ from models.user import User
 __all__ = [
     "Account",
     "Activity",
+    "Alarm",
     "Alias",
     "Base",
     "BeatLease",
     "Campaign",
     "Case",
+    "CaseNote",
     "Contact",
     "Correction",
     "Credential",
     "Delivered",
     "Following",
+    "Hold",
     "Hour",
     "Identity",
     "Lead",
@@ -57,10 +65,13 @@ __all__ = [
     "Match",
     "Name",
     "Opportunity",
+    "Owed",
     "Page",
+    "Policy",
     "Poll",
     "Quarantined",
     "Quota",
+    "Receiver",
     "Recheck",
     "Refusal",
     "Renamed",

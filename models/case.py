@@ -9,16 +9,21 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Index, text
-from sqlalchemy.orm import Mapped
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import Text
 
 from models._base import Record, Written, to, where_set
-from models.vocabulary import CASE_LEVELS, one_of
+from models.vocabulary import CASE_LEVELS, VERDICTS, one_of
 
 
 class Case(Record):
-    """`subject` is `identity:<id>`, `thread:<platform>:<id>` or `post:<platform>:<id>`.
+    """`subject` is `identity:<id>`, `thread:<platform>:<id>` or `post:<platform>:<id>`; of an Incident
+    `burst:<theme>`; of a rule over many posts `rule:<rule id>:<scope>`.
 
-    `event_id`, `rule_id`, `score` and `threshold` are those of the post that set its present level.
+    A case that an Incident took in has it as `parent_id`; without a Ticket of its own it has the Incident's, and closes
+    with it. `themes` are what a burst may be of: `campaign:<id>`, `account:<id>`, `keyword:<word>`. `verdict` is the
+    last that a person gave. `event_id`, `rule_id`, `score` and `threshold` are those of the post that set its present level.
     """
 
     __tablename__ = "cases"
@@ -33,6 +38,15 @@ class Case(Record):
         one_of("level", CASE_LEVELS),
         where_set("ix_cases_ticket_id", "ticket_id"),
         where_set("ix_cases_activity_id", "activity_id"),
+        where_set("ix_cases_parent_id", "parent_id"),
+        where_set("ix_cases_rule_id", "rule_id", "opened_at"),
+        Index(
+            "ix_cases_burst",
+            "org_id",
+            "opened_at",
+            postgresql_where=text("level = 'ticket' AND parent_id IS NULL"),
+        ),
+        one_of("verdict", VERDICTS),
         Index("ix_cases_org_id_subject", "org_id", "subject", "opened_at"),
     )
 
@@ -49,3 +63,9 @@ class Case(Record):
     ticket_id: Mapped[UUID | None] = to("tickets.id")
     activity_id: Mapped[UUID | None] = to("activities.id")
     previous_id: Mapped[UUID | None] = to("cases.id")
+    parent_id: Mapped[UUID | None] = to("cases.id")
+    themes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    reopened_at: Mapped[datetime | None]
+    verdict: Mapped[str | None]
+    verdict_at: Mapped[datetime | None]
+    verdict_by: Mapped[str | None]

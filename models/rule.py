@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, UniqueConstraint, text
+from datetime import datetime, time
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
 from models._base import Record, Written
-from models.vocabulary import PRIORITIES, RULE_ACTIONS, RULE_AUDIENCES, one_of
+from models.vocabulary import PRIORITIES, RULE_ACTIONS, RULE_AUDIENCES, RULE_OWNERS, RULE_TRIGGERS, one_of
 
 
 class Rule(Record):
@@ -19,7 +23,16 @@ class Rule(Record):
     addressed: mentions, answers or reviews us. customer: is addressed to or about us, by a linked
     Contact. named: is about us, or names one of our accounts or campaigns. `words`: phrases of which the post must
     have one, if there are any. The action `lead` opens nothing: it makes a Lead of an author who is nobody's yet;
-    `per_day`: of how many in 24 hours; NULL is no limit.
+    `notify` opens nothing either: it tells. `per_day`: how many in 24 hours; NULL is no limit.
+
+    Its scope are `platforms`, `kinds` of watch, `sources`, `campaigns`, `accounts` and `languages`; an empty one is any.
+    `trigger` post looks at each post; mean at the mean sentiment of the last `window_hours`, which has to fall to the
+    threshold, and to rise to `rearm` before it can fire again; spike at their number, `factor` times what the same
+    hours had before. Both want at least `minimum` posts.
+
+    `owner` is the account's, or the next one of `owners`, of whom `turn` counts. In quiet hours (local to
+    `quiet_zone`) nobody is told; what opens is told at their end. A post older than `max_age_hours` opens nothing.
+    A rule that `suggests` opens nothing: what it would have opened is listed.
     """
 
     __tablename__ = "rules"
@@ -31,6 +44,14 @@ class Rule(Record):
         CheckConstraint("threshold BETWEEN -1 AND 1", name="threshold"),
         CheckConstraint("per_day > 0", name="per_day"),
         CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
+        one_of("trigger", RULE_TRIGGERS),
+        one_of("owner", RULE_OWNERS),
+        CheckConstraint("window_hours > 0", name="window_hours"),
+        CheckConstraint("rearm BETWEEN -1 AND 1", name="rearm"),
+        CheckConstraint("factor > 1", name="factor"),
+        CheckConstraint("minimum > 0", name="minimum"),
+        CheckConstraint("max_age_hours > 0", name="max_age_hours"),
+        CheckConstraint("(quiet_from IS NULL) = (quiet_to IS NULL)", name="quiet"),
     )
 
     name: Mapped[str]
@@ -41,6 +62,26 @@ class Rule(Record):
     rating: Mapped[int | None]
     words: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     per_day: Mapped[int | None]
+    platforms: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    kinds: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    sources: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID), server_default=text("'{}'"))
+    campaigns: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID), server_default=text("'{}'"))
+    accounts: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID), server_default=text("'{}'"))
+    languages: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    trigger: Mapped[str] = mapped_column(server_default="post")
+    window_hours: Mapped[int | None]
+    rearm: Mapped[float | None]
+    factor: Mapped[float | None]
+    minimum: Mapped[int | None]
+    owner: Mapped[str] = mapped_column(server_default="account")
+    owners: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID), server_default=text("'{}'"))
+    turn: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    quiet_from: Mapped[time | None]
+    quiet_to: Mapped[time | None]
+    quiet_zone: Mapped[str] = mapped_column(server_default="UTC")
+    max_age_hours: Mapped[int | None]
+    suggests: Mapped[bool] = mapped_column(server_default=text("false"))
+    suggests_since: Mapped[datetime | None]
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[Written]
 

@@ -24,9 +24,9 @@ LOCAL = "('local:'::text || (uuidv7())::text)"
 
 
 class SocialEvent(Record):
-    """`sightings` are the sources that heard it. `held_back` says why a crossing opened nothing. `missed_at` is when
-    a look-up did not tell it, for the first time since it was heard; `gone_at`, when its platform said that it is there
-    no more, or a later round of look-ups did not tell it either."""
+    """`sightings` are the sources that heard it. `held_back` says why a crossing opened nothing, `hold_id` which crisis
+    switch held it. `missed_at` is when a look-up did not tell it, for the first time since it was heard; `gone_at`,
+    when its platform said that it is there no more, or a later round of look-ups did not tell it either."""
 
     __tablename__ = "social_events"
     __table_args__ = (
@@ -54,6 +54,7 @@ class SocialEvent(Record):
         where_set("ix_social_events_contact_id", "contact_id", "occurred_at"),
         where_set("ix_social_events_campaign_id", "campaign_id", "occurred_at"),
         where_set("ix_social_events_ticket_id", "ticket_id"),
+        where_set("ix_social_events_hold_id", "hold_id"),
         Index(
             "ix_social_events_heard_first",
             sql("(sightings[1])"),
@@ -97,4 +98,5 @@ class SocialEvent(Record):
     case_role: Mapped[str | None]
     rule_id: Mapped[UUID | None] = to("rules.id")
     held_back: Mapped[str | None]
+    hold_id: Mapped[UUID | None] = to("holds.id")
     recorded_at: Mapped[Written]

@@ -7,12 +7,13 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Identity, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models._base import Record, Written, to
+from models._base import Record, Written, to, where_set
 from models.vocabulary import PRIORITIES, RECORD_SOURCES, TICKET_STATUS, one_of
 
 
 class Ticket(Record):
-    """`number` is what people say to each other; it is given by the database and never reused."""
+    """`number` is what people say to each other; it is given by the database and never reused. `parent_id` is the Ticket
+    of the Incident that took this one in."""
 
     __tablename__ = "tickets"
     __table_args__ = (
@@ -20,6 +21,7 @@ class Ticket(Record):
         one_of("status", TICKET_STATUS),
         one_of("source", RECORD_SOURCES),
         one_of("priority", PRIORITIES),
+        where_set("ix_tickets_parent_id", "parent_id"),
     )
 
     account_id: Mapped[UUID | None] = to("accounts.id", index=True)
@@ -30,4 +32,5 @@ class Ticket(Record):
     number: Mapped[int] = mapped_column(BigInteger, Identity(always=False, start=1001))
     priority: Mapped[str] = mapped_column(server_default="normal")
     owner_id: Mapped[UUID | None] = to("users.id")
+    parent_id: Mapped[UUID | None] = to("tickets.id")
     created_at: Mapped[Written]

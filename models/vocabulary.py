@@ -66,7 +66,26 @@ PAGE_STATES = ("landed", "digested")
 CASE_LEVELS = ("activity", "ticket")
 CASE_ROLES = ("opened", "raised", "joined", "noted")
 RULE_AUDIENCES = ("addressed", "customer", "named")
-RULE_ACTIONS = (*CASE_LEVELS, "lead")
+RULE_ACTIONS = (*CASE_LEVELS, "lead", "notify")
+RULE_TRIGGERS = ("post", "mean", "spike")
+RULE_OWNERS = ("account", "rotation")
+CASE_NOTES = ("rule", "reply", "reopened", "gone", "edited", "verdict", "summary")
+VERDICTS = ("complaint", "not_a_complaint", "wrong_record", "spam")
+HOLD_OF = ("campaign", "platform", "rule")
+RECEIVER_KINDS = ("webhook", "email")
+RECEIVER_STATES = ("active", "paused", "failing")
+NEWS = (
+    "case.opened",
+    "case.raised",
+    "case.reopened",
+    "case.closed",
+    "incident.opened",
+    "incident.closed",
+    "post.noticed",
+    "rule.demoted",
+    "digest",
+)
+OWED_STATES = ("owed", "delivered", "failed", "folded")
 SENTIMENTS = ("negative", "neutral", "positive")
 LEXICON_PROFILES = ("support", "none")
 REVIEW_ACTIONS = ("accept", "reject", "link", "unlink", "merge", "unmerge")
