@@ -8,6 +8,14 @@ those lie in both directions.
 A walk ends when it meets known ground, when there is no further token, when a token comes back, and when
 page after page is empty. A platform that stops at some depth is asked for a window below it; where it
 will not open one, the Gap is named.
+
+Known ground is where each of the last TAIL items of a page is known or lies OVERLAP below the watermark. That alone would
+pass over a post that shows itself late and lies below ten known ones. So for `late` walks all of them are also sorted
+OVERLAP below the moment at which the walk before began: what was not to be seen then, and shows itself at most OVERLAP
+late, lies above that line, and is met wherever on its pages it is. The price: a source that fills its pages faster
+than OVERLAP is read again down to that line on every visit, which is posts a second * (OVERLAP + seconds between
+visits) / posts a page requests, and one at most for the page that the line goes through. Where fewer posts come than
+that, and once a burst is OVERLAP older than the last visit, it is one request.
 """
 
 from __future__ import annotations
@@ -21,7 +29,8 @@ import msgspec
 from connectors._base import Cursor, Gap, Gone
 
 OVERLAP = timedelta(minutes=5)
-"""Below the watermark by this much, an id that is not remembered is still news."""
+"""Below the watermark by this much, an id that is not remembered is still news; and so late a post may show itself,
+by the platform's clock, while ours agrees with it."""
 
 TAIL = 10
 """So many known posts at the end of a page mean that the walk has arrived."""
@@ -39,9 +48,10 @@ class Sighting(msgspec.Struct, frozen=True):
 
 
 class Walk(msgspec.Struct, omit_defaults=True):
-    """A walk that has not met known ground yet."""
+    """A walk that has not met known ground yet. `began` is when its first page was asked for."""
 
     high: datetime
+    began: datetime | None = None
     low: datetime | None = None
     token: str | None = None
     until: datetime | None = None
@@ -52,9 +62,11 @@ class Walk(msgspec.Struct, omit_defaults=True):
 
 
 class Stand(msgspec.Struct, omit_defaults=True):
-    """The cursor: everything up to `newest` has landed; `seen` are ids near it; a walk if one is on."""
+    """The cursor: everything up to `newest` has landed that could be seen when the last walk began, at `read` (None:
+    nobody knows); `seen` are ids near it; a walk if one is on."""
 
     newest: datetime | None = None
+    read: datetime | None = None
     seen: list[str] = []
     walk: Walk | None = None
 
@@ -87,16 +99,18 @@ def step(
     *,
     now: datetime,
     depth_cap: int | None = None,
+    late: bool = False,
 ) -> Step:
     """Where the walk stands after one page.
 
     `token` leads to the next page, None at the end. `depth_cap` is after how many items the platform
-    answers no more, None where it has no such limit. `now` bounds the watermark.
+    answers no more, None where it has no such limit. `now` bounds the watermark. `late`: no post that shows itself
+    up to OVERLAP late may be passed over; this takes items that are sorted by the server's own times.
     """
     marks = [_mark(item.id) for item in items]
     if before.newest is None and before.walk is None:
         return _begin(items, marks, token, now)
-    walk = before.walk or Walk(high=_high(items, now, before.newest), tokens=[], seen=[])
+    walk = before.walk or Walk(high=_high(items, now, before.newest), began=now, tokens=[], seen=[])
     fresh = walk.depth == 0 and walk.until is None
     near = walk.high - OVERLAP
     walk.seen = _remember(walk.seen, [m for i, m in zip(items, marks, strict=True) if i.at >= near])
@@ -107,8 +121,11 @@ def step(
     walk.empty = 0 if items else walk.empty + 1
     known = set(before.seen)
     floor = (before.newest or walk.high) - OVERLAP
-    old = [item.at < floor or mark in known for item, mark in zip(items, marks, strict=True)]
-    arrived = bool(old) and all(old[-TAIL:])
+    line = floor if before.read is None else max(floor, before.read - OVERLAP)
+    tail = list(zip(items, marks, strict=True))[-TAIL:]
+    arrived = bool(tail) and all(
+        (item.at < floor or mark in known) and (item.sorted_by < line or not late) for item, mark in tail
+    )
     if walk.until is not None and not fresh and items and all(i.sorted_by > walk.until for i in items):
         return _end(before, walk, _lost(before, walk, "the platform shows no more than its newest pages"))
     if arrived:
@@ -125,18 +142,18 @@ def step(
     else:
         walk.token = token
         walk.tokens.append(_mark(token))
-    return Step(_write(Stand(newest=before.newest, seen=before.seen, walk=walk)), more=True)
+    return Step(_write(msgspec.structs.replace(before, walk=walk)), more=True)
 
 
 def _begin(items: Sequence[Sighting], marks: list[str], token: str | None, now: datetime) -> Step:
     """A first visit takes the newest page and sets the mark there: what is older was not asked for."""
     if not items and token is not None:
-        walk = Walk(high=now - OVERLAP, token=token, tokens=[_mark(token)], empty=1, seen=[])
+        walk = Walk(high=now - OVERLAP, began=now, token=token, tokens=[_mark(token)], empty=1, seen=[])
         return Step(_write(Stand(newest=None, walk=walk)), more=True)
     high = _high(items, now, None)
     near = high - OVERLAP
     seen = _remember([], [m for i, m in zip(items, marks, strict=True) if i.at >= near])
-    return Step(_write(Stand(newest=high, seen=seen)), more=False)
+    return Step(_write(Stand(newest=high, read=now, seen=seen)), more=False)
 
 
 def _lost(before: Stand, walk: Walk, reason: str) -> Gap | None:
@@ -149,7 +166,7 @@ def _lost(before: Stand, walk: Walk, reason: str) -> Gap | None:
 def _end(before: Stand, walk: Walk, gap: Gap | None) -> Step:
     newest = walk.high if before.newest is None else max(walk.high, before.newest)
     seen = walk.seen if newest > (before.newest or newest) + OVERLAP else _remember(walk.seen, before.seen)
-    return Step(_write(Stand(newest=newest, seen=seen)), more=False, gap=gap)
+    return Step(_write(Stand(newest=newest, read=walk.began, seen=seen)), more=False, gap=gap)
 
 
 def _high(items: Sequence[Sighting], now: datetime, newest: datetime | None) -> datetime:

@@ -182,7 +182,7 @@ async def _threads(http: Http, watch: Watch, stand: _Stand) -> Page:
             for one in read
             if one.at is not None
         ]
-        step = backwards.step(stand.walk, sightings, found.token or None, now=watch.now)
+        step = backwards.step(stand.walk, sightings, found.token or None, now=watch.now, late=True)
         stand.walk, gap = backwards.stand(step.cursor), step.gap
         if not step.more:
             _look_deeper(stand, found.token or None, watch.now)
@@ -333,6 +333,11 @@ async def _list(
         judge=partial(wire.judge, now=watch.now, token=token is not None, inner=inner),
     )
     return envelope(_PAGE, answer, f"the page of {what}")
+
+
+def check_cost(watch: Watch) -> Spend:
+    """As any list."""
+    return Spend(units=1)
 
 
 async def check(http: Http, watch: Watch) -> Held:

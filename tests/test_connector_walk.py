@@ -123,3 +123,28 @@ def test_near_the_mark_a_post_that_was_not_seen_keeps_the_walk_going() -> None:
     (more,) = walk(before, ([*seen(*ages), *late], "t1"))
     assert more.more, "the page ends in something new"
     assert timedelta(minutes=2) < OVERLAP
+
+
+def test_a_late_post_that_lies_below_ten_known_ones_is_walked_down_to() -> None:
+    """A busy source: two hundred posts a minute, told fifty a page, and each visit a minute after the last."""
+    posts = [NOW - timedelta(seconds=0.3 * n) for n in range(2_000)]
+
+    def visit(before: Stand, minutes: int, extra: Items) -> tuple[Stand, set[str], int]:
+        now, met, pages = NOW + timedelta(minutes=minutes), set[str](), 0
+        there = [Sighting(f"{at:%T.%f}", at, at) for at in (p + timedelta(minutes=minutes) for p in posts)]
+        there = sorted([*there, *extra], key=lambda one: one.at, reverse=True)
+        while True:
+            page, pages = there[50 * pages : 50 * pages + 50], pages + 1
+            met |= {one.id for one in page}
+            done = step(before, page, f"t{pages}", now=now, late=True)
+            before = stand(done.cursor)
+            if not done.more:
+                return before, met, pages
+
+    before, _, _ = visit(Stand(), 0, [])
+    before, met, pages = visit(before, 1, seen(4.9, prefix="late"))
+    assert "late4.9" in met
+    assert pages == 6 * 4 + 1, "the minute since, and the five before it"
+    posts = [at - timedelta(minutes=9) for at in posts]
+    before, _, _ = visit(before, 9, [])
+    assert visit(before, 9, [])[2] == 1, "a burst that is OVERLAP old is not read again"

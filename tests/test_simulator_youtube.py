@@ -185,6 +185,7 @@ def test_a_reply_does_not_move_its_thread_and_is_found_all_the_same(world: World
 def test_a_reply_under_an_older_thread_waits_for_the_next_look(world: World) -> None:
     for n in range(250):
         world.say(f"thread {n}")
+    world.passes(minutes=6)
     _, cursor, _ = world.visit(youtube.FROM_THE_START)
     late = [world.say(f"reply {n}", under="thread 3") for n in range(8)]
     world.passes(minutes=5)
@@ -206,7 +207,7 @@ def test_a_quiet_visit_costs_one_unit(world: World) -> None:
         world.say(f"thread {n}")
         for reply in range(7):
             world.say(f"{n} {reply}", under=f"thread {n}")
-    world.passes(minutes=1)
+    world.passes(minutes=6)
     _, cursor, _ = world.visit(None)
     assert world.youtube.used.total() == 101
     for _ in range(3):
