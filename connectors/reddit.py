@@ -3,8 +3,9 @@
 https://www.reddit.com/dev/api/, https://github.com/reddit-archive/reddit/wiki/OAuth2,
 https://support.reddithelp.com/hc/en-us/articles/16160319875092. Surprising: a listing is paged by the name of the
 post it goes on behind, and a name that has been removed since leads to an empty page, as if that were the end. So
-`before`, which would rest on one such name for ever, is never used; the walk goes from the top backwards, and steps
-to a neighbour when the name it had leads nowhere. No listing goes deeper than about 1,000 posts (a search: 250). Search knows
+`before`, which would rest on one such name for ever, is never used; the walk goes from the top backwards, steps to a
+neighbour when the name it had leads nowhere, and begins again from the top when none of them does. No listing goes deeper
+than about 1,000 posts (a search: 250). Search knows
 submissions only: comments are followed by subreddit, all of them. A window of 100 requests a minute is one
 credential's for everything, so there is one endpoint class. An app is its owner's: `client_id:client_secret`.
 """
@@ -25,6 +26,7 @@ from connectors._base import (
     Cursor,
     Denied,
     Found,
+    Gap,
     Gone,
     Held,
     Http,
@@ -93,7 +95,10 @@ DEEPEST_LISTING = 900
 were removed count towards the cap and are not told."""
 
 ANCHORS = 3
-"""Neighbours of the last post of a page that are tried before an empty page is believed."""
+"""Neighbours of the last post of a page that are tried when there is nothing behind it."""
+AGAIN = 5
+"""So often one walk begins again from the top before what it did not reach is a Gap."""
+REMOVED = "what the walk had to go on behind was removed again and again"
 
 lookup_size = 100
 _NAMES = re.compile(r"[A-Za-z0-9_-]{2,24}(?:\+[A-Za-z0-9_-]{2,24})*")
@@ -101,10 +106,15 @@ _FULLNAME = re.compile(r"t[13]_[0-9a-z]{1,13}")
 
 
 class _Place(msgspec.Struct, omit_defaults=True):
-    """The cursor: where the walk backwards stands, and what to go on behind if its token leads nowhere."""
+    """The cursor: where the walk backwards stands; the name that Reddit told it to go on behind, and its neighbours, to
+    go on behind if that leads nowhere. `ended` is such a name for which all of them did, when the walk began
+    again from the top, and `again` how often it has."""
 
     at: backwards.Stand
+    told: str | None = None
     anchors: list[str] = []
+    ended: str | None = None
+    again: int = 0
 
 
 class _Grant(msgspec.Struct):
@@ -177,17 +187,20 @@ def _names(term: str) -> str:
 
 
 async def _walk(http: Http, watch: Watch, cursor: Cursor | None, path: str, fixed: Mapping[str, str]) -> Page:
-    place = _place(cursor)
-    stand = place.at
+    before = _place(cursor)
+    stand = before.at
     after = stand.walk.token if stand.walk is not None else None
     size = min(watch.page_size or PAGE_SIZE, PAGE_SIZE)
     params = {**fixed, "limit": str(size)}
     if after is not None:
         params["after"] = after
     page = envelope(_LISTING, await get(http, watch, path, params), f"the {watch.kind} page").data
-    if stand.walk is not None and after is not None and place.anchors and not (page.children or page.after):
-        stand.walk.token, *anchors = place.anchors
-        return Page(posts=(), rejects=(), cursor=_written(stand, anchors), more=True)
+    lost = None
+    if stand.walk is not None and after is not None and not (page.children or page.after):
+        if _goes_on(before, stand.walk, after):
+            return Page(posts=(), rejects=(), cursor=_written(before), more=True)
+        if stand.newest is not None and before.told != before.ended and (low := stand.walk.low) is not None:
+            lost = Gap(since=stand.newest, until=low, reason=REMOVED) if low > stand.newest else None
     found = wire.read(page.children, now=watch.now, me=watch.me if watch.kind == "mentions" else None)
     step = backwards.step(
         stand,
@@ -195,15 +208,39 @@ async def _walk(http: Http, watch: Watch, cursor: Cursor | None, path: str, fixe
         page.after or None,
         now=watch.now,
         depth_cap=0 if _is_deep(watch.kind, stand.walk, size) else None,
+        late=True,
     )
-    names = [one.id for one in reversed(found.seen) if one.id != page.after]
+    place = _Place(at=backwards.stand(step.cursor))
+    if step.more:
+        names = [one.id for one in reversed(found.seen) if one.id != page.after]
+        place.told, place.anchors = page.after or None, names[:ANCHORS]
+        place.ended, place.again = before.ended, before.again
     return Page(
         posts=tuple(found.posts),
         rejects=tuple(found.rejects),
-        cursor=_written(backwards.stand(step.cursor), names[:ANCHORS] if step.more else []),
+        cursor=_written(place),
         more=step.more,
-        gap=step.gap,
+        gap=step.gap or lost,
     )
+
+
+def _goes_on(place: _Place, walk: backwards.Walk, after: str) -> bool:
+    """Whether a walk that found nothing behind a name goes on elsewhere: behind a neighbour, or from the top again.
+
+    Behind the last post of a listing there is nothing either. That is believed once a walk from the top has been
+    told to go on behind the very same post, because one that was removed is not in the listing any more.
+    """
+    if after == place.ended:
+        return False
+    place.told = place.told or after
+    if place.anchors:
+        walk.token, *place.anchors = place.anchors
+        return True
+    if place.at.newest is None or place.told == place.ended or place.again >= AGAIN:
+        return False
+    walk.token, walk.tokens, walk.empty = None, [], 0
+    place.ended, place.again = place.told, place.again + 1
+    return True
 
 
 def _is_deep(kind: str, walk: backwards.Walk | None, size: int) -> bool:
@@ -223,8 +260,8 @@ def _place(cursor: Cursor | None) -> _Place:
         raise Gone("this cursor is not one of reddit's", cursor=True) from None
 
 
-def _written(stand: backwards.Stand, anchors: list[str]) -> Cursor:
-    return Cursor(msgspec.json.encode(_Place(at=stand, anchors=anchors)).decode())
+def _written(place: _Place) -> Cursor:
+    return Cursor(msgspec.json.encode(place).decode())
 
 
 def lookup_cost(count: int) -> Spend:

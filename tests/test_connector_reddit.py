@@ -161,15 +161,45 @@ def test_a_listing_that_is_empty_after_its_cap_has_lost_all_the_same() -> None:
     assert pages[-1].gap is not None
 
 
-def test_an_empty_page_is_believed_when_no_neighbour_leads_further() -> None:
+def test_an_empty_page_is_believed_when_a_walk_from_the_top_is_led_to_it_again() -> None:
     def answer(asked: Asked) -> Reply:
         if asked.param("after"):
             return told(listing([]))
         return told(listing([link(n) for n in range(10, 0, -1)], "t3_1"))
 
     pages, asked = walk(answer, "subreddit", Cursor('{"at":{"newest":"2026-11-01T00:00:00Z"}}'))
-    assert [one.param("after") for one in asked] == [None, "t3_1", "t3_2", "t3_3", "t3_4"]
+    assert [one.param("after") for one in asked] == [None, "t3_1", "t3_2", "t3_3", "t3_4", None, "t3_1"]
     assert not [page.gap for page in pages if page.gap]
+
+
+@pytest.mark.parametrize(
+    ("removals", "many", "lost", "gaps"),
+    [(1, 300, 0, 0), (reddit.AGAIN, 800, 0, 0), (reddit.AGAIN + 1, 300, 180, 1), (1, 1_100, 96, 1)],
+)
+def test_a_page_whose_last_posts_were_all_removed_does_not_end_the_listing(
+    removals: int, many: int, lost: int, gaps: int
+) -> None:
+    things, alive = [link(n) for n in range(many, 0, -1)], of([])
+    dead: set[str] = set()
+
+    def answer(asked: Asked) -> Reply:
+        nonlocal alive
+        if asked.param("after") is None:
+            alive = of([one for one in things if one["data"]["name"] not in dead][:1_000])
+        reply = alive(asked)
+        if asked.param("after") is None and len(dead) < 4 * removals:
+            page = json.loads(reply.body)["data"]["children"]
+            dead.update(one["data"]["name"] for one in page[-4:])
+            alive = of([one for one in things if one["data"]["name"] not in dead][:1_000])
+        return reply
+
+    pages, _ = walk(answer, "subreddit", Cursor('{"at":{"newest":"2026-11-01T00:00:00Z"}}'))
+    read = {post.id for page in pages for post in page.posts}
+    assert len({one["data"]["name"] for one in things} - dead - read) == lost
+    found = [page.gap for page in pages if page.gap]
+    assert len(found) == gaps
+    for gap in found:
+        assert gap.until == min(post.posted_at for page in pages for post in page.posts)
 
 
 def test_a_crosspost_whose_original_is_not_told_is_a_quote() -> None:
