@@ -138,8 +138,7 @@ def step(
     numbers = sorted(int(n) for n in ids)
     walk = at.walk or Walk()
     if walk.high is None:
-        high = _believed(numbers, named, now)
-        walk = msgspec.structs.replace(walk, high=str(high) if high else None)
+        walk = msgspec.structs.replace(walk, high=_high(at, numbers, named, now, searches))
     further = bool(numbers) and (walk.low is None or numbers[0] < int(walk.low))
     walk = msgspec.structs.replace(
         walk,
@@ -148,7 +147,7 @@ def step(
         seen=walk.seen + len(numbers),
     )
     if at.since is None:
-        return Stand(since=_mark(None, walk.high, now, searches)), False, None
+        return Stand(since=_mark(None, walk.high, now)), False, None
     why = None
     if token is not None:
         if token != walk.token and walk.barren < MOST_BARREN:
@@ -156,7 +155,18 @@ def step(
         why = "page after page led no further down"
     elif not searches and walk.seen >= MENTIONS * 15 // 16:
         why = f"X shows the newest {MENTIONS} mentions only"
-    return Stand(since=_mark(at.since, walk.high, now, searches)), False, _lost(at.since, walk, why)
+    return Stand(since=_mark(at.since, walk.high, now)), False, _lost(at.since, walk, why)
+
+
+def _high(at: Stand, numbers: Sequence[int], named: str | None, now: datetime, searches: bool) -> str | None:
+    """What a walk will set the mark to, bounded by the time of its first page: what was not to be seen by then is
+    not on any of its pages, however late it goes on. None where nothing tells."""
+    high = _believed(numbers, named, now)
+    if searches:
+        return str(high) if high else None
+    if high is None:
+        return id_at(now - LATE) if at.since is not None else None
+    return str(min(high, int(id_at(now - UNSETTLED))))
 
 
 def _believed(numbers: Sequence[int], named: str | None, now: datetime) -> int | None:
@@ -166,13 +176,12 @@ def _believed(numbers: Sequence[int], named: str | None, now: datetime) -> int |
     return max((n for n in candidates if n <= bound), default=None)
 
 
-def _mark(since: str | None, high: str | None, now: datetime, searches: bool) -> str:
+def _mark(since: str | None, high: str | None, now: datetime) -> str:
     """Up to where everything has landed once a walk is over."""
     if since is None and high is None:
         return id_at(now - SKEW)
     quiet = int(id_at(now - LATE)) if high is None else 0
-    reached = int(high or 0) if searches else min(int(high or 0), int(id_at(now - UNSETTLED)))
-    return str(max(int(since or 1), reached, quiet))
+    return str(max(int(since or 1), int(high or 0), quiet))
 
 
 def _lost(since: str, walk: Walk, why: str | None) -> Gap | None:

@@ -2,8 +2,10 @@
 
 https://docs.x.com/x-api/posts/search/introduction, .../posts/timelines, .../posts/lookup, .../posts/counts,
 .../getting-started/pricing. Surprising: what costs is not the request but every post and user that comes
-back, the included ones, as far as is known, like the others; a 429 may be the monthly cap, whatever its
-headers say; a search knows seven days and takes no older mark. See `_x_walk` for how the gap is closed.
+back, the included ones, as far as is known, like the others; a fifth for the mentions of the account that owns the
+app, but no answer says whether it is that account: they count in full, so that nothing costs more than was counted. A
+429 may be the monthly cap, whatever its headers say; a search knows seven days and takes no older mark. See
+`_x_walk` for how the gap is closed.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ watches: Mapping[str, Need] = MappingProxyType(
             scopes=("tweet.read", "users.read"),
         ),
         "mentions": Need(
-            term="an account's number, or @me for the credential's own account where it also owns the app",
+            term="an account's number, or @me for the credential's own account",
             example="@me",
             credential="required",
             scopes=("tweet.read", "users.read"),
@@ -72,8 +74,8 @@ counted = frozenset({"search", "conversation"})
 FROM_THE_START = Cursor('{"since":"1"}')
 """For a source that is to read all that X still has, newest first, instead of from now on."""
 
-POST, USER, OWNED, COUNT = 5_000, 10_000, 1_000, 5_000
-"""Prices in millionths of a US dollar: a post, a user, a post of one's own mentions, a request for a count."""
+POST, USER, COUNT = 5_000, 10_000, 5_000
+"""Prices in millionths of a US dollar: a post, a user, a request for a count."""
 
 PAGE_SIZE, LEAST, MOST = 25, {"search": 10, "mentions": 5, "conversation": 10}, 100
 VERSIONS = 6
@@ -120,6 +122,11 @@ def cost(watch: Watch) -> Spend:
 def lookup_cost(count: int) -> Spend:
     """Every post in all versions that it can have."""
     return Spend(units=VERSIONS * count, money=VERSIONS * count * POST)
+
+
+def check_cost(watch: Watch) -> Spend:
+    """A user that comes back is paid for; whether also when it is oneself is not told."""
+    return Spend(money=USER)
 
 
 def volume_cost(watch: Watch) -> Spend:
@@ -194,7 +201,7 @@ async def _walk(http: Http, watch: Watch, cursor: Cursor | None, path: str, fixe
         cursor=walking.written(after),
         more=more,
         gap=lost or gap,
-        spent=_spent(read, OWNED if watch.term.strip() == "@me" else POST),
+        spent=_spent(read),
     )
 
 
@@ -216,9 +223,9 @@ def _whole(told: answered.Told, watch: Watch) -> None:
         raise Garbled(f"the {watch.kind} page has another shape: results are counted and none is there")
 
 
-def _spent(read: answered.Read, price: int) -> Spend:
-    money = read.count * price + read.count_included * POST + read.count_users * USER
-    return Spend(units=read.count + read.count_included, money=money)
+def _spent(read: answered.Read) -> Spend:
+    posts = read.count + read.count_included
+    return Spend(units=posts, money=posts * POST + read.count_users * USER)
 
 
 async def lookup(http: Http, watch: Watch, ids: Sequence[str]) -> Found:
@@ -250,7 +257,7 @@ async def lookup(http: Http, watch: Watch, ids: Sequence[str]) -> Found:
         posts=tuple(posts),
         rejects=(*read.rejects, *unbelievable),
         gone=tuple(number for number in known if number in lost and number not in here),
-        spent=_spent(read, POST),
+        spent=_spent(read),
     )
 
 

@@ -119,6 +119,13 @@ def test_the_mark_of_mentions_stays_below_what_may_still_change_its_place_and_a_
     assert since_of(found) == young
 
 
+def test_the_mark_of_mentions_is_bounded_by_the_first_page_however_late_the_walk_goes_on() -> None:
+    http = Answers([(200, page_of(at(seconds=5), token="a")), (200, page_of(at(hours=1)))])
+    first = run(x.fetch(http, watch("mentions", "7"), mark(at(hours=9))))
+    later = watch("mentions", "7", now=NOW + timedelta(minutes=2))
+    assert time_of(since_of(run(x.fetch(http, later, first.cursor)))) == NOW - timedelta(seconds=30)
+
+
 def test_mentions_take_a_mark_of_any_age() -> None:
     pages, http = walk(page_of(), since=at(days=30), kind="mentions")
     assert http.asked[0][1]["since_id"] == at(days=30)
@@ -167,6 +174,13 @@ def test_everything_that_came_is_counted_once_and_never_above_the_estimate() -> 
     assert spent is not None
     assert (spent.requests, spent.units, spent.money) == (1, 4, 4 * 5_000 + 2 * 10_000)
     assert spent.money <= x.cost(watch()).money
+
+
+def test_mentions_of_oneself_count_in_full_because_no_answer_says_who_owns_the_app() -> None:
+    own = watch("mentions", "@me", me="7")
+    spent = run(x.fetch(Answers([(200, page_of(at(hours=1)))]), own, None)).spent
+    assert spent is not None
+    assert spent.money == x.POST
 
 
 def test_what_x_refuses_is_a_request_and_no_money() -> None:

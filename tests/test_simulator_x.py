@@ -227,7 +227,7 @@ def test_a_conversation_is_read_whole_with_its_root_and_its_dead_parents_cost_no
     assert (late.text, root.id, late.reply_to_author) == ("Hm", world.id("root"), str(us.number))
 
 
-def test_mentions_are_read_by_number_at_the_price_of_ones_own(world: World) -> None:
+def test_mentions_of_oneself_are_counted_in_full_and_charged_at_the_price_of_ones_own(world: World) -> None:
     session = world.signs_in()
     for n in range(60):
         world.say(f"to us {n}", text=f"@{{us}} hello {n}")
@@ -242,7 +242,8 @@ def test_mentions_are_read_by_number_at_the_price_of_ones_own(world: World) -> N
     assert len(ids(more)) == 70
     assert not gaps
     assert {m.id for post in more for m in post.mentions} == {session.account_id}
-    assert sum(world.spent) == world.x.bill.listed[session.access, "2026-11"] == 75 * 11_000
+    assert sum(world.spent) == 75 * 15_000
+    assert world.x.bill.listed[session.access, "2026-11"] == 75 * 11_000
     by_number = world.page(None, world.watch("mentions", session.account_id, page_size=5))
     assert by_number.spent is not None
     assert by_number.spent.money == 5 * 15_000
