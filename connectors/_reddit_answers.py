@@ -1,7 +1,8 @@
 """What Reddit means by an answer that is no page: refusals by status, header and reason; a redirect to its search.
 
-https://github.com/reddit-archive/reddit/wiki/OAuth2. Surprising: a subreddit that does not exist is a redirect to
-a search for subreddits, which answers 200.
+https://github.com/reddit-archive/reddit/wiki/OAuth2, https://www.rfc-editor.org/rfc/rfc6749#section-5.2. Surprising: a
+subreddit that does not exist is a redirect to a search for subreddits, which answers 200; and a login is refused with
+200 too, by a word, or by the number of a status that it does not have.
 """
 
 from __future__ import annotations
@@ -11,9 +12,16 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from connectors._base import Answer, ConnectorError, Denied, Gone, Http, Watch
+from connectors._base import Answer, ConnectorError, Denied, Garbled, Gone, Http, TryLater, Watch
 
 _CLOSED = frozenset({"private", "quarantined", "gold_only", "gated"})
+_REFUSED = frozenset(
+    {
+        "access_denied", "invalid_client", "invalid_grant", "invalid_request", "invalid_scope", "unauthorized_client",
+        "unsupported_grant_type", "400", "401", "403",
+    }
+)  # fmt: skip
+_PASSING = frozenset({"server_error", "temporarily_unavailable"})
 
 
 class _Refusal(msgspec.Struct):
@@ -57,10 +65,22 @@ def judge(answer: Answer) -> ConnectorError | None:
 
 
 def judge_login(answer: Answer) -> ConnectorError | None:
-    """What is refused at the door stays refused until a person changes something."""
+    """What is refused at the door stays refused until a person changes something; a page of HTML is not by the door."""
+    if answer.status == 403 and answer.body.lstrip().startswith(b"<"):
+        return TryLater("what stands before reddit blocks us")
     if answer.status in {400, 401, 403}:
         return Denied(f"reddit refuses the login ({answer.status})", refreshable=False)
     return None
+
+
+def grantless(error: str | int | None) -> ConnectorError:
+    """What an answer to a login means that has no token in it. Only what refuses what was offered waits for a person."""
+    told = str(error)
+    if told in _REFUSED:
+        return Denied(f"reddit refuses the login ({told})", refreshable=False)
+    if told in _PASSING or told == "429" or (len(told) == 3 and "500" <= told <= "599"):
+        return TryLater(f"reddit cannot sign anybody in now ({told})", limited=told == "429")
+    return Garbled("the token has another shape: neither a token nor a refusal that is known")
 
 
 def _reason(answer: Answer) -> str | None:

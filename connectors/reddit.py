@@ -38,7 +38,7 @@ from connectors._base import (
     Watch,
 )
 from connectors._decode import envelope
-from connectors._reddit_answers import get, judge, judge_login
+from connectors._reddit_answers import get, grantless, judge, judge_login
 
 platform = "reddit"
 default_host: str | None = "https://oauth.reddit.com"
@@ -350,7 +350,7 @@ async def _granted(http: Http, login: Login, basic: str, form: Mapping[str, str]
     )
     grant = envelope(_GRANT, answer, "the token")
     if not grant.access_token:
-        raise Denied("reddit refuses the login (no token was granted)", refreshable=False)
+        raise grantless(grant.error)
     return grant
 
 
