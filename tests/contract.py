@@ -1,15 +1,16 @@
-"""What every connector promises, clause by clause, and for each clause a connector that breaks it.
+"""What every connector promises, clause by clause.
 
 A clause is a function of a Case (a connector, a stage that plays its platform, a way to ask); it raises
-AssertionError where the promise is broken. `LIARS` holds for each clause a connector made from an honest
-one that breaks it, so that a clause which can never fail is found out. Run by test_connector_contract.
+AssertionError where the promise is broken. Those about a walk are in CLAUSES and hold for every kind of watch;
+those about what a platform may have beside are in contract_beside. For each there is a connector that breaks
+it in contract_liars, so that a clause which can never fail is found out. Run by test_connector_contract.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -19,11 +20,13 @@ from connectors._base import (
     ConnectorError,
     Cursor,
     Denied,
+    Gap,
     Garbled,
     Gone,
     Http,
     Page,
     Post,
+    Reject,
     TryLater,
     Watch,
 )
@@ -37,15 +40,20 @@ class Fetches(Protocol):
 
 @dataclass
 class Case:
-    """One connector before one stage. `base` is where the stage answers."""
+    """One connector before one stage. `base` is where the stage answers; `gaps` and `rejects` are all so far."""
 
     connector: Fetches
     stage: Stage
     http: Http
     base: str
+    gaps: list[Gap] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
 
     async def page(self, cursor: Cursor | None = None, now: datetime = NOW) -> Page:
-        return await self.connector.fetch(self.http, self.stage.watch(self.base, now), cursor)
+        page = await self.connector.fetch(self.http, self.stage.watch(self.base, now), cursor)
+        self.gaps += [page.gap] if page.gap is not None else []
+        self.rejects += page.rejects
+        return page
 
     async def visit(
         self, cursor: Cursor | None = None, now: datetime = NOW
@@ -90,6 +98,125 @@ async def nothing_that_waits_behind_a_page_is_lost(case: Case) -> None:
         case.stage.say(n, NOW - minutes(90) + timedelta(seconds=n))
     then, _ = await case.visit(cursor)
     assert case.numbers(first + then) == set(range(6 * PAGE))
+
+
+@clause
+async def a_backlog_of_an_hour_is_told_to_its_end(case: Case) -> None:
+    """Wider than any overlap, so that the end of each page is new ground."""
+    case.stage.say(0, NOW - minutes(100))
+    first, cursor = await case.visit()
+    for n in range(1, 6 * PAGE):
+        case.stage.say(n, NOW - minutes(90 - n))
+    then, _ = await case.visit(cursor)
+    assert case.numbers(first + then) == set(range(6 * PAGE))
+
+
+@clause
+async def the_mark_waits_for_the_walk_to_end(case: Case) -> None:
+    """A walk of an hour is cut off after its first page, and taken up again when more has come in."""
+    case.stage.say(0, NOW - minutes(100))
+    first, cursor = await case.visit()
+    for n in range(1, 5 * PAGE):
+        case.stage.say(n, NOW - minutes(90 - n))
+    cut = await case.page(cursor)
+    for n in range(5 * PAGE, 6 * PAGE + 3):
+        case.stage.say(n, NOW - minutes(30) + timedelta(seconds=n))
+    then, cursor = await case.visit(cut.cursor)
+    after, _ = await case.visit(cursor)
+    assert case.numbers([*first, *cut.posts, *then, *after]) == set(range(6 * PAGE + 3))
+
+
+@clause
+async def the_mark_is_no_newer_than_what_was_told(case: Case) -> None:
+    """After a first visit, and after a walk of half an hour, pages come in within seconds of the newest."""
+    case.stage.say(0, NOW - minutes(90))
+    posts, cursor = await case.visit()
+    told = 1
+    for start, apart in ((90, 1), (89, 60), (59, 1)):
+        for n in range(told, told + 3 * PAGE):
+            case.stage.say(n, NOW - minutes(start) + timedelta(seconds=apart * (n - told + 1)))
+        told += 3 * PAGE
+        then, cursor = await case.visit(cursor)
+        posts += then
+    assert case.numbers(posts) == set(range(told))
+
+
+@clause
+async def what_shares_the_instant_of_the_newest_is_told(case: Case) -> None:
+    case.stage.say(0, NOW - minutes(60))
+    posts, cursor = await case.visit()
+    for n in range(1, 4):
+        case.stage.say(n, NOW - minutes(30))
+        then, cursor = await case.visit(cursor)
+        posts += then
+    for quiet in range(4):
+        then, cursor = await case.visit(cursor, NOW + minutes(quiet))
+        posts += then
+    assert case.numbers(posts) == set(range(4))
+
+
+@clause
+async def pages_that_removed_posts_left_short_or_empty_hide_nothing(case: Case) -> None:
+    """Every seventh post is gone, and of the seventh and eighth page all are."""
+    case.stage.say(0, NOW - minutes(100))
+    first, cursor = await case.visit()
+    last = 10 * PAGE - 6
+    for n in range(1, last + 1):
+        case.stage.say(n, NOW - minutes(90) + timedelta(seconds=30 * n))
+    gone = {last - depth for depth in range(last) if depth % 7 == 3 or 6 * PAGE <= depth < 8 * PAGE}
+    case.stage.removed |= gone
+    then, _ = await case.visit(cursor)
+    assert case.numbers(first + then) == set(range(last + 1)) - gone
+
+
+@clause
+async def a_post_removed_between_two_pages_takes_no_other_with_it(case: Case) -> None:
+    """The newest and the oldest of a page, on either of which a cursor may rest; then the newest of a visit."""
+    case.stage.say(0, NOW - minutes(100))
+    first, cursor = await case.visit()
+    for n in range(1, 4 * PAGE):
+        case.stage.say(n, NOW - minutes(90 - n))
+    page = await case.page(cursor)
+    assert page.posts
+    seen = case.numbers(list(page.posts))
+    case.stage.removed |= {max(seen), min(seen)}
+    then, cursor = await case.visit(page.cursor)
+    newest = 4 * PAGE
+    case.stage.say(newest, NOW - minutes(40))
+    more, cursor = await case.visit(cursor)
+    case.stage.removed.add(newest)
+    for n in range(newest + 1, newest + 2 * PAGE):
+        case.stage.say(n, NOW - minutes(30) + timedelta(seconds=n))
+    after, _ = await case.visit(cursor)
+    told = case.numbers([*first, *page.posts, *then, *more, *after])
+    assert told == set(range(newest + 2 * PAGE))
+
+
+@clause
+async def pages_of_rejects_are_passed(case: Case) -> None:
+    """Six pages of items that nobody can read: the walk goes on behind them as behind posts."""
+    case.stage.say(0, NOW - minutes(100))
+    first, cursor = await case.visit()
+    last = 9 * PAGE
+    for n in range(1, last + 1):
+        case.stage.say(n, NOW - minutes(90) + timedelta(seconds=30 * n))
+    case.stage.broken = {last - depth for depth in range(PAGE + 3, 7 * PAGE + 3)}
+    then, _ = await case.visit(cursor)
+    assert case.numbers(first + then) == set(range(last + 1)) - case.stage.broken
+    assert len(case.rejects) >= 6 * PAGE
+
+
+@clause
+async def what_a_platform_never_showed_is_found_later_or_named(case: Case) -> None:
+    case.stage.say(0, NOW - minutes(100))
+    first, cursor = await case.visit()
+    for n in range(1, 4 * PAGE):
+        case.stage.say(n, NOW - minutes(90 - n))
+    case.stage.stuck = True
+    then, cursor = await case.visit(cursor)
+    case.stage.stuck = False
+    after, _ = await case.visit(cursor)
+    assert case.gaps or case.numbers(first + then + after) == set(range(4 * PAGE))
 
 
 @clause
@@ -157,7 +284,7 @@ async def a_platform_that_repeats_itself_does_not_hold_us(case: Case) -> None:
 async def one_bad_item_does_not_stop_a_page(case: Case) -> None:
     for n in range(5):
         case.stage.say(n, NOW - minutes(60) + timedelta(seconds=n))
-    case.stage.broken = 2
+    case.stage.broken = {2}
     page = await case.page()
     assert case.numbers(list(page.posts)) == {0, 1, 3, 4}
     assert len(page.rejects) == 1
@@ -261,106 +388,3 @@ async def a_cursor_of_somebody_else_is_named_so(case: Case) -> None:
         await case.page(Cursor("{not ours"))
     assert isinstance(caught.value, Gone)
     assert caught.value.cursor
-
-
-class Liar:
-    """A connector that changes what an honest one answers. `state` lives as long as the liar."""
-
-    def __init__(self, honest: Fetches, lie: Callable[[Page, Watch, dict[str, Any]], Page]) -> None:
-        self._honest, self._lie = honest, lie
-        self._state: dict[str, Any] = {}
-
-    async def fetch(self, http: Http, watch: Watch, cursor: Cursor | None) -> Page:
-        return self._lie(await self._honest.fetch(http, watch, cursor), watch, self._state)
-
-
-class Misnamer:
-    """A connector that makes one thing of every error."""
-
-    def __init__(self, honest: Fetches, instead: Callable[[], Page]) -> None:
-        self._honest, self._instead = honest, instead
-
-    async def fetch(self, http: Http, watch: Watch, cursor: Cursor | None) -> Page:
-        try:
-            return await self._honest.fetch(http, watch, cursor)
-        except ConnectorError:
-            return self._instead()
-
-
-def _with(page: Page, **changes: Any) -> Page:
-    return msgspec.structs.replace(page, **changes)
-
-
-def _forgets_the_last(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
-    return _with(page, posts=page.posts[:-1])
-
-
-def _tells_once(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
-    told = state.setdefault("told", set())
-    fresh = tuple(post for post in page.posts if post.id not in told)
-    told.update(post.id for post in page.posts)
-    return _with(page, posts=fresh)
-
-
-def _one_an_instant(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
-    return _with(page, posts=tuple({post.posted_at: post for post in page.posts}.values()))
-
-
-def _believes_the_future(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
-    late = timedelta(days=2)
-    return _with(
-        page, posts=tuple(msgspec.structs.replace(p, posted_at=p.posted_at + late) for p in page.posts)
-    )
-
-
-def _trusts_the_order(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
-    newest = state.get("newest")
-    kept = tuple(p for p in page.posts if newest is None or p.posted_at >= newest)
-    state["newest"] = max([*(p.posted_at for p in page.posts), *([newest] if newest else [])], default=None)
-    return _with(page, posts=kept)
-
-
-def _always_more(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
-    return _with(page, more=True)
-
-
-def _hides_rejects(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
-    return _with(page, rejects=())
-
-
-def _looks_at_the_wall(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
-    return _with(
-        page, posts=tuple(msgspec.structs.replace(p, posted_at=datetime.now(UTC)) for p in page.posts)
-    )
-
-
-def _passes_anything(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
-    return _with(page, posts=tuple(msgspec.structs.replace(p, text=p.text + "\0") for p in page.posts))
-
-
-def _empty() -> Page:
-    return Page(posts=(), rejects=(), cursor=None)
-
-
-def _all_garbled() -> Page:
-    raise Garbled("something went wrong")
-
-
-def _lie(lie: Callable[[Page, Watch, dict[str, Any]], Page]) -> Callable[[Fetches], Fetches]:
-    return lambda honest: Liar(honest, lie)
-
-
-LIARS: dict[str, Callable[[Fetches], Fetches]] = {
-    "nothing_that_waits_behind_a_page_is_lost": _lie(_forgets_the_last),
-    "a_page_that_was_not_landed_comes_again": _lie(_tells_once),
-    "posts_of_one_instant_are_all_told": _lie(_one_an_instant),
-    "a_future_dated_post_comes_and_hides_nothing": _lie(_believes_the_future),
-    "a_post_that_arrives_late_is_found": _lie(_trusts_the_order),
-    "a_platform_that_repeats_itself_does_not_hold_us": _lie(_always_more),
-    "one_bad_item_does_not_stop_a_page": _lie(_hides_rejects),
-    "an_unreadable_envelope_is_garbled": lambda honest: Misnamer(honest, _empty),
-    "the_only_clock_is_the_watch": _lie(_looks_at_the_wall),
-    "what_comes_out_can_be_stored": _lie(_passes_anything),
-    "each_refusal_is_the_error_of_its_recovery": lambda honest: Misnamer(honest, _all_garbled),
-    "a_cursor_of_somebody_else_is_named_so": lambda honest: Misnamer(honest, _all_garbled),
-}

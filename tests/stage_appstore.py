@@ -26,7 +26,7 @@ class AppStore(Stage):
 
     def _entry(self, said: Said) -> dict[str, Any]:
         written = said.written.isoformat()
-        stars = "many" if said.n == self.broken else str(said.n % 5 + 1)
+        stars = "many" if said.n in self.broken else str(said.n % 5 + 1)
         return {
             "author": {
                 "uri": {"label": "https://itunes.apple.com/us/reviews/id77"},
@@ -43,7 +43,7 @@ class AppStore(Stage):
         found = re.search(r"/page=(\d+)/", asked.path)
         assert found
         number = 1 if self.stuck else int(found[1])
-        newest = sorted(self.said, key=lambda s: (s.written, s.n), reverse=True)[: PAGES * PAGE]
+        newest = sorted(self.there(self.said), key=lambda s: (s.written, s.n), reverse=True)[: PAGES * PAGE]
         entries = [self._entry(said) for said in newest[(number - 1) * PAGE : number * PAGE]]
         feed: dict[str, Any] = {"title": {"label": "Customer Reviews"}}
         if entries:

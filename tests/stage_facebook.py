@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from connectors._base import Held
 from tests.contract_stages import Said, Stage
 from tests.graph_stage import Graph
 
@@ -12,6 +13,9 @@ from tests.graph_stage import Graph
 @dataclass
 class Facebook(Graph):
     platform: str = "facebook"
+
+    def held(self) -> Held:
+        return Held(account_id="2121", handle="acme", scopes=frozenset({"read"}))
 
     def item(self, said: Said) -> dict[str, Any]:
         return {

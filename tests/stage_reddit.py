@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from connectors._base import Held
 from tests.contract_stages import Said, Stage
 from tests.replayer import Asked, Reply
 
@@ -18,6 +19,19 @@ class Reddit(Stage):
     """Sorted by the time that a post claims; a name that is not in the listing (any more) leads to nothing."""
 
     platform: str = "reddit"
+
+    def held(self) -> Held:
+        return Held(account_id="t2_7", handle="acme")
+
+    def beside(self, asked: Asked) -> Reply | None:
+        if asked.path.endswith("/api/v1/me"):
+            return _json({"id": "7", "name": "acme"})
+        if asked.path.endswith("/api/v1/access_token"):
+            return _json({"access_token": "token", "expires_in": 86_400})
+        if not asked.path.endswith("/api/info"):
+            return None
+        assert len((asked.param("id") or "").split(",")) <= 100
+        return _json(_listing([self._thing(said) for said in self.named(asked.param("id"))], None))
 
     def term(self) -> str:
         return {"thread": f"t3_{FIRST}", "search": "r/coffee+espresso acme", "mentions": "@me"}.get(
@@ -39,8 +53,7 @@ class Reddit(Stage):
     def _thing(self, said: Said) -> dict[str, Any]:
         kind = self._kind(said)
         name = f"{kind}_{self._id(said)}"
-        if said.n == self.broken:
-            return {"kind": kind, "data": {"name": name, "created_utc": "yesterday", "replies": ""}}
+        text: Any = ["?"] if said.n in self.broken else said.text
         data: dict[str, Any] = {
             "id": self._id(said),
             "name": name,
@@ -52,12 +65,12 @@ class Reddit(Stage):
             "permalink": f"/r/coffee/comments/{FIRST}/x/",
         }
         if kind == "t3":
-            return {"kind": kind, "data": {**data, "title": said.text, "selftext": "", "is_self": True}}
+            return {"kind": kind, "data": {**data, "title": text, "selftext": "", "is_self": True}}
         return {
             "kind": kind,
             "data": {
                 **data,
-                "body": said.text,
+                "body": text,
                 "link_id": f"t3_{FIRST}",
                 "parent_id": f"t3_{FIRST}",
                 "replies": "",
@@ -65,7 +78,7 @@ class Reddit(Stage):
         }
 
     def tell(self, asked: Asked) -> Reply:
-        newest = sorted(self.said, key=lambda s: (s.written, s.n), reverse=True)
+        newest = sorted(self.there(self.said), key=lambda s: (s.written, s.n), reverse=True)
         limit = int(asked.param("limit") or 25)
         if self.kind == "thread":
             return self._thread(asked, newest, limit)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.contract_stages import Said, Stage, _iso, _json
+from connectors._base import Held
+from tests.contract_stages import Said, Stage, as_json, iso
 from tests.replayer import Asked, Reply
 
 EPOCH = datetime(2010, 11, 4, 1, 42, 54, 657_000, tzinfo=UTC)
@@ -25,6 +26,26 @@ class X(Stage):
 
     platform: str = "x"
 
+    def held(self) -> Held:
+        return Held(account_id="7", handle="acme")
+
+    def beside(self, asked: Asked) -> Reply | None:
+        if asked.path == "/2/users/me":
+            return as_json({"data": {"id": "7", "username": "acme", "name": "Acme"}})
+        if asked.path == "/oauth2/token":
+            return as_json({"token_type": "bearer", "access_token": "token"})
+        if asked.path != "/2/tweets":
+            return None
+        ids = (asked.param("ids") or "").split(",")
+        assert len(ids) <= 100
+        found = self.named(asked.param("ids"))
+        lacking = [one for one in ids if int(one) not in {self._id(said) for said in found}]
+        trouble = "https://api.x.com/2/problems/resource-not-found"
+        errors = [
+            {"type": trouble, "resource_id": one, "value": one, "title": "Not Found"} for one in lacking
+        ]
+        return as_json({"data": [self._post(said) for said in found], "errors": errors})
+
     def term(self) -> str:
         return {"search": "acme -is:retweet", "mentions": "7", "conversation": "1440716895355764743"}[
             self.kind
@@ -37,13 +58,13 @@ class X(Stage):
         return snowflake(said.arrived, said.n)
 
     def _post(self, said: Said) -> dict[str, Any]:
-        if said.n == self.broken:
+        if said.n in self.broken:
             return {"id": str(self._id(said)), "text": ["?"]}
         return {
             "id": str(self._id(said)),
             "edit_history_tweet_ids": [str(self._id(said))],
             "text": said.text,
-            "created_at": _iso(said.written),
+            "created_at": iso(said.written),
             "author_id": "12",
             "conversation_id": "1440716895355764743",
             "lang": "en",
@@ -61,7 +82,7 @@ class X(Stage):
         size = int(asked.param("max_results") or 10)
         token = asked.param("pagination_token" if self.kind == "mentions" else "next_token")
         offset = 0 if self.stuck else int(token or 0)
-        page = newest[offset : offset + size]
+        page = self.there(newest[offset : offset + size])
         meta: dict[str, Any] = {"result_count": len(page)}
         if page:
             meta |= {"newest_id": str(self._id(page[0])), "oldest_id": str(self._id(page[-1]))}
@@ -71,7 +92,7 @@ class X(Stage):
         if page:
             user = {"id": "12", "username": "ann" + "x" * 600 * self.long_ids, "name": "Ann"}
             body |= {"data": [self._post(s) for s in page], "includes": {"users": [user]}}
-        return _json(body) if not self.long_ids else Reply(200, json.dumps(body).encode())
+        return as_json(body) if not self.long_ids else Reply(200, json.dumps(body).encode())
 
 
 def stages() -> list[Stage]:

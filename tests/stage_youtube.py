@@ -6,6 +6,7 @@ Threads are sorted by the time of their top comment, tokens are offsets, a threa
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,8 +33,6 @@ class YouTube(Stage):
         return int(post_id.rstrip("x").rpartition("-")[2]) if post_id != TOP else 0
 
     def _comment(self, said: Said) -> dict[str, Any]:
-        if said.n == self.broken:
-            return {"id": ["?"]}
         child = self.kind == "thread" and said is not self.said[0]
         name = f"Ugcomment-{self._n(said)}"
         if self.kind == "thread":
@@ -42,7 +41,7 @@ class YouTube(Stage):
             "channelId": CHANNEL,
             "videoId": VIDEO,
             "textDisplay": said.text,
-            "textOriginal": said.text,
+            "textOriginal": ["?"] if said.n in self.broken else said.text,
             "authorDisplayName": "@ann",
             "authorChannelId": {"value": "UC" + "a" * 22},
             "publishedAt": _iso(said.written),
@@ -70,20 +69,29 @@ class YouTube(Stage):
             thread["replies"] = {"comments": [self._comment(said) for said in replies[:CARRIED]]}
         return thread
 
+    def beside(self, asked: Asked) -> Reply | None:
+        if asked.path.endswith("/videos"):
+            return _json({"items": []})
+        if not asked.path.endswith("/comments") or asked.param("id") is None:
+            return None
+        assert len((asked.param("id") or "").split(",")) <= 50
+        return _json({"items": [self._comment(said) for said in self.named(asked.param("id"))]})
+
     def tell(self, asked: Asked) -> Reply:
         newest = sorted(self.said, key=lambda said: (said.written, said.n), reverse=True)
         if self.kind == "thread":
-            replies = [said for said in newest if said is not self.said[0]]
+            replies = [said for said in self.there(newest) if said is not self.said[0]]
             if asked.path.endswith("/commentThreads"):
                 return _json({"items": [self._thread(self.said[0], replies)] if self.said else []})
-            return self._page(asked, [self._comment(said) for said in replies])
-        return self._page(asked, [self._thread(said, []) for said in newest])
+            return self._page(asked, replies, self._comment)
+        return self._page(asked, newest, lambda said: self._thread(said, []))
 
-    def _page(self, asked: Asked, items: list[dict[str, Any]]) -> Reply:
+    def _page(self, asked: Asked, said: list[Said], shown: Callable[[Said], dict[str, Any]]) -> Reply:
         size = int(asked.param("maxResults") or 20)
         start = 0 if self.stuck else int(asked.param("pageToken") or 0)
-        page: dict[str, Any] = {"pageInfo": {"resultsPerPage": size}, "items": items[start : start + size]}
-        if self.stuck or start + size < len(items):
+        items = [shown(one) for one in self.there(said[start : start + size])]
+        page: dict[str, Any] = {"pageInfo": {"resultsPerPage": size}, "items": items}
+        if self.stuck or start + size < len(said):
             page["nextPageToken"] = str(start + size)
         return _json(page)
 

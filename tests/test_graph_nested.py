@@ -12,7 +12,8 @@ import pytest
 from connectors import connectors, facebook
 from connectors._base import ConnectorError, Denied, Post
 from connectors._http import Clients, Requests
-from tests.contract import CLAUSES, LIARS, Case, Fetches
+from tests.contract import CLAUSES, Case, Fetches
+from tests.contract_liars import LIARS
 from tests.contract_stages import NOW, Said, minutes
 from tests.graph_fake import Got, Meta, Says, error, fetch, visit, watch
 from tests.graph_stage import Graph
