@@ -1,8 +1,9 @@
 """The project's own recordings, written from the platforms' documentation; each carries what it expects.
 
 A file in `recordings/<platform>/` is one exchange: the watch, the answer, and `expect`: an error with its
-flags, or the page: its posts (only the fields named are compared), rejects, more, cursor, pause, and what
-was asked for (path, query, sent headers). `{host}`, `{netloc}` and `{feed}` stand for the replayer's own.
+flags, or the page: its posts (only the fields named are compared), rejects, more, cursor, pause, gap, and what
+was asked for (path, query, sent headers). A page that is not expected to tell a gap must tell none; of a gap
+the fields named are compared. `{host}`, `{netloc}` and `{feed}` stand for the replayer's own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 import pytest
 
 from connectors import connectors
-from connectors._base import ConnectorError, Cursor, Page, Watch
+from connectors._base import ConnectorError, Cursor, Gap, Page, Watch
 from connectors._http import Clients, Requests
 from tests.contract_stages import NOW
 from tests.replayer import Replayer, Reply
@@ -32,7 +33,19 @@ def test_no_recording_lies_about_unplayed() -> None:
     assert {name.split("/")[0] for name in FILES} <= set(connectors())
 
 
-@pytest.mark.parametrize("name", FILES)
+OWED = {
+    "x/mark_refused.json": "a Gap that begins after it ends: a mark of this morning lies in what X searches"
+}
+"""What a connector does not tell as it should yet. Who mends it takes its line out."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=OWED[name])) if name in OWED else name
+        for name in FILES
+    ],
+)
 def test_own_recording(name: str) -> None:
     told = json.loads((FOLDER / name).read_text())
     body = told["text"].encode() if "text" in told else json.dumps(told["body"]).encode()
@@ -78,8 +91,17 @@ def _compare(page: Page, expect: dict[str, Any]) -> None:
     assert page.more == expect.get("more", page.more)
     assert page.pause == expect.get("pause", page.pause)
     assert page.cursor == expect.get("cursor", page.cursor)
+    gap = None if page.gap is None else msgspec.to_builtins(page.gap)
+    assert (gap is None) == ("gap" not in expect), gap
+    assert page.gap is None or _is_a_stretch(page.gap), gap
+    for key, value in expect.get("gap", {}).items():
+        assert (gap or {})[key] == value
     if "distinct" in expect:
         assert len({post.id for post in page.posts}) == expect["distinct"]
+
+
+def _is_a_stretch(gap: Gap) -> bool:
+    return bool(gap.reason) and (gap.since is None or gap.until is None or gap.since <= gap.until)
 
 
 def _filled(value: Any, server: Replayer) -> Any:
