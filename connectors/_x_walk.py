@@ -84,11 +84,11 @@ def begun(before: Stand, now: datetime, *, searches: bool) -> tuple[Stand, Gap |
 
 
 def aged(before: Stand, now: datetime) -> tuple[Stand, Gap | None]:
-    """A walk that goes down to a time instead of the mark, and what is lost by it."""
-    start = (now - SEARCHED).replace(microsecond=0)
+    """A walk that goes down to a time instead of the mark, and what is lost by it: nothing where only X finds it too old."""
     walk, floor = before.walk or Walk(), _floor(before)
+    start = max(now - SEARCHED, floor or now - SEARCHED).replace(microsecond=0)
     reached = time_of(walk.low) if walk.low else None
-    lost = Gap(since=floor, until=start, reason=SHORT) if floor else None
+    lost = Gap(since=floor, until=start, reason=SHORT) if floor and floor < now - SEARCHED else None
     if reached is None or reached > start:
         walk = msgspec.structs.replace(walk, start=start, token=None)
         return Stand(since=before.since, walk=walk), lost
@@ -96,7 +96,7 @@ def aged(before: Stand, now: datetime) -> tuple[Stand, Gap | None]:
     over = Stand(since=walk.high or before.since)
     newer = _floor(over)
     if newer is not None and newer >= now - OLDEST:
-        return over, Gap(since=floor, until=reached, reason=SHORT)
+        return over, Gap(since=floor, until=reached, reason=SHORT) if lost else None
     return Stand(since=over.since, walk=Walk(start=start)), lost
 
 
