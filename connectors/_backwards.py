@@ -48,7 +48,7 @@ class Sighting(msgspec.Struct, frozen=True):
 
 
 class Walk(msgspec.Struct, omit_defaults=True):
-    """A walk that has not met known ground yet. `began` is when its first page was asked for."""
+    """A walk that has not met known ground yet. `began` is when its first page was asked for, if it is a `late` one."""
 
     high: datetime
     began: datetime | None = None
@@ -109,8 +109,10 @@ def step(
     """
     marks = [_mark(item.id) for item in items]
     if before.newest is None and before.walk is None:
-        return _begin(items, marks, token, now)
-    walk = before.walk or Walk(high=_high(items, now, before.newest), began=now, tokens=[], seen=[])
+        return _begin(items, marks, token, now, late)
+    walk = before.walk or Walk(
+        high=_high(items, now, before.newest), began=now if late else None, tokens=[], seen=[]
+    )
     fresh = walk.depth == 0 and walk.until is None
     near = walk.high - OVERLAP
     walk.seen = _remember(walk.seen, [m for i, m in zip(items, marks, strict=True) if i.at >= near])
@@ -145,15 +147,16 @@ def step(
     return Step(_write(msgspec.structs.replace(before, walk=walk)), more=True)
 
 
-def _begin(items: Sequence[Sighting], marks: list[str], token: str | None, now: datetime) -> Step:
+def _begin(items: Sequence[Sighting], marks: list[str], token: str | None, now: datetime, late: bool) -> Step:
     """A first visit takes the newest page and sets the mark there: what is older was not asked for."""
+    began = now if late else None
     if not items and token is not None:
-        walk = Walk(high=now - OVERLAP, began=now, token=token, tokens=[_mark(token)], empty=1, seen=[])
+        walk = Walk(high=now - OVERLAP, began=began, token=token, tokens=[_mark(token)], empty=1, seen=[])
         return Step(_write(Stand(newest=None, walk=walk)), more=True)
     high = _high(items, now, None)
     near = high - OVERLAP
     seen = _remember([], [m for i, m in zip(items, marks, strict=True) if i.at >= near])
-    return Step(_write(Stand(newest=high, read=now, seen=seen)), more=False)
+    return Step(_write(Stand(newest=high, read=began, seen=seen)), more=False)
 
 
 def _lost(before: Stand, walk: Walk, reason: str) -> Gap | None:
