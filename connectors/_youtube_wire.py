@@ -203,6 +203,18 @@ def _post(comment: Comment, now: datetime, parent: Parent | None, replies: int |
     )
 
 
+def placed(post: Post, parent: Parent | None) -> Post:
+    """The same with what its thread says of where it stands, as far as it does not say that by itself."""
+    if parent is None:
+        return post
+    return msgspec.structs.replace(
+        post,
+        url=post.url or (_address(parent.video, post.id) if parent.video else None),
+        place=post.place or (_text.ident(parent.place) if parent.place else None),
+        reply_to_author=parent.author if post.reply_to == parent.id else None,
+    )
+
+
 _MARKUP = re.compile(r"<br ?/?>|<a href=|&(?:#39|quot|amp|lt|gt);")
 # the sign stands first, and then what must not be before it: that is several times as fast to search for
 _HANDLE = re.compile(r"@(?<![\w@./-]@)(\w(?:[\w.\-·]{0,28}\w)?)")

@@ -72,6 +72,8 @@ LOOK_PAGES = 10
 """So many pages of threads, from the top, are looked at for replies every LOOK_EVERY."""
 KNOWN = 1_000
 """Of so many threads that did not come with all of their replies we remember how many there were."""
+MISSING = timedelta(days=1)
+"""A comment that was there is believed to be gone when it has not been told for so long: one empty answer may be a fault."""
 DEEPEST = 50
 """So many pages of replies are read under one comment; YouTube itself ends sooner."""
 
@@ -121,10 +123,12 @@ class _Stand(msgspec.Struct, omit_defaults=True):
 
 
 class _Reading(msgspec.Struct, omit_defaults=True):
-    """The cursor of one thread: how many replies it had when they were last read, and when; where a reading is."""
+    """The cursor of one thread: how many replies it had when they were last read, and when; where a reading is; since
+    when it is not told any more."""
 
     total: int = 0
     read: datetime | None = None
+    missing: datetime | None = None
     parent: wire.Parent | None = None
     replies: _Replies = msgspec.field(default_factory=_Replies)
 
@@ -274,13 +278,25 @@ async def _thread(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
     params = {"part": "snippet,replies", "id": _id("thread", watch.term)}
     found = await _list(http, watch, "commentThreads", params, None)
     if not found.items:
-        raise Gone("this comment does not exist any more")
+        return _missing(stand, cursor, watch.now)
+    stand.missing = None
     read, posts, rejects = wire.threads(found.items, watch.now)
     for one in read[:1]:
         stale = stand.read is None or watch.now - stand.read >= LOOK_EVERY
         if one.total > one.held and (one.total != stand.total or stale):
             stand = _Reading(total=one.total, read=watch.now, parent=one.parent)
     return _page(stand, posts, rejects, None)
+
+
+def _missing(stand: _Reading, cursor: Cursor | None, now: datetime) -> Page:
+    """A thread that is not told, and of which YouTube does not say that it is gone."""
+    if cursor is None:
+        raise Garbled("YouTube tells nothing under this comment's id")
+    if stand.missing is None:
+        stand.missing = now
+    elif now - stand.missing >= MISSING:
+        raise Gone("this comment is not told any more")
+    return _page(stand, [], [], None)
 
 
 async def _read_on(http: Http, watch: Watch, stand: _Reading, parent: wire.Parent) -> Page:
@@ -357,30 +373,47 @@ async def check(http: Http, watch: Watch) -> Held:
 
 
 def lookup_cost(count: int) -> Spend:
-    """One request and unit, however many of `lookup_size`."""
-    calls = -(-count // lookup_size)
+    """Two requests and units, however many of `lookup_size`: the second where edited ones do not say where they stand."""
+    calls = 2 * -(-count // lookup_size)
     return Spend(requests=calls, units=calls)
 
 
 async def lookup(http: Http, watch: Watch, ids: Sequence[str]) -> Found:
     """How these comments stand now; what is not among the answers is gone.
 
-    A comment that is looked up does not say under which video it stands, nor how many replies it has.
+    A comment that is read by its own id does not say under which video it stands, nor always at which channel: where
+    it was edited, its thread is asked. Raises Garbled where YouTube says that one is missing, and not which.
     """
     asked = [one for one in dict.fromkeys(ids[:lookup_size]) if _LOOKED_UP.fullmatch(one)]
     if not asked:
         return Found(posts=(), rejects=(), gone=(), spent=Spend(requests=0))
+    once = Spend(units=1)
     try:
         found = await _list(http, watch, "comments", {"part": "snippet", "id": ",".join(asked)}, None)
     except Gone:
         if len(asked) > 1:
             raise Garbled("YouTube does not say which of these comments is missing") from None
-        return Found(posts=(), rejects=(), gone=tuple(asked))
+        return Found(posts=(), rejects=(), gone=tuple(asked), deleted=tuple(asked), spent=once)
     posts, rejects = wire.comments(found.items, watch.now)
     there = {wire.bare_id(item) for item in found.items}
     # an item whose id cannot be read may be any of those that we miss
     gone = () if None in there else tuple(one for one in asked if one not in there)
-    return Found(posts=tuple(posts), rejects=tuple(rejects), gone=gone)
+    nowhere = {post.thread or post.id for post in posts if post.edited_at is not None and post.place is None}
+    if nowhere:
+        parents = await _parents(http, watch, sorted(nowhere))
+        posts = [wire.placed(post, parents.get(post.thread or post.id)) for post in posts]
+    spent = Spend(requests=2, units=2) if nowhere else once
+    return Found(posts=tuple(posts), rejects=tuple(rejects), gone=gone, spent=spent)
+
+
+async def _parents(http: Http, watch: Watch, ids: Sequence[str]) -> Mapping[str, wire.Parent]:
+    """The threads of these ids, as far as YouTube tells them."""
+    try:
+        found = await _list(http, watch, "commentThreads", {"part": "snippet", "id": ",".join(ids)}, None)
+    except Gone:
+        return {}
+    read, _, _ = wire.threads(found.items, watch.now)
+    return {one.parent.id: one.parent for one in read}
 
 
 def _id(kind: str, term: str) -> str:

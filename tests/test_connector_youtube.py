@@ -12,6 +12,7 @@ from connectors import youtube
 from connectors._base import (
     Cursor,
     Denied,
+    Garbled,
     Gone,
     TryLater,
 )
@@ -214,3 +215,17 @@ def test_an_unreadable_thread_leaves_its_cursor_where_it_was() -> None:
     page = ask(Told([told({"id": 7})]), done.cursor, "thread")
     assert len(page.rejects) == 1
     assert page.cursor == done.cursor
+
+
+def test_one_empty_answer_is_no_word_that_a_comment_is_gone() -> None:
+    with pytest.raises(Garbled):
+        ask(Told([told()]), None, "thread")
+    done = walk(Told([told(thread(TOP, 1, 1))]), kind="thread")[-1].cursor
+    missed = ask(Told([told()]), done, "thread")
+    assert (missed.posts, missed.more) == ((), False)
+    back = ask(Told([told(thread(TOP, 1, 1))]), missed.cursor, "thread", NOW + timedelta(hours=23))
+    assert back.cursor == done
+    still = ask(Told([told()]), missed.cursor, "thread", NOW + timedelta(hours=23))
+    with pytest.raises(Gone) as gone:
+        ask(Told([told()]), still.cursor, "thread", NOW + timedelta(hours=24))
+    assert not gone.value.cursor

@@ -231,6 +231,7 @@ def test_what_a_look_up_leaves_out_is_gone_and_what_is_unreadable_is_not() -> No
     assert http.asked[0].params["id"] == "a,b,c"
     assert "maxResults" not in http.asked[0].params
     assert ([post.id for post in found.posts], len(found.rejects), found.gone) == (["a"], 1, ("c",))
+    assert (found.deleted, found.spent) == ((), Spend(units=1))
 
 
 def test_an_item_without_an_id_may_be_any_that_we_miss() -> None:
@@ -238,7 +239,8 @@ def test_an_item_without_an_id_may_be_any_that_we_miss() -> None:
 
 
 def test_a_look_up_of_one_that_is_not_found_is_gone_and_of_many_is_unsaid() -> None:
-    assert looked_up(Told([refused(404, "commentNotFound")]), ["a"]).gone == ("a",)
+    found = looked_up(Told([refused(404, "commentNotFound")]), ["a"])
+    assert found.gone == found.deleted == ("a",)
     with pytest.raises(Garbled):
         looked_up(Told([refused(404, "commentNotFound")]), ["a", "b"])
 
@@ -253,4 +255,18 @@ def test_ids_that_can_be_none_of_youtubes_are_not_looked_up() -> None:
     assert (found.gone, found.spent) == ((), Spend(requests=0))
     http = Told([told()])
     assert len(looked_up(http, [f"id{n}" for n in range(80)]).gone) == youtube.lookup_size
-    assert youtube.lookup_cost(51) == Spend(requests=2, units=2)
+    assert youtube.lookup_cost(51) == Spend(requests=4, units=4)
+
+
+def test_an_edited_comment_that_does_not_say_where_it_stands_is_told_by_its_thread() -> None:
+    reply = comment(f"{TOP}.x", parentId=TOP, updatedAt="2026-11-23T11:00:00Z")
+    http = Told([told(reply, comment("b"), comment("c", updatedAt="2026-11-23T11:00:00Z")), told(thread())])
+    found = looked_up(http, [f"{TOP}.x", "b", "c"])
+    assert http.asked[1].params == {"part": "snippet", "id": f"{TOP},c", "textFormat": "plainText"}
+    assert [post.place for post in found.posts] == [CHANNEL, None, None]
+    assert found.posts[0].url == f"https://www.youtube.com/watch?v={VIDEO}&lc={TOP}.x"
+    assert (found.posts[0].reply_to_author, found.spent) == (ANN, Spend(requests=2, units=2))
+    again = looked_up(Told([told(reply), refused(404, "commentThreadNotFound")]), [f"{TOP}.x"])
+    assert [post.place for post in again.posts] == [None]
+    there = comment("a", updatedAt="2026-11-23T11:00:00Z", channelId=CHANNEL)
+    assert looked_up(Told([told(there)]), ["a"]).posts[0].place == CHANNEL

@@ -233,6 +233,8 @@ def test_a_thread_is_read_whole_and_again_only_when_it_has_grown(world: World) -
     assert newest in ids(posts)
     world.simulator.stage.said["thread"].deleted = True
     world.simulator.stage.changed += 1
+    _, cursor, _ = world.visit(cursor, world.watch("thread", top))
+    world.passes(hours=24)
     with pytest.raises(Gone):
         world.visit(cursor, world.watch("thread", top))
 
@@ -253,6 +255,7 @@ def test_edits_come_with_their_time_and_deletions_are_looked_up(world: World) ->
     found = world.asks(lambda http: youtube.lookup(http, world.watch(), [edited, deleted, under, reply]))
     assert set(found.gone) == {deleted, under}
     assert [(one.id, one.reply_to) for one in found.posts] == [(edited, None), (reply, edited)]
+    assert [one.place for one in found.posts] == [CHANNEL, CHANNEL]
 
 
 def test_the_quota_of_the_day_ends_at_midnight_in_california(world: World) -> None:
