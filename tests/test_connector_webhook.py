@@ -87,6 +87,13 @@ def test_a_body_that_was_changed_on_the_way_is_denied_and_so_is_another_secret()
             webhook.receive(msgspec.structs.replace(right, body=body), secret, NOW)
 
 
+def test_a_body_that_is_no_text_is_verified_as_it_came_before_anything_is_said_of_it() -> None:
+    body = as_body(told(1)) + b"\xff"
+    for secret, error in ((OTHER, Denied), (SECRET, Garbled)):
+        with pytest.raises(error):
+            webhook.receive(delivery(body, secret=secret), SECRET, NOW)
+
+
 def test_a_delivery_that_was_overheard_is_not_taken_later() -> None:
     body = as_body(told(1))
     for late in (timedelta(minutes=6), timedelta(minutes=-6)):
