@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import select
 import sys
 import tempfile
 from base64 import urlsafe_b64encode
@@ -61,6 +62,25 @@ class Earshot:
             process.join(60)
             assert process.exitcode is not None, f"earshot {' '.join(words)} does not end"
             return Said(process.exitcode, files[1].read_text(), files[2].read_text())
+
+    def at_a_terminal(self, *words: str, **more: str) -> str:
+        """What it shows where all three of its streams are one terminal; it must succeed."""
+        ours, its = os.openpty()
+        terminal = Path(os.ttyname(its))
+        process = _forking.Process(target=_as_command, args=(words, {**self.env, **more}, [terminal] * 3))
+        process.start()
+        shown = b""
+        while True:
+            ready, _, _ = select.select([ours, process.sentinel], [], [], 60)
+            assert ready, f"earshot {' '.join(words)} does not end: {shown!r}"
+            if ours not in ready:
+                break
+            shown += os.read(ours, 4096)
+        process.join()
+        os.close(its)
+        os.close(ours)
+        assert process.exitcode == 0, shown
+        return shown.decode().replace("\r\n", "\n")
 
     def done(self, *words: str, **more: str) -> Said:
         """Run it and demand that it succeeded."""

@@ -1,9 +1,17 @@
-"""What commands import, for the server that their processes are forked from: nothing is called, no socket opened."""
+"""What commands import and work out alike, for the server that their processes are forked from.
+
+No socket is opened and no setting read. What is here is exempt from garbage collection: a collection in a forked
+process would copy all of it.
+"""
 
 from __future__ import annotations
 
+import gc
+
+import rich.markdown
 import rich.table
 import sqlalchemy.dialects.postgresql.psycopg
+import typer.rich_utils
 
 import console.aliases
 import console.cases
@@ -31,5 +39,10 @@ import console.workers_alive
 import tests.command_line
 import workers.app
 import workers.rescore
+from console.cli import command
 
-__all__ = ["console", "rich", "sqlalchemy", "tests", "workers"]
+__all__ = ["console", "rich", "sqlalchemy", "tests", "typer", "workers"]
+
+command()
+gc.collect()
+gc.freeze()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -55,20 +52,8 @@ def cli(database: str, home: Path) -> Earshot:
 def at_a_terminal(cli: Earshot, *words: str, width: int = 0) -> str:
     """What a command shows on a terminal that knows neither colours nor bold, which always counts as 80 wide; with a
     width on one that does, without them."""
-    ours, its = os.openpty()
-    command = [sys.executable, "-m", "console", *words]
-    env = {**cli.env, "TERM": "xterm" if width else "dumb", "COLUMNS": str(width or 80)}
-    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=env, cwd="/") as process:
-        os.close(its)
-        shown = b""
-        try:
-            while part := os.read(ours, 4096):
-                shown += part
-        except OSError:  # so Linux says that the other end is closed
-            pass
-        os.close(ours)
-    assert process.returncode == 0, shown
-    told = shown.decode().replace("\r\n", "\n")
+    env = {"TERM": "xterm" if width else "dumb", "COLUMNS": str(width or 80)}
+    told = cli.at_a_terminal(*words, **env)
     return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", told) if width else told
 
 

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
+from typing import Any
+
+import typer.main
 
 from console.cli import (
     aliases,
@@ -92,13 +96,19 @@ app.command(rich_help_panel=KNOW)(rematch.rematch)
 app.add_typer(imports.app, name="import", rich_help_panel=KNOW)
 
 
+@cache
+def command() -> Any:
+    """All commands as Click knows them, worked out once a process: that takes longer than many a command."""
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """The entry point `earshot`."""
     for stream in (sys.stdout, sys.stderr):
         # a terminal that has no such character shows another one instead of ending us
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        app(prog_name="earshot")
+        command()(prog_name="earshot")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
