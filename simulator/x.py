@@ -10,6 +10,7 @@ import random
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,17 @@ PROBLEMS = "https://api.x.com/2/problems"
 UNREADABLE = frozenset({"no_id", "year_10000"})
 
 
+@dataclass
+class Answered(Window):
+    """A window that counts what it lets through: what is answered with 429 takes nothing of it."""
+
+    def take(self, now: float) -> bool:
+        """See `Window`."""
+        within = super().take(now)
+        self.used = min(self.used, self.limit)
+        return within
+
+
 class X:
     """The API. `keys` are its tokens, `bill` what they cost; `unsettled` is in seconds."""
 
@@ -38,7 +50,7 @@ class X:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.window = Window(450, 900)
+        self.window: Window = Answered(450, 900)
         self.keys, self.bill = Keys(), Bill()
         self.unsettled = 0.0
         self.posts = Posts(stage)
@@ -167,7 +179,8 @@ class X:
             if value and (not value.isdigit() or (searched and time_of(int(value)) < asked.now - WEEK)):
                 return _invalid(name, value)
         for name, value in (("start_time", start), ("end_time", end)):
-            if value and (_moment(value) is None or (searched and _moment(value) < asked.now - WEEK)):  # type: ignore[operator]
+            when = _moment(value)
+            if value and (when is None or (searched and when < asked.now - WEEK)):
                 return _invalid(name, value)
         low = max(int(since or 0) + 1, id_at(_moment(start) or EPOCH))
         high = min(int(until or 2**63), id_at(_moment(end) or asked.now + WEEK))
