@@ -287,6 +287,7 @@ async def lookup(http: Http, watch: Watch, ids: Sequence[str]) -> Found:
         posts=tuple(post for post in found.posts if post.id in wanted),
         rejects=tuple(found.rejects),
         gone=tuple(one for one in asked if one in removed or one not in told),
+        deleted=tuple(one for one in asked if one in removed),
     )
 
 

@@ -253,10 +253,12 @@ async def lookup(http: Http, watch: Watch, ids: Sequence[str]) -> Found:
         if trouble.type.endswith(("/resource-not-found", "/not-authorized-for-resource"))
     }
     here = {post.id for post in posts}
+    gone = tuple(number for number in known if number in lost and number not in here)
     return Found(
         posts=tuple(posts),
         rejects=(*read.rejects, *unbelievable),
-        gone=tuple(number for number in known if number in lost and number not in here),
+        gone=gone,
+        deleted=gone,
         spent=_spent(read),
     )
 

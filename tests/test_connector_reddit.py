@@ -339,6 +339,7 @@ def test_what_is_told_as_a_place_or_not_at_all_is_gone() -> None:
     assert asked.param("id") == "t1_1,t1_2,t3_3,t3_4,t1_5,t1_6"
     assert [post.id for post in found.posts] == ["t1_1"]
     assert found.gone == ("t1_2", "t3_3", "t3_4", "t1_5", "t1_6")
+    assert found.deleted == ("t1_2", "t3_3", "t3_4"), "what is only not told may be told again"
     found, _ = look_up([{"kind": "t1", "data": {"name": "t1_5", "created_utc": 1.0}}, *things[:1]], ids)
     assert "t1_5" not in found.gone
     assert len(found.rejects) == 1

@@ -42,7 +42,7 @@ def test_a_lookup_names_as_gone_only_what_x_says_is_gone() -> None:
     ]
     data = [{"id": "1", "text": "here", "created_at": "2026-11-20T10:00:00Z"}]
     found, http = looked_up("1", "2", "3", "4", "5", told={"data": data, "errors": errors})
-    assert found.gone == ("2", "3")
+    assert found.gone == found.deleted == ("2", "3")
     assert [post.id for post in found.posts] == ["1"]
     assert http.asked[0] == ("/2/tweets", {**http.asked[0][1], "ids": "1,2,3,4,5"})
     assert "author_id" not in http.asked[0][1]["expansions"]
