@@ -399,6 +399,9 @@ class TakesSecrets(Protocol):
     async def check(self, http: Http, watch: Watch) -> Held:
         """What the platform says of `watch.token`. Raises Denied when it is refused."""
 
+    def check_cost(self, watch: Watch) -> Spend:
+        """The most that one `check` takes. May be left out where that is a request and nothing else."""
+
 
 class SignsIn(Protocol):
     """A platform whose tokens come from a session."""

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
 from connectors import connectors
-from connectors._http import Clients, Requests
+from console.asking import requests
 from console.keys import credentials, known_platform, mending
 from console.refusal import CannotDo
 from workers._settings import settings
@@ -68,16 +68,23 @@ def check(rows: Sequence[dict[str, Any]]) -> list[Standing]:
 
 async def _ask(rows: Sequence[dict[str, Any]]) -> list[Standing]:
     ours = settings()
-    clients = Clients(trusted=frozenset(ours.trusted_hosts), user_agent=ours.user_agent)
     engine = create_async_engine(ours.database, hide_parameters=True, poolclass=NullPool)
-    http = Requests(clients, deadline=ours.request_deadline)
     sessions, now = async_sessionmaker(engine), datetime.now(UTC)
     try:
-        asked = [ask(row["id"], connectors()[row["platform"]], sessions, http, now=now, anyway=True)
-                 for row in rows]  # fmt: skip
-        return await asyncio.gather(*asked)
+        async with requests(ours) as http:
+            asked = [
+                ask(
+                    row["id"],
+                    connectors()[row["platform"]],
+                    sessions,
+                    http.of(str(row["id"])),
+                    now=now,
+                    anyway=True,
+                )
+                for row in rows
+            ]
+            return await asyncio.gather(*asked)
     finally:
-        await clients.aclose()
         await engine.dispose()
 
 

@@ -6,29 +6,28 @@ What asking itself takes goes through the same quotas and money as a visit. Noth
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from sqlalchemy import NullPool
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from connectors import connectors
 from connectors._base import Connector, ConnectorError, Counts, Page, Spend, TryLater, Volume, Watch
-from connectors._http import Clients, Requests
+from connectors._http import Requests
+from console.asking import requests
 from console.following import Wanted
 from console.record import Recorder, recording
-from workers import quotas
 from workers._settings import settings
 from workers.credentials import session_of, whose
+from workers.paid import Paying
 
 DAY = 86_400.0
 FEW = 3
 """From fewer posts no rate is told."""
-
-T = TypeVar("T", Page, Volume)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,38 +80,37 @@ class _Asking:
     connector: Connector
     http: Requests
     watch: Watch
-    paying: _Paying
+    paying: Paying
 
 
 @asynccontextmanager
 async def _asking(org: str, wanted: Wanted) -> AsyncIterator[_Asking]:
     ours = settings()
     connector = connectors()[wanted.platform]
-    clients = Clients(trusted=frozenset(ours.trusted_hosts))
     engine = create_async_engine(ours.database, hide_parameters=True, poolclass=NullPool)
     sessions = async_sessionmaker(engine)
-    http = Requests(clients, deadline=ours.request_deadline)
     try:
-        key = None
-        if wanted.credential is not None:
-            http = http.of(str(wanted.credential))
-            key = await session_of(wanted.credential, connector, sessions, http)
-        watch = Watch(
-            kind=wanted.kind,
-            term=wanted.term,
-            host=key.host if key else wanted.host,
-            now=datetime.now(UTC),
-            token=key.access if key else None,
-            me=whose(key),
-        )
-        async with asyncio.timeout(ours.source_deadline):
-            yield _Asking(connector, http, watch, _Paying(org, wanted, connector, watch.now, sessions))
+        async with requests(ours) as anybodys:
+            key, http = None, anybodys
+            if wanted.credential is not None:
+                http = anybodys.of(str(wanted.credential))
+                key = await session_of(wanted.credential, connector, sessions, http)
+            watch = Watch(
+                kind=wanted.kind,
+                term=wanted.term,
+                host=key.host if key else wanted.host,
+                now=datetime.now(UTC),
+                token=key.access if key else None,
+                me=whose(key),
+            )
+            paying = Paying(org, wanted.platform, wanted.credential, connector, watch.now, sessions)
+            async with asyncio.timeout(ours.source_deadline):
+                yield _Asking(connector, http, watch, paying)
     except TimeoutError:
         raise TryLater(
             f"{wanted.platform} did not answer within {ours.source_deadline:g} s", uncertain=True
         ) from None
     finally:
-        await clients.aclose()
         await engine.dispose()
 
 
@@ -158,50 +156,3 @@ def _visits(connector: Connector, watch: Watch, wanted: Wanted) -> Spend:
         units=round(a_day * most.units),
         money=round(a_day * most.money),
     )
-
-
-class _Paying:
-    """Sets aside what asking may take, and writes down what it took."""
-
-    def __init__(
-        self,
-        org: str,
-        wanted: Wanted,
-        connector: Connector,
-        now: datetime,
-        sessions: async_sessionmaker[AsyncSession],
-    ) -> None:
-        self._org, self._wanted, self._connector, self._now = org, wanted, connector, now
-        self._sessions = sessions
-
-    async def for_(self, most: Spend, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask, within what may be spent."""
-        held = None
-        if quotas.metered(self._connector, most):
-            async with self._sessions() as session, session.begin():
-                held = await quotas.hold(
-                    session,
-                    org=self._org,
-                    platform=self._wanted.platform,
-                    credential=self._wanted.credential,
-                    connector=self._connector,
-                    poll=None,
-                    most=most,
-                    urgent=True,
-                    now=self._now,
-                )
-        spent = most
-        try:
-            answer = await ask()
-            spent = answer.spent or most
-        except ConnectorError as error:
-            took = quotas.after_error(error, most)
-            if took is None:
-                held = None  # nobody knows: it stays set aside
-            spent = took or spent
-            raise
-        finally:
-            if held:
-                async with self._sessions() as session, session.begin():
-                    await quotas.settle(session, self._org, self._wanted.platform, held, spent)
-        return answer

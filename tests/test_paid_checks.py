@@ -1,4 +1,4 @@
-"""A platform that takes money is asked about a credential where there is a doubt, not daily."""
+"""A platform that takes money is asked about a credential where there is a doubt, not daily, and within the cap."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from connectors import connectors
-from connectors._base import Held
+from connectors._base import Held, Spend, TryLater, Watch
 from tests.keyed import Keyed, Told, a_key, keys
 from workers.renew import _costs_money
 
@@ -24,6 +24,38 @@ def test_of_the_platforms_only_x_takes_money() -> None:
     assert [name for name, one in connectors().items() if _costs_money(one)] == ["x"]
 
 
+def allow(keyed: Keyed, money: int) -> None:
+    keyed.execute(
+        f"INSERT INTO quotas (platform, of, period, amount) VALUES ('mastodon', 'money', 'month', {money})"
+    )
+
+
+class Paid(Told):
+    """Each look at a credential costs a cent."""
+
+    def check_cost(self, watch: Watch) -> Spend:
+        return Spend(money=10_000)
+
+
+def test_a_look_at_a_credential_is_paid_from_the_cap_and_refused_by_it_in_the_same_words(
+    keyed: Keyed,
+) -> None:
+    key, paid = keyed.key(), Paid(check=[Held(), TryLater("no answer", uncertain=True), Held()])
+    told = "SELECT spent, held FROM spendings WHERE of = 'money'"
+    assert "no money is set aside for mastodon: earshot budget set mastodon 20 usd" in (
+        keyed.asks(key, paid).said or ""
+    )
+    allow(keyed, 25_000)
+    assert keyed.asks(key, paid).answer == "good"
+    assert tuple(keyed.execute(told)[0]) == (10_000, 0)
+    assert keyed.asks(key, paid).answer == "unanswered"
+    assert tuple(keyed.execute(told)[0]) == (10_000, 10_000)
+    refused = keyed.asks(key, paid)
+    assert refused.answer == "unanswered"
+    assert "the budget of mastodon waits: $0.02 of $0.03 are taken this month" in (refused.said or "")
+    assert paid.count("check") == 2
+
+
 def test_who_takes_money_is_asked_in_doubt_and_not_by_the_day(keyed: Keyed) -> None:
     key = keyed.key()
     [source] = keyed.follows(key, "acme")
@@ -32,6 +64,7 @@ def test_who_takes_money_is_asked_in_doubt_and_not_by_the_day(keyed: Keyed) -> N
     keyed.sweeps(paid)
     assert paid.count("check") == 0
     keyed.refuses(source)
+    allow(keyed, 1_000_000)
     for _ in range(2):
         keyed.sweeps(paid)
     assert paid.count("check") == 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import redis
 
 from connectors._base import Answer, Page, TryLater, Watch
 from console.preview import rate
@@ -49,7 +50,9 @@ def counted(posts: int, served: list[str]) -> Callable[[Asked], Reply]:
         served.append(asked.path)
         if asked.path.endswith("/counts/recent"):
             day = {"start": "2026-11-22T00:00:00Z", "end": "2026-11-23T00:00:00Z", "tweet_count": posts}
-            return Reply(body=json.dumps({"data": [day], "meta": {"total_tweet_count": posts}}).encode())
+            counts = {"data": [day], "meta": {"total_tweet_count": posts}}
+            rate = {"x-rate-limit-limit": "300", "x-rate-limit-remaining": "290", "x-rate-limit-reset": "60"}
+            return Reply(body=json.dumps(counts).encode(), headers=rate)
         return Reply(body=b'{"meta": {"result_count": 0}}')
 
     return answer
@@ -110,6 +113,23 @@ def test_a_preview_tells_the_figure_and_the_price_and_refuses_what_is_too_broad(
     assert "too broad: about 60,000 posts a day, and 20,000 are the most" in said.err
     assert spent() == 5_000  # a count costs half a cent, and that is written down
     assert [asked.path for asked in broad.server.asked if "/2/" in asked.path] == ["/2/tweets/counts/recent"]
+
+
+def test_a_command_asks_in_the_windows_that_the_fleet_learned_and_goes_on_where_no_broker_answers(
+    broad: AnX, broker: str
+) -> None:
+    broad.cli.done("budget", "set", "x", "20", "usd")
+    preview = ("sources", "preview", "x", "search", "coffee")
+    away = broad.run(*preview, EARSHOT_BROKER_URL="unix:///nowhere/valkey.sock")
+    assert "About 60,000 posts a day" in away.out
+    assert "budget" not in away.err
+    assert "About 60,000 posts a day" in broad.run(*preview, EARSHOT_BROKER_URL=broker).out
+    [window] = [key for key in redis.Redis.from_url(broker).scan_iter("*") if b":counts:" in key]
+    redis.Redis.from_url(broker).hset(window, "closed", 2**42)
+    asked = len(broad.server.asked)
+    said = broad.run(*preview, EARSHOT_BROKER_URL=broker)
+    assert (said.code, len(broad.server.asked)) == (1, asked)
+    assert f"the budget of {broad.server.netloc} is spent" in said.err
 
 
 def test_what_is_too_broad_is_not_followed_unless_somebody_says_so(broad: AnX) -> None:

@@ -160,6 +160,28 @@ def test_what_was_cut_off_stays_set_aside_and_counts(fetching: Fetching) -> None
         fetching.fetch(Metered(COSTS, page()))
 
 
+def test_what_a_killed_visit_has_set_aside_is_uncertain_and_what_a_living_one_has_is_waited_for(
+    fetching: Fetching,
+) -> None:
+    fetching.allow(70_000)
+    fetching.fetch(Metered(COSTS, page()), settle=False)
+    with pytest.raises(
+        TryLater, match=r"\$0.05 of \$0.07 are taken this month, \$0.05 of it uncertain"
+    ) as dead:
+        fetching.fetch(Metered(COSTS, page()))
+    assert dead.value.after is not None
+    assert dead.value.after > SOON
+    leased = (
+        "UPDATE sources SET poll_id = (SELECT id FROM polls WHERE held_money > 0), lease_until = now() + interval '40 s',"
+        " lease_pid = :pid, lease_started = (SELECT backend_start FROM pg_stat_activity WHERE pid = :pid)"
+    )
+    with fetching.journey.engine.connect() as other:
+        fetching.journey.execute(leased, pid=other.exec_driver_sql("SELECT pg_backend_pid()").scalar())
+        with pytest.raises(TryLater, match=r"others are asking, and \$0.05 are set aside") as alive:
+            fetching.fetch(Metered(COSTS, page()))
+        assert alive.value.after == SOON
+
+
 @pytest.mark.parametrize(
     ("error", "stands"),
     [
@@ -249,7 +271,7 @@ def test_the_wait_is_until_the_period_ends_but_looks_again_within_hours() -> Non
 def test_who_only_waits_for_what_others_set_aside_looks_again_soon() -> None:
     window = period_of(DAY, NOW)
     waits = refusal(
-        [window], {window: Stands(10, 80)}, Spend(units=20), leave=0.0, platform="youtube", now=NOW
+        [window], {window: Stands(10, 80, 80)}, Spend(units=20), leave=0.0, platform="youtube", now=NOW
     )
     assert waits is not None
     assert waits.after == SOON

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sqlalchemy import text
 
-from connectors._base import ConnectorError, Denied, Held, Watch
+from connectors._base import ConnectorError, Denied, Held, Spend, Watch
 from workers import reauth
 from workers.answered import Answered
 from workers.credentials import Locked, as_it_is, lasting, read, sign_in, stored_session, told_of, whose
+from workers.paid import Paying
 from workers.reauth import WARNED_DAYS, WAS, WAY_BACK
 
 if TYPE_CHECKING:
@@ -116,25 +117,39 @@ async def _held(
     """What the platform says; None where it cannot be asked. The row's fence goes along with a sign-in, so that a
     verdict on one secret is never written to the next."""
 
+    asked = cast("TakesSecrets", connector)
+    asks = hasattr(connector, "check")
+
+    async def check(session: Session) -> Held:
+        watch = _watch(connector, session, now)
+        paying = Paying(row["org"], row["platform"], row["id"], connector, now, sessions)
+        return await paying.for_(check_cost(connector, watch), lambda: asked.check(Answered(http), watch))
+
     async def signed_in() -> Session:
         session = await sign_in(row, stored, connector, sessions, http, anyway=anyway)
         row["fence"] += 1
         return session
 
-    asked = cast("TakesSecrets", connector) if hasattr(connector, "check") else None
     if not hasattr(connector, "sign_in"):
         token = as_it_is(row)
-        return await asked.check(Answered(http), _watch(connector, token, now)) if asked else None
+        return await check(token) if asks else None
     stored = stored_session(row)
-    if asked is not None and stored is not None and not row["ended"]:
+    if asks and stored is not None and not row["ended"]:
         try:
-            return await asked.check(Answered(http), _watch(connector, stored, now))
+            return await check(stored)
         except Denied:
             pass  # a session ends; what counts is whether there is another one
     session = await signed_in()
-    if asked is not None:
-        return await asked.check(Answered(http), _watch(connector, session, now))
+    if asks:
+        return await check(session)
     return Held(account_id=session.account_id, handle=session.handle, lasts=session.lasts)
+
+
+def check_cost(connector: Connector, watch: Watch) -> Spend:
+    """The most that asking after a token takes: a request, unless the platform says what else."""
+    if not hasattr(connector, "check_cost"):
+        return Spend()
+    return cast("TakesSecrets", connector).check_cost(watch)
 
 
 def _watch(connector: Connector, session: Session, now: datetime) -> Watch:

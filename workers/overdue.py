@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from connectors import connectors
 from models.vocabulary import NEVER_VISITED
-from workers.poll import LEASE_FREE
+from workers.lease import LEASE_FREE
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker

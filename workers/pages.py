@@ -19,7 +19,7 @@ from sqlalchemy import text
 from workers._ranges import Progress, next_try
 from workers._rows import as_json
 from workers.land import unpack
-from workers.poll import LEASE_FREE, LEASE_TAKEN
+from workers.lease import LEASE_FREE, LEASE_TAKEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,6 +25,7 @@ from workers import quotas
 from workers.credentials import session_of, whose
 from workers.fetch import fetch_page
 from workers.land import StaleFence, land
+from workers.lease import LEASE_FREE, LEASE_TAKEN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,14 +66,6 @@ class Visit:
     urgent: bool
     now: datetime
 
-
-LEASE_FREE = """(
-    {row}.lease_until IS NULL OR {row}.lease_until < now() OR NOT EXISTS (
-        SELECT FROM pg_stat_activity a
-        WHERE a.pid = {row}.lease_pid AND a.backend_start = {row}.lease_started))"""
-
-LEASE_TAKEN = """lease_until = now() + make_interval(secs => :lease), lease_pid = pg_backend_pid(),
-    lease_started = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())"""
 
 _CLAIM = text(f"""
     WITH due AS (

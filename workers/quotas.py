@@ -2,7 +2,7 @@
 
 Before each request the most that it can take is set aside (held); the transaction that lands its page writes down what
 it took. What was held by a request that was cut off stays held, because it may have been taken: it is shown as
-uncertain and counts until its period is over. Short windows, which a platform's headers tell of, are workers/budget.py.
+uncertain and counts until its period is over. Only what visits have set aside that still go on is waited for. Short windows, which a platform's headers tell of, are workers/budget.py.
 
 Surprising: for a platform that takes money nothing may be spent until somebody has said how much.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from connectors._base import Garbled, Quota, Spend, TryLater
 from workers._rows import as_json
+from workers.lease import LEASE_FREE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,10 +52,11 @@ class Allowance(NamedTuple):
 
 
 class Stands(NamedTuple):
-    """What of a window is written down as spent, and what is set aside."""
+    """What of a window is written down as spent, what is set aside, and what of that by visits that still go on."""
 
     spent: int
     held: int
+    under_way: int = 0
 
 
 class Window(NamedTuple):
@@ -150,6 +152,14 @@ _RUSHED = text("""
     SELECT EXISTS (SELECT FROM sources WHERE org_id = :org AND platform = :platform AND state = 'active'
                    AND (priority < :usual OR campaign_id IS NOT NULL))
 """)
+_UNDER_WAY = text(f"""
+    SELECT s.credential_id AS credential, count(*) AS requests,
+           sum(p.held_units)::bigint AS units, sum(p.held_money)::bigint AS money
+    FROM sources s JOIN polls p ON p.id = s.poll_id
+    WHERE s.org_id = :org AND s.platform = :platform AND p.id IS DISTINCT FROM CAST(:poll AS uuid)
+      AND NOT {LEASE_FREE.format(row="s")}
+    GROUP BY s.credential_id
+""")
 _MOVE = text("""
     WITH w AS MATERIALIZED (
         SELECT * FROM json_to_recordset(CAST(:windows AS json)) AS w(
@@ -202,12 +212,15 @@ def refusal(
         if window.amount == 0 and window.of == "money":
             why = f"no money is set aside for {platform}: earshot budget set {platform} 20 usd"
             return TryLater(why, after=after, limited=True)
-        if stands.held and stands.spent + wanted <= limit:
+        uncertain = stands.held - stands.under_way
+        if stands.under_way and stands.spent + uncertain + wanted <= limit:
             # the pages of others that are under way seldom take all that was set aside for them
-            why = f"the budget of {platform} waits: others are asking, and {said(window.of, stands.held)} are set aside for them"
+            why = f"the budget of {platform} waits: others are asking, and {said(window.of, stands.under_way)} are set aside for them"
             return TryLater(why, after=min(after, SOON), limited=True)
         of_all = f"{said(window.of, stands.spent + stands.held)} of {said(window.of, window.amount)}"
         why = f"the budget of {platform} waits: {of_all} are taken this {window.period}"
+        if uncertain:
+            why += f", {said(window.of, uncertain)} of it uncertain"
         if limit < window.amount:
             why += "; what is left is kept for urgent sources and campaigns"
         return TryLater(why, after=after, limited=True)
@@ -249,9 +262,24 @@ async def hold(
         for row in await session.execute(_HOLD, about)
     }
     taken = {window: taken_now[window[:4]] for window in windows}
-    if refused := refusal(windows, taken, most, leave=leave, platform=platform, now=now):
+    about_it: dict[str, Any] = {"leave": leave, "platform": platform, "now": now}
+    refused = refusal(windows, taken, most, **about_it)
+    if refused and any(stands.held for stands in taken.values()):
+        others = (await session.execute(_UNDER_WAY, {**which, "poll": poll})).all()
+        waited = {
+            one: stands._replace(under_way=_held_by(others, one, stands)) for one, stands in taken.items()
+        }
+        refused = refusal(windows, waited, most, **about_it) or refused
+    if refused:
         raise refused
     return Hold(poll, most, windows)
+
+
+def _held_by(others: Sequence[Any], window: Window, stands: Stands) -> int:
+    """What other visits hold of a window. A visit's row does not tell its requests: it has one at a time."""
+    theirs = [row for row in others if window.credential in (None, row.credential)]
+    held: int = sum(getattr(row, window.of) for row in theirs)
+    return min(held, stands.held)
 
 
 def allowed(window: Window, leave: float) -> int:
