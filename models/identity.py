@@ -24,7 +24,8 @@ class Identity(Record):
     """Linked to a Contact, an Account, a Lead, to ourselves, or to nobody.
 
     `merged_into`: the same person as that identity, on another platform; what that one is linked to counts, and it is
-    merged into none itself. `decided`: a person said whose it is, so no handle does.
+    merged into none itself. `decided`: a person said whose it is, so no handle does. `blocked`: a person said that
+    nothing it writes opens a case.
     """
 
     __tablename__ = "identities"
@@ -60,6 +61,7 @@ class Identity(Record):
     lead_id: Mapped[UUID | None] = to("leads.id")
     merged_into: Mapped[UUID | None] = to("identities.id")
     decided: Mapped[bool] = mapped_column(server_default=text("false"))
+    blocked: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Written]
 
 

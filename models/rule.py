@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
-from models._base import Record, Written
-from models.vocabulary import PRIORITIES, RULE_ACTIONS, RULE_AUDIENCES, RULE_OWNERS, RULE_TRIGGERS, one_of
+from models._base import Record, Written, to
+from models.vocabulary import PRIORITIES, RULE_ACTIONS, RULE_ASSIGN, RULE_AUDIENCES, RULE_TRIGGERS, one_of
 
 
 class Rule(Record):
@@ -30,7 +30,8 @@ class Rule(Record):
     threshold, and to rise to `rearm` before it can fire again; spike at their number, `factor` times what the same
     hours had before. Both want at least `minimum` posts.
 
-    `owner` is the account's, or the next one of `owners`, of whom `turn` counts. In quiet hours (local to
+    What opens belongs to the account's owner, or to the next of the `assignees`, whose `turn` it is; `owner_id` is whose
+    rule it is, who hears what people think of it. In quiet hours (local to
     `quiet_zone`) nobody is told; what opens is told at their end. A post older than `max_age_hours` opens nothing.
     A rule that `suggests` opens nothing: what it would have opened is listed.
     """
@@ -45,7 +46,7 @@ class Rule(Record):
         CheckConstraint("per_day > 0", name="per_day"),
         CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
         one_of("trigger", RULE_TRIGGERS),
-        one_of("owner", RULE_OWNERS),
+        one_of("assign", RULE_ASSIGN),
         CheckConstraint("window_hours > 0", name="window_hours"),
         CheckConstraint("rearm BETWEEN -1 AND 1", name="rearm"),
         CheckConstraint("factor > 1", name="factor"),
@@ -73,8 +74,9 @@ class Rule(Record):
     rearm: Mapped[float | None]
     factor: Mapped[float | None]
     minimum: Mapped[int | None]
-    owner: Mapped[str] = mapped_column(server_default="account")
-    owners: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID), server_default=text("'{}'"))
+    owner_id: Mapped[UUID | None] = to("users.id")
+    assign: Mapped[str] = mapped_column(server_default="account")
+    assignees: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID), server_default=text("'{}'"))
     turn: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     quiet_from: Mapped[time | None]
     quiet_to: Mapped[time | None]

@@ -1,4 +1,4 @@
-"""Rules with a scope, cases that an Incident takes in, verdicts, the crisis switch, and news that is owed."""
+"""Rules with a scope, cases that an Incident takes in, verdicts, the crisis switch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSONB, TIME, UUID
+from sqlalchemy.dialects.postgresql import TIME, UUID
 
 from models.migrations._columns import (
     array,
@@ -38,7 +38,7 @@ VERDICTS = "complaint not_a_complaint wrong_record spam"
 
 RULE_CHECKS = {
     "trigger": "trigger IN ('post', 'mean', 'spike')",
-    "owner": "owner IN ('account', 'rotation')",
+    "assign": "assign IN ('account', 'rotation')",
     "window_hours": "window_hours > 0",
     "rearm": "rearm BETWEEN -1 AND 1",
     "factor": "factor > 1",
@@ -47,82 +47,100 @@ RULE_CHECKS = {
     "quiet": "(quiet_from IS NULL) = (quiet_to IS NULL)",
 }
 
-QUIET = """
-CREATE FUNCTION after_quiet(rule rules, at timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
-    -- when people may be told: now, or the end of the quiet hours that `at` lies in; they may span midnight
-    SELECT CASE
-        WHEN rule.quiet_from IS NULL OR rule.quiet_from = rule.quiet_to THEN at
-        WHEN rule.quiet_from < rule.quiet_to
-            THEN CASE WHEN local.at::time >= rule.quiet_from AND local.at::time < rule.quiet_to
-                      THEN (local.at::date + rule.quiet_to) AT TIME ZONE rule.quiet_zone ELSE at END
-        WHEN local.at::time >= rule.quiet_from
-            THEN (local.at::date + 1 + rule.quiet_to) AT TIME ZONE rule.quiet_zone
-        WHEN local.at::time < rule.quiet_to THEN (local.at::date + rule.quiet_to) AT TIME ZONE rule.quiet_zone
-        ELSE at END
-    FROM (SELECT at AT TIME ZONE rule.quiet_zone AS at) AS local
-$$
-"""
-
-TOLD = """
-CREATE FUNCTION case_told(which uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    -- a case as a receiver is told of it, as it is at this moment
-    SELECT jsonb_strip_nulls(jsonb_build_object(
-        'case', c.id, 'subject', coalesce(t.subject, a.subject), 'level', c.level, 'opened_at', c.opened_at,
-        'risen_at', c.risen_at, 'reopened_at', c.reopened_at, 'closed_at', c.closed_at,
-        'score', c.score, 'threshold', c.threshold, 'rule', r.name, 'previous', c.previous_id,
-        'incident', c.parent_id, 'themes', to_jsonb(c.themes),
-        'ticket', CASE WHEN t.id IS NOT NULL THEN jsonb_build_object(
-            'id', t.id, 'number', t.number, 'status', t.status, 'priority', t.priority) END,
-        'activity', CASE WHEN a.id IS NOT NULL THEN jsonb_build_object('id', a.id, 'status', a.status) END,
-        'owner', u.email, 'account', k.name, 'contact', nullif(concat_ws(' ', p.first_name, p.last_name), ''),
-        'post', CASE WHEN e.id IS NOT NULL THEN jsonb_build_object(
-            'id', e.id, 'platform', e.platform, 'text', left(e.text, 2000), 'url', e.url,
-            'occurred_at', e.occurred_at, 'author', coalesce('@' || i.handle, i.name)) END))
-    FROM cases c
-    LEFT JOIN rules r ON r.id = c.rule_id
-    LEFT JOIN tickets t ON t.id = c.ticket_id
-    LEFT JOIN activities a ON a.id = c.activity_id
-    LEFT JOIN social_events e ON e.id = c.event_id
-    LEFT JOIN identities i ON i.id = e.identity_id
-    LEFT JOIN accounts k ON k.id = coalesce(t.account_id, a.account_id)
-    LEFT JOIN contacts p ON p.id = coalesce(t.contact_id, a.contact_id)
-    LEFT JOIN users u ON u.id = coalesce(t.owner_id, a.owner_id)
-    WHERE c.id = which
-$$
-"""
-
-OWE = """
-CREATE FUNCTION cases_owe_{when}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, {schema}, pg_temp AS $$
--- whoever opens or closes a case, by whatever means, owes the news in the same transaction. A case that an Incident
--- took in without a Ticket of its own is not told: the Incident is
+SETTLE = """
+CREATE OR REPLACE FUNCTION settle_cases(which uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    over uuid[];
+    earlier uuid;
 BEGIN
-    INSERT INTO owed (org_id, receiver_id, case_id, kind, body, due_at)
-    SELECT n.org_id, v.id, n.id, n.kind, case_told(n.id), coalesce(after_quiet(r, now()), now())
-    FROM ({news}) AS n
-    JOIN receivers v ON v.org_id = n.org_id AND v.state <> 'paused'
-                    AND (v.tells = '{{}}' OR n.kind = ANY (v.tells))
-    LEFT JOIN rules r ON r.id = n.rule_id
-    ORDER BY n.subject, v.id;
+    -- first the locks, then, in statements of their own that see what was committed meanwhile, the look
+    PERFORM FROM cases WHERE id = ANY (which) ORDER BY org_id, subject, id FOR NO KEY UPDATE;
+    -- a Ticket decides alone; without one the Activity; a case that has lost both is over. All at once: an Incident
+    -- that closes takes thousands with it
+    WITH closed AS (
+        UPDATE cases SET closed_at = now()
+        FROM (SELECT c.id, coalesce(t.status IN {tickets}, a.status IN {activities}, true) AS settled
+              FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id LEFT JOIN activities a ON a.id = c.activity_id
+              WHERE c.id = ANY (which)) AS matter
+        WHERE cases.id = matter.id AND matter.settled AND cases.closed_at IS NULL
+        RETURNING cases.id
+    )
+    SELECT array_agg(id) INTO over FROM closed;
+    FOR earlier IN
+        -- those whose own Ticket or Activity was opened again; and the earlier ones of a subject whose Ticket was, and
+        -- which had to wait for the one that has closed now
+        SELECT DISTINCT ON (c.org_id, c.subject) c.id
+        FROM (SELECT unnest(which) AS id
+              UNION
+              SELECT e.id FROM cases c JOIN cases e ON e.org_id = c.org_id AND e.subject = c.subject
+              WHERE c.id = ANY (over)) AS any_of
+        JOIN cases c ON c.id = any_of.id
+        LEFT JOIN tickets t ON t.id = c.ticket_id LEFT JOIN activities a ON a.id = c.activity_id
+        WHERE c.closed_at IS NOT NULL AND NOT coalesce(t.status IN {tickets}, a.status IN {activities}, true)
+        ORDER BY c.org_id, c.subject, c.opened_at DESC
+    LOOP
+        BEGIN
+            UPDATE cases SET closed_at = NULL, reopened_at = now() WHERE id = earlier;
+        EXCEPTION WHEN unique_violation THEN
+            NULL;  -- the subject has complained again since: the newer case is the open one
+        END;
+    END LOOP;
+END
+$$
+"""
+SETTLE_BEFORE = """
+CREATE OR REPLACE FUNCTION settle_cases(which uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    matter record;
+BEGIN
+    PERFORM FROM cases WHERE id = ANY (which) ORDER BY org_id, subject, id FOR NO KEY UPDATE;
+    FOR matter IN
+        SELECT cases.id, cases.org_id, cases.subject, cases.closed_at,
+               coalesce(tickets.status IN {tickets}, activities.status IN {activities}, true)
+                   AS settled
+        FROM cases
+        LEFT JOIN tickets ON tickets.id = cases.ticket_id
+        LEFT JOIN activities ON activities.id = cases.activity_id
+        WHERE cases.id = ANY (which)
+    LOOP
+        IF matter.settled AND matter.closed_at IS NULL THEN
+            UPDATE cases SET closed_at = now() WHERE id = matter.id;
+            UPDATE cases SET closed_at = NULL WHERE id = (
+                SELECT earlier.id FROM cases AS earlier
+                LEFT JOIN tickets ON tickets.id = earlier.ticket_id
+                LEFT JOIN activities ON activities.id = earlier.activity_id
+                WHERE earlier.org_id = matter.org_id AND earlier.subject = matter.subject
+                  AND earlier.id <> matter.id AND earlier.closed_at IS NOT NULL
+                  AND NOT coalesce(tickets.status IN {tickets},
+                                   activities.status IN {activities}, true)
+                ORDER BY earlier.opened_at DESC LIMIT 1);
+        ELSIF NOT matter.settled AND matter.closed_at IS NOT NULL THEN
+            BEGIN
+                UPDATE cases SET closed_at = NULL WHERE id = matter.id;
+            EXCEPTION WHEN unique_violation THEN
+                NULL;
+            END;
+        END IF;
+    END LOOP;
+END
+$$
+"""
+CLOSED = {"tickets": "('resolved', 'closed')", "activities": "('done', 'cancelled')"}
+
+LATER = """
+CREATE FUNCTION case_hears_of_its_post() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, {schema}, pg_temp AS $$
+BEGIN
+    INSERT INTO case_notes (org_id, case_id, what, event_id, score)
+    VALUES (NEW.org_id, NEW.case_id,
+            CASE WHEN NEW.gone_at IS DISTINCT FROM OLD.gone_at THEN 'gone' ELSE 'edited' END, NEW.id, NEW.sentiment);
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER cases_owe AFTER {event} ON cases REFERENCING {tables}
-    FOR EACH STATEMENT EXECUTE FUNCTION cases_owe_{when}()
-"""
-OPENED = """
-    SELECT c.*, CASE WHEN c.subject LIKE 'burst:%' THEN 'incident' ELSE 'case' END || '.opened' AS kind
-    FROM fresh c LEFT JOIN cases p ON p.id = c.parent_id
-    WHERE p.id IS NULL OR c.ticket_id IS DISTINCT FROM p.ticket_id
-"""
-CHANGED = """
-    SELECT c.*, CASE WHEN c.subject LIKE 'burst:%' THEN 'incident' ELSE 'case' END || CASE
-               WHEN b.closed_at IS NULL AND c.closed_at IS NOT NULL THEN '.closed'
-               WHEN b.closed_at IS NOT NULL AND c.closed_at IS NULL THEN '.reopened'
-               ELSE '.raised' END AS kind
-    FROM fresh c JOIN stale b ON b.id = c.id LEFT JOIN cases p ON p.id = c.parent_id
-    WHERE ((b.closed_at IS NULL) <> (c.closed_at IS NULL) OR b.level = 'activity' AND c.level = 'ticket')
-      AND (p.id IS NULL OR c.ticket_id IS DISTINCT FROM p.ticket_id)
+CREATE TRIGGER case_hears_of_its_post AFTER UPDATE OF gone_at, edited_at ON social_events FOR EACH ROW
+    WHEN (NEW.case_id IS NOT NULL AND (OLD.gone_at IS NULL AND NEW.gone_at IS NOT NULL
+                                       OR NEW.edited_at IS DISTINCT FROM OLD.edited_at))
+    EXECUTE FUNCTION case_hears_of_its_post()
 """
 
 SUMMARY = """
@@ -152,13 +170,14 @@ CREATE TRIGGER incident_closed AFTER UPDATE OF closed_at ON cases FOR EACH ROW
 def rule_columns() -> list[sa.Column[Any]]:
     return [
         *(array(name, sa.Text) for name in ("platforms", "kinds", "languages")),
-        *(array(name, UUID) for name in ("sources", "campaigns", "accounts", "owners")),
+        *(array(name, UUID) for name in ("sources", "campaigns", "accounts", "assignees")),
         text("trigger", default="post"),
         count("window_hours"),
         sa.Column("rearm", sa.Double),
         sa.Column("factor", sa.Double),
         count("minimum"),
-        text("owner", default="account"),
+        to("owner_id", "users"),
+        text("assign", default="account"),
         big("turn", default="0"),
         sa.Column("quiet_from", TIME),
         sa.Column("quiet_to", TIME),
@@ -179,17 +198,9 @@ def upgrade() -> None:
         op.create_check_constraint(name, "rules", check)
     _cases()
     _switch_and_alarms()
-    _news()
-    op.execute(QUIET)
-    op.execute(TOLD)
-    fresh = "NEW TABLE AS fresh"
-    op.execute(OWE.format(when="opened", event="INSERT", tables=fresh, news=OPENED, schema=schema))
-    op.execute(
-        OWE.format(
-            when="changed", event="UPDATE", tables=f"OLD TABLE AS stale {fresh}", news=CHANGED, schema=schema
-        ).replace("CREATE TRIGGER cases_owe ", "CREATE TRIGGER cases_owe_again ")
-    )
     op.execute(SUMMARY.format(schema=schema))
+    op.execute(LATER.format(schema=schema))
+    op.execute(SETTLE.format(**CLOSED))
 
 
 def _cases() -> None:
@@ -240,6 +251,7 @@ def _cases() -> None:
 
 
 def _switch_and_alarms() -> None:
+    op.add_column("identities", flag("blocked"))
     record(
         "holds",
         *word("of", "campaign platform rule"),
@@ -275,57 +287,15 @@ def _switch_and_alarms() -> None:
     )
 
 
-def _news() -> None:
-    record(
-        "receivers",
-        text("name", null=False),
-        *word("kind", "webhook email"),
-        text("address", null=False),
-        sa.Column("secret", sa.LargeBinary),
-        array("tells", sa.Text),
-        count("per_hour"),
-        to("owner_id", "users"),
-        *word("state", "active paused failing", default="active"),
-        count("failures", default="0"),
-        text("last_error"),
-        moment("last_success_at"),
-        moment("due_at", default="now()"),
-        moment("lease_until"),
-        big("fence", default="0"),
-        to("activity_id", "activities"),
-        moment("created_at", default="now()"),
-        sa.UniqueConstraint("org_id", "name"),
-        sa.CheckConstraint("per_hour > 0", name="per_hour"),
-    )
-    op.create_table(
-        "owed",
-        sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
-        text("org_id", null=False),
-        to("receiver_id", "receivers", lost="CASCADE", null=False),
-        to("case_id", "cases"),
-        text("kind", null=False),
-        sa.Column("body", JSONB, nullable=False),
-        *word("state", "owed delivered failed folded", default="owed"),
-        moment("created_at", default="now()"),
-        moment("due_at", default="now()"),
-        count("attempts", default="0"),
-        text("last_error"),
-        moment("delivered_at"),
-        sa.Column("folded_into", sa.BigInteger),
-    )
-    index("owed", "receiver_id id", name="ix_owed_waiting", where="state = 'owed'")
-    index("owed", "case_id receiver_id id", name="ix_owed_case_id")
-    index("owed", "delivered_at", name="ix_owed_done", where="state = 'delivered'")
-
-
 def downgrade() -> None:
-    for function in ("incident_closed()", "cases_owe_changed()", "cases_owe_opened()"):
+    op.execute(SETTLE_BEFORE.format(**CLOSED))
+    for function in (
+        "case_hears_of_its_post()",
+        "incident_closed()",
+    ):
         op.execute(f"DROP FUNCTION {function} CASCADE")
-    op.execute("DROP FUNCTION case_told(uuid)")
-    op.execute("DROP FUNCTION after_quiet(rules, timestamptz)")
-    op.drop_table("owed")
-    op.drop_table("receivers")
     op.drop_table("alarms")
+    op.drop_column("identities", "blocked")
     op.drop_column("social_events", "hold_id")
     op.drop_table("holds")
     op.drop_table("case_notes")
