@@ -13,11 +13,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from connectors._base import Connector, ConnectorError, Need
+from connectors._base import Connector, ConnectorError, Gone, Need
 from connectors._guard import check_url, is_public
 from console.inbound import INBOUND
 from console.keys import base_url, known_platform, the_credential
-from console.refusal import CannotDo
+from console.refusal import BadInput, CannotDo
 
 URGENT = 10
 """The priority of a source that goes before others; see workers/quotas.py for the usual one."""
@@ -153,16 +153,16 @@ def check(
     credential: str | None = None,
     every: float | None = None,
 ) -> Wanted:
-    """What is to be followed, as it would be stored. Raises CannotDo with what is wrong and what would do."""
+    """What is to be followed, as it would be stored. Raises BadInput or CannotDo with what is wrong and what would do."""
     connector = known_platform(platform)
     need = connector.watches.get(kind)
     if need is None and kind == INBOUND and hasattr(connector, "receive"):
         connector, need = known_platform("webhook"), DELIVERED
     if need is None:
         kinds = "; ".join(f"{name} ({one.term})" for name, one in connector.watches.items())
-        raise CannotDo(f"{platform} has nothing called {kind!r} to follow; it has: {kinds}.")
+        raise BadInput(f"{platform} has nothing called {kind!r} to follow; it has: {kinds}.")
     if every is not None and not LEAST_EVERY <= every <= 86_400 * 30:
-        raise CannotDo(f"A source is visited every {LEAST_EVERY:g} s at most and every 30 days at least.")
+        raise BadInput(f"A source is visited every {LEAST_EVERY:g} s at most and every 30 days at least.")
     server = base_url(host) if host else None
     key = None
     if need.credential != "none":
@@ -173,10 +173,10 @@ def check(
                 f" earshot credentials add {platform} ACCOUNT."
             )
     elif credential is not None:
-        raise CannotDo(f"Following a {kind} on {platform} takes no credential.")
+        raise BadInput(f"Following a {kind} on {platform} takes no credential.")
     server = server or (key["host"] if key else None) or need.host or connector.default_host
     if server is None and platform != "feeds":
-        raise CannotDo(f"On which server? Say it with --host, like --host {platform}.example.")
+        raise BadInput(f"On which server? Say it with --host, like --host {platform}.example.")
     return Wanted(
         platform=platform,
         kind=kind,
@@ -194,7 +194,7 @@ def _followable(connector: Connector, kind: str, term: str) -> str:
         try:
             known(kind, term)
         except ConnectorError as refused:
-            raise CannotDo(f"{term!r} cannot be followed: {refused}.") from None
+            raise BadInput(f"{term!r} cannot be followed: {refused}.") from None
     return term
 
 
@@ -209,7 +209,9 @@ def refuse_inside(wanted: Wanted, trusted: Collection[str]) -> None:
     try:
         _, netloc = check_url(address, trusted)
     except ConnectorError as refused:
-        raise CannotDo(f"{str(refused)[0].upper()}{str(refused)[1:]}.") from None
+        never = isinstance(refused, Gone) or "@" in urlsplit(address).netloc  # a port may yet be trusted
+        said = f"{str(refused)[0].upper()}{str(refused)[1:]}."
+        raise (BadInput if never else CannotDo)(said) from None
     host = netloc.rpartition(":")[0]
     inside = host == "localhost" or host.endswith(".localhost") or (_is_address(host) and not is_public(host))
     if inside and netloc not in trusted:
@@ -227,25 +229,25 @@ def _is_address(host: str) -> bool:
 
 
 def checked_term(platform: str, kind: str, term: str | None, need: Need) -> str:
-    """The term as it is stored. Raises CannotDo for one that means nothing or almost everything."""
+    """The term as it is stored. Raises BadInput for one that means nothing or almost everything."""
     if kind == "mentions":
         if term is not None and term.strip() != need.example:
-            raise CannotDo(f"The mentions are those of the account; leave {term!r} out.")
+            raise BadInput(f"The mentions are those of the account; leave {term!r} out.")
         return need.example
     words = " ".join((term or "").split())
     if not words or "\0" in words:
-        raise CannotDo(f"What is followed is missing: {need.term}, like {need.example}.")
+        raise BadInput(f"What is followed is missing: {need.term}, like {need.example}.")
     if len(words) > 500:
-        raise CannotDo(f"A term of {len(words)} characters is too long; 500 are the most.")
+        raise BadInput(f"A term of {len(words)} characters is too long; 500 are the most.")
     if platform == "feeds":
         parts = urlsplit(words)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise CannotDo(f"{words!r} is no address of a feed; it is like {need.example}.")
+            raise BadInput(f"{words!r} is no address of a feed; it is like {need.example}.")
         return words
     if kind == "hashtag":
         words = words.removeprefix("#")
         if not words.replace("_", "").isalnum():
-            raise CannotDo(f"{words!r} is no hashtag: letters, digits and _ only, like {need.example}.")
+            raise BadInput(f"{words!r} is no hashtag: letters, digits and _ only, like {need.example}.")
     if kind in ("hashtag", "search"):
         _demand_enough(words, need)
     return words
@@ -256,7 +258,7 @@ def _demand_enough(words: str, need: Need) -> None:
         word for word in words.casefold().replace("_", " ").split() if word.strip("\"'-") not in _EMPTY
     ]
     if sum(c.isalnum() for word in telling for c in word) < 2:
-        raise CannotDo(
+        raise BadInput(
             f"{words!r} says next to nothing: almost every post has it."
             f" Follow what means you, like {need.example}."
         )
@@ -277,7 +279,7 @@ def add_source(
     are imported and never open a case; all that it brings within the dates of `campaign` is the campaign's."""
     words = [" ".join(word.split()) for word in exclude]
     if any(len(word) < 2 for word in words):
-        raise CannotDo("A word to exclude has two characters at least.")
+        raise BadInput("A word to exclude has two characters at least.")
     row: UUID | None = session.scalar(
         _ADD,
         {

@@ -41,6 +41,13 @@ def add_own(
     return added
 
 
+def called_like_us(session: Session, org: str, words: Sequence[str]) -> list[str]:
+    """The accounts that have one of these names of ours: what it means is in doubt from now on."""
+    return list(
+        session.scalars(_LIKE_US, {"org": org, "words": [" ".join(word.split()).lower() for word in words]})
+    )
+
+
 def own_app(session: Session, org: str, platform: str, term: str) -> tuple[str, bool] | None:
     """The app that a source of a store is about, and whether it is ours, so that its reviews are addressed to us; None
     on other platforms. What opens Google Play opens our own apps only, so what is followed there is ours by that.
@@ -60,6 +67,12 @@ def own_app(session: Session, org: str, platform: str, term: str) -> tuple[str, 
     return app, session.scalar(held.limit(1)) is not None
 
 
+_LIKE_US = text("""
+    SELECT DISTINCT k.name FROM accounts k
+    LEFT JOIN aliases a ON a.account_id = k.id AND a.kind IN ('name', 'keyword')
+    WHERE k.org_id = :org AND (lower(k.name) = ANY(:words) OR lower(a.value) = ANY(:words))
+    ORDER BY k.name LIMIT 6
+""")
 _REMOVE = text("""
     DELETE FROM aliases
     WHERE org_id = :org AND of = 'ourselves' AND kind = :kind AND value = ANY(:values)

@@ -276,7 +276,7 @@ def test_a_source_that_receives_is_added_with_its_address_and_its_secret_shown_o
 def test_a_sender_needs_a_name_that_can_be_one(journey: Journey, home: Path) -> None:
     cli = earshot(home, database_url=journey.url, encryption_key=KEY)
     for name in ("two words", "../up", "x" * 101):
-        assert "cannot be followed" in cli.refused("sources", "add", "webhook", "inbound", name)
+        assert "cannot be followed" in cli.refused("sources", "add", "webhook", "inbound", name, code=2)
     said = cli.refused("sources", "add", "webhook", "inbound", "shop", EARSHOT_ENCRYPTION_KEY="")
     assert "EARSHOT_ENCRYPTION_KEY" in said
     cli.done("sources", "add", "feeds", "feed", "https://blog.example.com/feed.xml")
@@ -365,4 +365,4 @@ def test_a_platform_that_also_delivers_has_a_secret_of_its_own_for_that(journey:
     journey.digest()
     assert journey.ledger()["new"] == 1
     assert journey.value("SELECT platform FROM social_events") == "facebook"
-    assert "nothing called" in cli.refused("sources", "add", "bluesky", "inbound", "x")
+    assert "nothing called" in cli.refused("sources", "add", "bluesky", "inbound", "x", code=2)

@@ -43,7 +43,7 @@ def add(
     from console.aliases import WORDY
     from console.cli import _print
     from console.database import opened_for
-    from console.own import add_own
+    from console.own import add_own, called_like_us
     from console.refusal import BadInput
 
     if platform is not None and handle is None:
@@ -67,6 +67,13 @@ def add(
             (kind, word, where, add_own(session, chosen, kind, word, where, needs if kind in WORDY else ()))
             for kind, word, where in words
         ]
+        alike = called_like_us(
+            session, chosen, [word for kind, word, _ in words if kind in ("name", "keyword")]
+        )
+    for account in alike:
+        _print.said(
+            f"The account {account} is called like ourselves: a post that says so is about us as well as about it."
+        )
     for kind, word, where, added in told:
         on = f" on {where}" if where else ""
         _print.line(
