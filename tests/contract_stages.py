@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -268,11 +269,15 @@ def stages() -> dict[str, Stage]:
     made: list[Stage] = [
         *(Mastodon(kind=kind) for kind in ("hashtag", "mentions", "thread")),
         *(Bluesky(kind=kind) for kind in ("search", "mentions", "thread")),
+        *(stage for module in _modules() for stage in module.stages()),
     ]
-    for path in sorted(HERE.glob("stage_*.py")):
-        made += import_module(f"tests.{path.stem}").stages()
     named = {f"{stage.platform}-{stage.kind}": stage for stage in made}
     return {**named, "feeds-rss": Feed(), "feeds-json": Feed(json=True)}
+
+
+@cache
+def _modules() -> list[Any]:
+    return [import_module(f"tests.{path.stem}") for path in sorted(HERE.glob("stage_*.py"))]
 
 
 def minutes(n: float) -> timedelta:
