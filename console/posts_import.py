@@ -27,8 +27,8 @@ from workers._settings import Settings
 from workers.digest import digest, score_texts
 from workers.directory import Directories
 from workers.land import StaleFence, land
+from workers.lease import LEASE_FREE, LEASE_TAKEN
 from workers.pages import claim
-from workers.poll import LEASE_FREE, LEASE_TAKEN
 
 TOLD = 20
 """Bad lines that are told one by one."""
