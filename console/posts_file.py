@@ -72,11 +72,15 @@ def format_of(name: str, wished: str | None) -> Format:
 
 
 class PostsFile:
-    """An open file of posts; `name` is what sentences call it, `size` its bytes (None where that is not known)."""
+    """An open file of posts; `name` is what sentences call it, `size` its bytes (None where that is not known).
+
+    `left` is the last line, once it was met, where somebody still writes it: it is no page's, and the next run reads it.
+    """
 
     def __init__(self, stream: BinaryIO, name: str, written: Format) -> None:
         self._stream, self.name, self._format = stream, name, written
         self.size = os.fstat(stream.fileno()).st_size if stream.seekable() else None
+        self.left: list[tuple[int, str]] = []
 
     def place(self, part: Part) -> Place | None:
         """Where to go on after a page; None for what cannot be read twice."""
@@ -144,6 +148,9 @@ class PostsFile:
                     f"{self.name} is one large JSON value; a post a line is needed: jq -c '.[]' {self.name}"
                 )
             first = False
+            if self.size is not None and not line.ended and not _whole(raw):
+                self.left = [(line.number, "it is not finished; the next run reads it")]
+                return
             yield _item(line, line, line.raw, partial(_neutral.read, raw, now))
 
     def _rows(self, lines: _Lines, since: Place | None, now: datetime) -> Iterator[_Item]:
@@ -174,13 +181,26 @@ class PostsFile:
             yield _item(taken[0], taken[-1], b"".join(line.raw for line in taken), post)
 
 
+def _whole(raw: bytes) -> bool:
+    """Is that JSON to its end?"""
+    try:
+        _JSON.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+_JSON = msgspec.json.Decoder()
+
+
 class _Line(NamedTuple):
-    """A line as it is, its number, and the byte after it."""
+    """A line as it is, its number, the byte after it, whether all of it is here, and whether a newline ends it."""
 
     raw: bytes
     number: int
     at: int
     whole: bool
+    ended: bool
 
     @property
     def text(self) -> str:
@@ -258,7 +278,7 @@ class _Lines:
             self._at += len(rest)
         if self._number == 1:
             raw = raw.removeprefix(b"\xef\xbb\xbf")
-        return _Line(raw if whole else raw[:_KEPT], self._number, self._at, whole)
+        return _Line(raw if whole else raw[:_KEPT], self._number, self._at, whole, rest.endswith(b"\n"))
 
 
 class _Records:

@@ -89,7 +89,7 @@ _FATES = text("""
 @dataclass
 class Told:
     """What became of a file: lines read now, and how the posts among them were known. `since` is the line after which
-    this run began; `bad` has the first of the lines that are no post."""
+    this run began; `bad` has the first of the lines that are no post, and one that is not finished."""
 
     since: int = 0
     posts: int = 0
@@ -115,6 +115,7 @@ def read_only(file: PostsFile, now: datetime, moved: Callable[[int], None]) -> T
     for part in file.parts(None, now):
         told.take(part)
         moved(part.at)
+    told.bad += file.left
     return told
 
 
@@ -150,6 +151,7 @@ def import_posts(
             told.take(part)
             moved(part.at)
             digesting.keep_up(AHEAD)
+        told.bad += file.left
         digesting.keep_up(0)
         for name, number in landing.fates().items():
             setattr(told, name, int(number))

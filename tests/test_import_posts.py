@@ -201,6 +201,22 @@ def test_a_file_that_was_imported_brings_nothing_and_what_it_grew_by_is_taken(
     assert ledger(database)["fetched"] == 1406
 
 
+def test_a_last_line_that_somebody_still_writes_is_left_for_the_next_run(
+    cli: Earshot, database: str, tmp_path: Path
+) -> None:
+    file, lines = tmp_path / "written.ndjson", many(3)
+    file.write_text(lines[:-20])
+    first = cli.done("import", "posts", str(file))
+    assert "line 3: it is not finished; the next run reads it" in first.err
+    assert "2 posts." in first.out
+    file.write_text(lines.rstrip("\n"))  # without its newline, but whole
+    second = cli.done("import", "posts", str(file), "--json").json
+    assert (second["since"], second["new"], second["bad"]) == (2, 1, [])
+    file.write_text(lines + "{bad\n")
+    assert cli.refused("import", "posts", str(file))
+    assert len(rows(database, "SELECT id FROM social_events")) == 3
+
+
 def test_a_file_that_was_changed_is_refused_unless_it_is_to_be_read_anew(
     cli: Earshot, tmp_path: Path
 ) -> None:
