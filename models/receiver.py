@@ -19,7 +19,8 @@ class Receiver(Record):
     """`address` is an https URL or an e-mail address; `secret` signs what a webhook gets, encrypted and bound to this row.
 
     `tells`: the kinds of news wanted, none listed is all. At most `per_hour` deliveries in an hour (NULL: no limit);
-    what is beyond it waits and goes out as one digest. `owner_id` is told when it does not take what it is sent.
+    what is beyond it waits and goes out as one digest. `owner_id` is told when it does not take what it is sent, by the
+    Activity `activity_id`. While it is paused, news is written down for it and waits. A lease holds as a source's does.
     """
 
     __tablename__ = "receivers"
@@ -42,8 +43,10 @@ class Receiver(Record):
     last_error: Mapped[str | None]
     last_success_at: Mapped[datetime | None]
     due_at: Mapped[Written]
-    lease_until: Mapped[datetime | None]
     fence: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    lease_until: Mapped[datetime | None]
+    lease_pid: Mapped[int | None]
+    lease_started: Mapped[datetime | None]
     activity_id: Mapped[UUID | None] = to("activities.id")
     created_at: Mapped[Written]
 
@@ -51,7 +54,8 @@ class Receiver(Record):
 class Owed(Base):
     """News that one receiver is owed; `id` is their order within a case, since whoever writes one holds the case.
 
-    `body` is what was true when it was written. `folded_into` is the digest that told it instead.
+    `body` is what was true when it was written. `until`: given up when it is not delivered by then. `folded_into` is the
+    digest that told it instead.
     """
 
     __tablename__ = "owed"
@@ -59,7 +63,10 @@ class Owed(Base):
         one_of("state", OWED_STATES),
         Index("ix_owed_waiting", "receiver_id", "id", postgresql_where=text("state = 'owed'")),
         Index("ix_owed_case_id", "case_id", "receiver_id", "id"),
-        Index("ix_owed_done", "delivered_at", postgresql_where=text("state = 'delivered'")),
+        Index(
+            "ix_owed_delivered", "receiver_id", "delivered_at", postgresql_where=text("state = 'delivered'")
+        ),
+        Index("ix_owed_ended", "created_at", postgresql_where=text("state IN ('failed', 'folded')")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -71,6 +78,7 @@ class Owed(Base):
     state: Mapped[str] = mapped_column(server_default="owed")
     created_at: Mapped[Written]
     due_at: Mapped[Written]
+    until: Mapped[datetime] = mapped_column(server_default=text("now() + interval '72 hours'"))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     last_error: Mapped[str | None]
     delivered_at: Mapped[datetime | None]

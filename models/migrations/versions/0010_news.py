@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.migrations._columns import array, big, count, index, moment, record, text, to, word
+from models.migrations._columns import array, count, index, lease, moment, record, text, to, word
 
 revision = "0010"
 down_revision = "0009"
@@ -66,8 +66,7 @@ BEGIN
     INSERT INTO owed (org_id, receiver_id, case_id, kind, body, due_at)
     SELECT n.org_id, v.id, n.id, n.kind, case_told(n.id), coalesce(after_quiet(r, now()), now())
     FROM ({news}) AS n
-    JOIN receivers v ON v.org_id = n.org_id AND v.state <> 'paused'
-                    AND (v.tells = '{{}}' OR n.kind = ANY (v.tells))
+    JOIN receivers v ON v.org_id = n.org_id AND (v.tells = '{{}}' OR n.kind = ANY (v.tells))
     LEFT JOIN rules r ON r.id = n.rule_id
     ORDER BY n.subject, v.id;
     RETURN NULL;
@@ -108,8 +107,7 @@ def upgrade() -> None:
         text("last_error"),
         moment("last_success_at"),
         moment("due_at", default="now()"),
-        moment("lease_until"),
-        big("fence", default="0"),
+        *lease(),
         to("activity_id", "activities"),
         moment("created_at", default="now()"),
         sa.UniqueConstraint("org_id", "name"),
@@ -126,6 +124,7 @@ def upgrade() -> None:
         *word("state", "owed delivered failed folded", default="owed"),
         moment("created_at", default="now()"),
         moment("due_at", default="now()"),
+        moment("until", default="now() + interval '72 hours'"),
         count("attempts", default="0"),
         text("last_error"),
         moment("delivered_at"),
@@ -133,7 +132,8 @@ def upgrade() -> None:
     )
     index("owed", "receiver_id id", name="ix_owed_waiting", where="state = 'owed'")
     index("owed", "case_id receiver_id id", name="ix_owed_case_id")
-    index("owed", "delivered_at", name="ix_owed_done", where="state = 'delivered'")
+    index("owed", "receiver_id delivered_at", name="ix_owed_delivered", where="state = 'delivered'")
+    index("owed", "created_at", name="ix_owed_ended", where="state IN ('failed', 'folded')")
     op.execute(QUIET)
     op.execute(TOLD)
     fresh = "NEW TABLE AS fresh"
