@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,17 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import errors
 from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy.exc import IntegrityError
 
+from connectors import connectors
 from models import Base, migrations
+from models.migrations._columns import platforms_are
+from models.vocabulary import PLATFORMS
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent
@@ -127,6 +133,36 @@ def test_the_models_alone_would_make_the_same_columns_checks_and_indexes(
         Base.metadata.create_all(connection)
     migrated = {fact for fact in _shape(owner_database) if "alembic_version" not in fact}
     assert migrated == _shape(empty)
+
+
+def test_every_connectors_platform_is_a_word_of_the_vocabulary() -> None:
+    missing = sorted(set(connectors()) - set(PLATFORMS))
+    assert not missing, (
+        f"add {missing} to PLATFORMS in models/vocabulary.py, and a revision in models/migrations/versions whose upgrade()"
+        f" is platforms_are({' '.join(sorted({*PLATFORMS, *missing}))!r})"
+        f" and whose downgrade() is platforms_are({' '.join(PLATFORMS)!r}) (models/migrations/_columns.py)"
+    )
+
+
+def test_a_new_platform_is_one_line_of_a_revision(empty: str) -> None:
+    migrations.upgrade(empty)
+    first = _shape(empty)
+    engine = create_engine(empty, poolclass=NullPool)
+    with engine.connect() as connection, Operations.context(MigrationContext.configure(connection)):
+        platforms_are(" ".join([*PLATFORMS, "newcomer"]))
+        connection.commit()
+        checks = [str(fact) for fact in _shape(empty) if fact[0] == "constraint" and "youtube" in fact[3]]
+        assert len(checks) >= 12
+        assert [check for check in checks if "newcomer" not in check] == []
+        for name, refused in (("newcomer", False), ("nobody", True)):
+            with pytest.raises(IntegrityError) if refused else nullcontext():
+                connection.execute(
+                    text("INSERT INTO social_events (platform) VALUES (:name)"), {"name": name}
+                )
+            connection.rollback()
+        platforms_are(" ".join(PLATFORMS))
+        connection.commit()
+    assert _shape(empty) == first
 
 
 def test_the_body_of_a_page_is_stored_as_it_is(owner_database: str) -> None:

@@ -36,8 +36,12 @@ def array(name: str, of: Any) -> sa.Column[Any]:
 
 
 def word(name: str, listed: str, *, default: str | None = None, null: bool = False) -> tuple[Any, Any]:
+    return text(name, default=default, null=null), sa.CheckConstraint(_in(name, listed), name=name)
+
+
+def _in(name: str, listed: str) -> str:
     words = ", ".join(f"'{word}'" for word in listed.split())
-    return text(name, default=default, null=null), sa.CheckConstraint(f"{name} IN ({words})", name=name)
+    return f"{name} IN ({words})"
 
 
 def moment(name: str, *, default: str | None = None, null: bool = True) -> sa.Column[Any]:
@@ -78,3 +82,23 @@ def index(
 def where_set(table: str, column: str, *more: str) -> None:
     """Most rows do not have the column at all."""
     index(table, " ".join([column, *more]), name=f"ix_{table}_{column}", where=f"{column} IS NOT NULL")
+
+
+_HELD = sa.text("""
+    SELECT relname FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
+    WHERE contype = 'c' AND connamespace = current_schema()::regnamespace AND conname = 'ck_' || relname || '_platform'
+    ORDER BY relname
+""")
+
+
+def platforms_are(listed: str) -> None:
+    """Hold every column `platform` that there is to these names, whichever tables have one by now.
+
+    Going back leaves a name out that rows may have: PostgreSQL then refuses, and who wants it removes them first.
+    """
+    for table in op.get_bind().scalars(_HELD).all():
+        name = f"ck_{table}_platform"
+        op.execute(
+            f"ALTER TABLE {table} DROP CONSTRAINT {name},"
+            f" ADD CONSTRAINT {name} CHECK ({_in('platform', listed)})"
+        )
