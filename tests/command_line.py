@@ -31,6 +31,8 @@ from workers.land import pack
 
 ROOT = Path(__file__).parent.parent
 KEY = urlsafe_b64encode(bytes(32)).decode()
+NO_BROKER = "redis://127.0.0.1:1/0"
+"""Where nobody answers, at once. With a broker but no workers, `status` and `doctor` wait for them."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from connectors._base import Mention, Post
 from console.cli import app
-from tests.command_line import Earshot, earshot, hear, rows
+from tests.command_line import NO_BROKER, Earshot, earshot, hear, rows
 from tests.journey import FURIOUS, post
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -96,11 +96,11 @@ def test_none_at_all_is_no_number_of_posts_or_cases(cli: Earshot, command: str) 
     cli.done(command, "-n", "1")
 
 
-def test_status_and_doctor_say_how_many_decisions_wait(cli: Earshot, database: str, broker: str) -> None:
+def test_status_and_doctor_say_how_many_decisions_wait(cli: Earshot, database: str) -> None:
     def doctor() -> dict[str, dict[str, str]]:
-        return {one["name"]: one for one in cli("doctor", "--json", EARSHOT_BROKER_URL=broker).json}
+        return {one["name"]: one for one in cli("doctor", "--json", EARSHOT_BROKER_URL=NO_BROKER).json}
 
-    assert "nothing waits for a decision" in cli.done("status", EARSHOT_BROKER_URL=broker).out
+    assert "nothing waits for a decision" in cli.done("status", EARSHOT_BROKER_URL=NO_BROKER).out
     assert doctor()["review"]["state"] == "ok"
     hear(database, [said(number, "A bike.") for number in range(1, 5)])
     rows(
@@ -111,7 +111,7 @@ def test_status_and_doctor_say_how_many_decisions_wait(cli: Earshot, database: s
         " FROM social_events e, accounts a WHERE a.name = 'Quillon Logistics' AND e.external_id <> '4'",
     )
     waiting = len(cli.done("review", "--json").json)
-    shown = cli.done("status", EARSHOT_BROKER_URL=broker).out
+    shown = cli.done("status", EARSHOT_BROKER_URL=NO_BROKER).out
     assert f"review     {waiting} suggestions wait: earshot review" in shown
     assert "held back" not in shown
     found = doctor()["review"]
@@ -121,18 +121,16 @@ def test_status_and_doctor_say_how_many_decisions_wait(cli: Earshot, database: s
         "earshot review",
     )
     rows(database, "UPDATE social_events SET held_back = 'lead cap reached' WHERE external_id = '4'")
-    shown = cli.done("status", EARSHOT_BROKER_URL=broker).out
+    shown = cli.done("status", EARSHOT_BROKER_URL=NO_BROKER).out
     assert "1 lead held back in the last 24 hours: earshot leads --held-back" in shown
     assert doctor()["leads"]["state"] == "note"
 
 
-def test_a_ledger_of_a_million_posts_is_read_without_a_wide_screen(
-    cli: Earshot, database: str, broker: str
-) -> None:
+def test_a_ledger_of_a_million_posts_is_read_without_a_wide_screen(cli: Earshot, database: str) -> None:
     hear(database, [said(1, "A bike.")])
     rows(database, "UPDATE pages SET fetched = 12345678, new = 1234567, duplicate = 11111111")
     for command in ("status", "doctor"):
-        shown = cli(command, EARSHOT_BROKER_URL=broker).out.splitlines()
+        shown = cli(command, EARSHOT_BROKER_URL=NO_BROKER).out.splitlines()
         ledger = [line for line in shown if "new 1,234,567" in line]
         assert ledger
         assert max(len(line) for line in shown if "http" not in line and "postgres" not in line) <= 160
