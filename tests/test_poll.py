@@ -173,6 +173,18 @@ def test_a_limit_is_no_failure_and_the_source_is_due_when_the_platform_says(jour
     assert 100 < (source.due_at - datetime.now(UTC)).total_seconds() < 140
 
 
+def test_a_page_that_had_to_be_smaller_grows_back_when_pages_have_landed_well(journey: Journey) -> None:
+    sizes = []
+    with Replayer(pages(*(page(number) for number in range(4, 30)))) as server:
+        follow(journey, server, cursor='{"id": "3"}', page_size=30)
+        for _ in range(9):
+            journey.execute("UPDATE sources SET due_at = now()")
+            visit_due(journey, server, source_deadline=1.0)  # a page a visit
+            sizes.append(row(journey).page_size)
+    assert sizes == [30, 30, 30, 60, 60, 60, 60, None, None]
+    assert [asked.param("limit") for asked in server.asked][3:5] == ["30", "40"]
+
+
 def test_an_unreadable_answer_is_counted_and_leaves_the_cursor(journey: Journey) -> None:
     with Replayer(pages(Reply(200, b"<html>sorry</html>", {"content-type": "text/html"}))) as server:
         follow(journey, server, cursor='{"id": "3"}')

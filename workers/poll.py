@@ -42,6 +42,10 @@ RING_EVERY = 0.5
 """Seconds between two bells of one visit: a long walk is digested while it goes on."""
 
 
+GROWS_AFTER, LARGEST = 4, 100
+"""A page that a platform once had to have smaller is twice as large after so many with posts that landed without trouble.
+No platform's pages are larger than the second: a source that would ask for that asks for its platform's own size."""
+
 PATIENCE = 3
 """So many visits in a row may meet a new token that is refused, until a person is asked."""
 
@@ -118,6 +122,17 @@ _FINISH = text("""
         uncertain = uncertain OR held_units > 0 OR held_money > 0,
         gap = CASE WHEN :fresh_start THEN coalesce(gap || '; ', '') || :error ELSE gap END
     WHERE id = :poll AND EXISTS (SELECT FROM released)
+""")
+
+_GROW = text("""
+    UPDATE sources s
+    SET page_size = nullif(least(s.page_size << least(went.well, 7)::int, :largest), :largest)
+    FROM (
+        SELECT sum(p.pages) / :pages - coalesce(sum(p.pages) FILTER (WHERE p.id <> :poll), 0) / :pages AS well
+        FROM polls p JOIN sources s ON s.id = p.source_id
+        WHERE p.source_id = :source AND p.fetched > 0 AND p.started_at > coalesce(s.last_error_at, '-infinity')
+    ) went
+    WHERE s.id = :source AND s.fence = :fence AND s.page_size IS NOT NULL AND went.well > 0
 """)
 
 
@@ -235,6 +250,9 @@ async def _visit(
 
 async def _finish(visit: Visit, outcome: Outcome, sessions: async_sessionmaker[AsyncSession]) -> None:
     async with sessions() as session, session.begin():
+        if visit.page_size is not None and outcome.error is None:
+            grown = {"source": visit.source, "fence": visit.fence, "poll": visit.poll}
+            await session.execute(_GROW, {**grown, "pages": GROWS_AFTER, "largest": LARGEST})
         await session.execute(
             _FINISH,
             {
