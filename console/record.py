@@ -1,8 +1,9 @@
 """One answer of a live platform as a recording for the tests: asked once, scrubbed, written with what came of it.
 
 Scrubbed are secrets wherever they stand, headers but for those that mean something, what addresses carry as keys, people's
-handles and names (each becomes a name of its own, the same everywhere), e-mail addresses and telephone numbers. What
-people said stays as they said it: somebody has to read the file before it is shared.
+handles and names (each becomes a name of its own, the same everywhere), e-mail addresses and telephone numbers. Who is a
+person is told by the shape of the answer, and by the posts that the connector made of it. What people said stays as they
+said it: somebody has to read the file before it is shared.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+from urllib.parse import quote, unquote_plus
 
 import msgspec
 
@@ -42,13 +45,40 @@ _PEOPLE = frozenset(
         "name_of_author",
         "preferredusername",
         "from_username",
+        "link_author",
     ]
 )
+"""Keys whose text is somebody's name or handle, wherever they stand."""
+_PERSONS = frozenset(
+    [
+        "account",
+        "actor",
+        "author",
+        "authors",
+        "commenter",
+        "creator",
+        "from",
+        "mentions",
+        "message_tags",
+        "owner",
+        "profile",
+        "reviewer",
+        "sender",
+        "story_tags",
+        "to",
+        "user",
+        "users",
+        "with_tags",
+    ]
+)
+"""Keys whose objects are people, or name them."""
 _NAMED = frozenset(["name", "label", "title"])
-"""Keys that hold a person's name only where the object says elsewhere who it is."""
+"""Keys that hold a person's name only in an object that is one, or that says elsewhere who it is."""
 _WHO = frozenset(["username", "screen_name", "acct", "handle", "did", "uri", "authorchannelid"])
 LEAST = 3
-"""Shorter names are not replaced elsewhere: they stand in too many words."""
+"""Shorter names are replaced where they stand as names, and not in what people said."""
+_BETWEEN_SPACES = 0x590
+"""Scripts from here on write names together with what stands before or after them."""
 
 
 @dataclass(slots=True)
@@ -125,7 +155,9 @@ def recording(
         body: Any = json.loads(answer.body)
     except ValueError:
         body = None
+    expected = _expected(came)
     scrub.learn(body)
+    scrub.learn(expected)
     headers = {name: scrub.words(value) for name, value in answer.headers.items() if KEPT_HEADERS.match(name)}
     told = (
         {"body": scrub.value(body)}
@@ -143,7 +175,7 @@ def recording(
         "status": answer.status,
         "headers": headers,
         **told,
-        "expect": scrub.value(_expected(came)),
+        "expect": scrub.value(expected),
     }
 
 
@@ -166,50 +198,83 @@ class _Scrub:
     """Takes out what belongs to somebody. `learn` first, so that a name is replaced wherever it stands."""
 
     def __init__(self, secrets: list[str]) -> None:
-        self._instead = dict.fromkeys(secrets, "-")
+        self._secrets = sorted(secrets, key=len, reverse=True)
+        self._instead: dict[str, str] = {}
 
-    def learn(self, value: Any, key: str = "") -> None:
-        """Note the people of an answer."""
+    def learn(self, value: Any, key: str = "", *, who: bool = False) -> None:
+        """Note the people of an answer. `who`: the value is one of them, or several."""
         if isinstance(value, dict):
-            somebody = any(name.lower() in _WHO for name in value)
+            who = who or any(name.lower() in _WHO for name in value)
             for name, inner in value.items():
-                low = name.lower().replace("-", "_")
-                if isinstance(inner, str) and (
-                    low in _PEOPLE or low.replace("_", "") in _PEOPLE or (somebody and low in _NAMED)
-                ):
-                    self._person(inner)
-                self.learn(inner, low)
+                self.learn(inner, name, who=_who(inner, name, who))
         elif isinstance(value, list):
             for inner in value:
-                self.learn(inner, key)
+                self.learn(inner, key, who=who)
+        elif isinstance(value, str) and who:
+            self._person(value)
 
     def _person(self, name: str) -> None:
         bare = name.strip().lstrip("@")
-        if len(bare) >= LEAST and bare not in self._instead:
+        if bare and bare not in self._instead:
             own, at, host = bare.partition("@")
-            number = 1 + len({new for new in self._instead.values() if new.startswith("person")})
+            number = 1 + len({new for new in self._instead.values() if "@" not in new})
             self._instead.setdefault(own, f"person{number}")
             if at:
-                self._instead.setdefault(bare, f"person{number}@{host}")
+                self._instead[bare] = f"{self._instead[own]}@{host}"
 
-    def value(self, value: Any, key: str = "") -> Any:
+    def value(self, value: Any, key: str = "", *, who: bool = False) -> Any:
         """The same without what has been noted."""
         if isinstance(value, dict):
-            return {name: self.value(inner, name) for name, inner in value.items()}
+            who = who or any(name.lower() in _WHO for name in value)
+            return {
+                name: self.value(inner, name, who=_who(inner, name, who)) for name, inner in value.items()
+            }
         if isinstance(value, list):
-            return [self.value(inner, key) for inner in value]
-        if isinstance(value, str):
-            return "-" if _SECRET_KEY.fullmatch(key) else self.words(value)
-        return value
+            return [self.value(inner, key, who=who) for inner in value]
+        if not isinstance(value, str):
+            return value
+        if _SECRET_KEY.fullmatch(key):
+            return "-"
+        bare = value.strip().lstrip("@")
+        if who and bare in self._instead:
+            return value.replace(bare, self._instead[bare])
+        return self.words(value)
 
     def words(self, text: str) -> str:
         """One text scrubbed."""
+        for secret in self._secrets:
+            text = text.replace(secret, "-")
         text = _SECRET_PARAMETER.sub(r"\1-", text)
         for found in sorted({hit[0] for hit in addresses_in(text)}, key=len, reverse=True):
             if found not in self._instead:
                 text = text.replace(found, "somebody@mail.example")
         for found in sorted({hit[0] for hit in phones_in(text)}, key=len, reverse=True):
             text = text.replace(found, "+1 555 0100")
-        for name in sorted(self._instead, key=len, reverse=True):
-            text = text.replace(name, self._instead[name])
-        return text
+        return self._names.sub(lambda found: self._instead_of(found[0]), text) if self._instead else text
+
+    @cached_property
+    def _names(self) -> re.Pattern[str]:
+        """All names, the longest first; between what is no letter where the script has spaces."""
+        named = sorted((name for name in self._instead if len(name) >= LEAST), key=len, reverse=True)
+        return re.compile("|".join(_in_text(name) for name in named) or "(?!)", re.IGNORECASE)
+
+    def _instead_of(self, found: str) -> str:
+        bare = " ".join(unquote_plus(found).split()).casefold()
+        same = (new for name, new in self._instead.items() if " ".join(name.split()).casefold() == bare)
+        return next(same, "somebody")
+
+
+def _who(inner: Any, name: str, who: bool) -> bool:
+    """Is what stands under this name somebody, or somebody's name, in an object that is one (`who`) or not?"""
+    low = name.lower().replace("-", "_")
+    if isinstance(inner, str):
+        return low in _PEOPLE or low.replace("_", "") in _PEOPLE or (who and low in _NAMED)
+    return low in _PERSONS or (who and (low in _NAMED or low == "data" or low.isdigit()))
+
+
+def _in_text(name: str) -> str:
+    parts = ((re.escape(part), re.escape(quote(part))) for part in name.split())
+    pattern = r"(?:\s|\+|%20)+".join(rf"(?:{plain}|{quoted})" for plain, quoted in parts)
+    if any(ord(letter) >= _BETWEEN_SPACES for letter in name):
+        return pattern
+    return rf"(?<!\w){pattern}(?!\w)"
