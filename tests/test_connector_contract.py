@@ -28,6 +28,10 @@ CANNOT: Mapping[tuple[str, str], str] = {
     ("what_a_platform_never_showed_is_found_later_or_named", "mastodon-hashtag"): _NO_FLOOR,
     ("what_a_platform_never_showed_is_found_later_or_named", "mastodon-mentions"): _NO_FLOOR,
     (
+        "a_post_removed_between_two_pages_takes_no_other_with_it",
+        "appstore",
+    ): "pages go by their number: what moves up between two of them is met by a later visit only",
+    (
         "pages_that_removed_posts_left_short_or_empty_hide_nothing",
         "threads",
     ): "Threads writes no address of a next page: an empty page is its only word for the end",
@@ -58,10 +62,9 @@ NOTHING_TO_LIE_ABOUT: Mapping[str, set[str]] = {
     "pages_of_rejects_are_passed": {"feeds"},
     "what_a_platform_never_showed_is_found_later_or_named": {"feeds"},
     "pages_that_removed_posts_left_short_or_empty_hide_nothing": {"appstore", "feeds", "mastodon", "reddit"},
-    "a_post_removed_between_two_pages_takes_no_other_with_it": {"feeds", "mastodon"},
+    "a_post_removed_between_two_pages_takes_no_other_with_it": {"feeds"},
 }
-"""Where a liar tells no lie: a feed is one page; pages are filled up with what was not removed; Mastodon's walk begins
-at the oldest, so that one which ends too early goes on with the next visit."""
+"""Where a liar tells no lie: a feed is one page, and elsewhere pages are filled up with what was not removed."""
 
 
 def _cases(clauses: Iterable[str]) -> list[ParameterSet]:
