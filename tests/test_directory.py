@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connectors._base import Author, Mention, Post
 from workers.clues import clues_of
-from workers.directory import Directory, Gate
+from workers.directory import Directory
 from workers.folding import (
     addresses_in,
     domain_of,
@@ -25,6 +25,7 @@ from workers.folding import (
     same_phone,
     ticket_numbers_in,
 )
+from workers.gate import Gate
 from workers.lookup import Entry, Looked
 from workers.names import Named, names_of
 from workers.resolve import Matched, _resolve

@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import string
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.clues import utm_campaigns
 from workers.folding import all_folded, all_lookalikes, folded, lookalike
-from workers.tokens import BREAK, FEW_DIGITS, OddRow, PlainRow
+from workers.tokens import FEW_DIGITS, OddRow, PlainRow, hashes_of
 
 TEXTS = st.lists(st.text(string.printable + "_@#\x00\x1f\x7f", max_size=60), min_size=1, max_size=12)
+WORDS = st.text("abz09_", min_size=1, max_size=40)
 HANDLES = st.text("@# aBcr1nv.ß🎉-_\nİ", max_size=9)
 
 
 @given(TEXTS)
 def test_plain_texts_taken_apart_together_are_as_one_by_one(texts: list[str]) -> None:
     together, each = PlainRow(texts), OddRow(texts)
-    assert together.words == each.words
-    assert together.begins == each.begins
-    assert together.capitals == each.capitals
-    for text, first in enumerate(together.begins):
-        last = first
-        while together.words[last] != BREAK:
-            assert together.span(text, first, last) == each.span(text, first, last)
-            starts, ends = together.span(text, last, last)
-            assert texts[text][starts:ends].lower() == together.words[last]
-            last += 1
+    everywhere = np.arange(together.breaks[-1])
+    places = everywhere[~np.isin(everywhere, together.breaks)]
+    assert together.breaks.tolist() == each.breaks.tolist()
+    assert together.words(places) == each.words(places)
+    assert together.hashes[places].tolist() == each.hashes[places].tolist()
+    assert together.capitals.tolist() == each.capitals.tolist()
+    assert together.spans(places, places) == each.spans(places, places)
+    of = np.searchsorted(together.breaks, places).tolist()
+    for text, word, (starts, ends) in zip(
+        of, together.words(places), together.spans(places, places), strict=True
+    ):
+        assert texts[text][starts:ends].lower() == word
+
+
+@given(st.lists(WORDS, min_size=1, max_size=30))
+def test_words_have_one_number_wherever_they_stand_and_others_another(words: list[str]) -> None:
+    there = PlainRow([" ".join(words)]).hashes.tolist()[:-1]
+    assert there == hashes_of(words).tolist()
+    assert len(set(there)) == len(set(words))
 
 
 @given(TEXTS)
@@ -38,7 +49,8 @@ def test_a_text_is_looked_at_for_numbers_when_it_has_the_digits_of_one(texts: li
 
 def test_a_sign_of_division_in_a_text_ends_no_post() -> None:
     row = OddRow(["ten ÷ two ÿ", "next"])
-    assert row.words == ["ten", "two", "ÿ", BREAK, "next", BREAK]
+    assert row.breaks.tolist() == [3, 5]
+    assert row.words(np.array([0, 1, 2, 4])) == ["ten", "two", "ÿ", "next"]
 
 
 @given(st.lists(HANDLES, max_size=8))

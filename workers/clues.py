@@ -1,6 +1,6 @@
 """What a post offers to find records by: handles, tags, links, addresses, numbers, runs of words.
 
-Pure: a post and a gate in, clues out, no look-up. The gate (workers/directory.py) knows in memory which keys an
+Pure: a post and a gate in, clues out, no look-up. The gate (workers/gate.py) knows in memory which keys an
 organisation has at all, so that the few clues that are left can be looked up in one question for a whole batch.
 `names_of` in workers/names.py makes the same keys of records; workers/folding.py is where both agree.
 """
@@ -8,10 +8,9 @@ organisation has at all, so that the few clues that are left can be looked up in
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections import Counter
 from functools import lru_cache
 from html import unescape
+from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
 
@@ -22,7 +21,6 @@ from workers.folding import (
     addresses_in,
     all_folded,
     all_lookalikes,
-    composed,
     domain_of,
     folded,
     is_ordinary_word,
@@ -32,13 +30,16 @@ from workers.folding import (
     similar_key,
 )
 from workers.spelling import stands_alone
-from workers.tokens import BREAK, OddRow, PlainRow, Row, plain
+from workers.tokens import OddRow, PlainRow, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from connectors._base import Post
-    from workers.directory import Gate
+    from workers.gate import Gate
+    from workers.tokens import Places, Row
 
 MOST_OF_A_KIND = 100
 """So many mentions, tags, links or addresses of one post are looked at."""
@@ -79,59 +80,46 @@ def clues_of(posts: Sequence[tuple[str, Post]], gate: Gate) -> Clues:
         _people(clues, posts, gate)
     _tags(clues, posts, gate)
     _links(clues, posts, gate)
-    texts = [composed(post.text) for _, post in posts]
-    odd = [at for at, text in enumerate(texts) if not plain(text)]
-    others = set(range(len(texts))).difference(odd) if odd else range(len(texts))
-    for kind, chosen in ((PlainRow, others), (OddRow, odd)):
-        if chosen:
-            theirs, said = [clues[at] for at in chosen], [texts[at] for at in chosen]
-            row = kind(said)
-            _written(theirs, [posts[at][1].text for at in chosen], row, gate)
+    texts = [post.text for _, post in posts]
+    together = [plain(text) for text in texts]
+    for chosen, kind in ((together, PlainRow), ([not one for one in together], OddRow)):
+        if any(chosen):
+            theirs, row = list(compress(clues, chosen)), kind(list(compress(texts, chosen)))
+            _written(theirs, list(compress(texts, chosen)), row, gate)
             if gate.names:
-                _names(theirs, said, row, gate)
+                _names(theirs, row, gate)
     return clues
 
 
 def _people(clues: Clues, posts: Sequence[tuple[str, Post]], gate: Gate) -> None:
     """Stable id and handle of whoever wrote it, is mentioned, is answered, or is where it was posted."""
-    of: dict[str, tuple[list[str], list[int]]] = {}
+    ids: list[str] = []
+    owners: list[int] = []
     handles: list[str] = []
     holders: list[int] = []
-    for at, (platform, post) in enumerate(posts):
-        if platform not in of:
-            of[platform] = [], []
-        names, whose = of[platform]
-        before = len(names)
-        author = post.author
-        if author is not None:
-            if author.id:
-                names.append(author.id)
-            if author.handle:
-                names.append(author.handle)
-                handles.append(author.handle)
-                holders.append(at)
-        for mention in post.mentions[:MOST_OF_A_KIND] if post.mentions else ():
-            if mention.id:
-                names.append(mention.id)
-            if mention.handle:
-                names.append(mention.handle)
-                handles.append(mention.handle)
-                holders.append(at)
-        if post.reply_to_author:
-            names.append(post.reply_to_author)
-        if post.place:
-            names.append(post.place)
-        whose += [at] * (len(names) - before)
-    for platform, (names, whose) in of.items():
-        keys = all_folded(names)
-        for here in (platform, ""):
-            if here in gate.handles:
-                for one in gate.among(f"@{here}:", keys):
-                    clues[whose[one]].append(Clue("handle", keys[one], here, f"@{names[one]}"))
+    for at, (_, post) in enumerate(posts):
+        for person in (post.author, *post.mentions[:MOST_OF_A_KIND]):
+            if person is not None:
+                if person.id:
+                    ids.append(person.id)
+                    owners.append(at)
+                if person.handle:
+                    handles.append(person.handle)
+                    holders.append(at)
+        for place in (post.reply_to_author, post.place):
+            if place:
+                ids.append(place)
+                owners.append(at)
+    names, whose = handles + ids, holders + owners
+    keys = all_folded(names)
+    for here in gate.handles.intersection([platform for platform, _ in posts] + [""]):
+        for one in gate.among(f"@{here}:", keys):
+            if here in ("", posts[whose[one]][0]):
+                clues[whose[one]].append(Clue("handle", keys[one], here, f"@{names[one]}"))
     if gate.lookalikes:
-        keys = all_lookalikes(all_folded(handles))
-        for one in gate.among("%", keys):
-            clues[holders[one]].append(Clue("lookalike", keys[one], "", f"@{handles[one]}"))
+        alike = all_lookalikes(keys[: len(handles)])
+        for one in gate.among("%", alike):
+            clues[holders[one]].append(Clue("lookalike", alike[one], "", f"@{handles[one]}"))
 
 
 def _tags(clues: Clues, posts: Sequence[tuple[str, Post]], gate: Gate) -> None:
@@ -211,64 +199,63 @@ def utm_campaigns(link: str) -> list[str]:
 # --- names in the text ---------------------------------------------------------------------------------
 
 
-def _names(clues: Clues, texts: Sequence[str], row: Row, gate: Gate) -> None:
+def _names(clues: Clues, row: Row, gate: Gate) -> None:
     """Runs of words that begin like a name: the first word of a name of one, the first two of a longer one."""
-    words, begins = row.words, row.begins
-    taker = _Taker(clues, texts, row)
-    single, pairs = gate.openings(words)
-    for at in _some(single, words, begins, MOST_NAMES):
-        taker.note("name", at, at + 1)
-    longer: list[str] = []
-    runs: list[tuple[int, int]] = []
-    for at in _some(pairs, words, begins, MOST_NAMES):
-        name = words[at]
-        for end in range(at + 1, at + KEY_WORDS):
-            if words[end] == BREAK:
-                break
-            name = f"{name} {words[end]}"
-            longer.append(name)
-            runs.append((at, end + 1))
-    for one in gate.among("=", longer):
-        taker.note("name", *runs[one])
+    single, pairs = (_some(row, places, MOST_NAMES) for places in gate.openings(row.hashes))
+    longer, runs = _longer(row, pairs)
+    whole = gate.among("=", longer)
+    firsts = np.concatenate((single, runs[whole, 0]))
+    lasts = np.concatenate((single, runs[whole, 1]))
+    _note(clues, row, "name", [*row.words(single), *(longer[one] for one in whole)], firsts, lasts)
     if gate.similar:
-        keys, alike = _similar(words, _some(row.capitals, words, begins, MOST_CAPITALS))
-        for one in gate.among("~", keys):
-            taker.note("similar", *alike[one], keys[one])
+        keys, alike = _similar(row, _some(row, row.capitals, MOST_CAPITALS))
+        found = gate.among("~", keys)
+        _note(clues, row, "similar", [keys[one] for one in found], alike[found, 0], alike[found, 1])
 
 
-def _some(places: list[int], words: list[str], begins: list[int], most: int) -> list[int]:
-    """Of places in the row those that are words, and no more than so many of a post."""
-    if len(places) <= most or np.bincount(np.searchsorted(begins, places, side="right")).max() <= most:
-        return [at for at in places if words[at] != BREAK]
-    taken: Counter[int] = Counter()
-    some = []
-    for at in places:
-        post = bisect_right(begins, at)
-        taken[post] += 1
-        if taken[post] <= most and words[at] != BREAK:
-            some.append(at)
+def _some(row: Row, places: Places, most: int) -> Places:
+    """Of places in the row those of words, and no more than so many of a text."""
+    texts = np.searchsorted(row.breaks, places)
+    some: Places = places[(row.breaks[texts] != places) & _among_first(texts, most)]
     return some
 
 
-class _Taker:
-    """How a run of words in the row becomes a clue of its post."""
+def _among_first(texts: Places, most: int) -> NDArray[np.bool_]:
+    """Which of these are among the first so many of their text?"""
+    order = np.argsort(texts, kind="stable")
+    sorted_ = texts[order]
+    first = np.empty(len(texts), np.bool_)
+    first[order] = np.arange(len(texts)) - np.searchsorted(sorted_, sorted_) < most
+    return first
 
-    def __init__(self, clues: Clues, texts: Sequence[str], row: Row) -> None:
-        self._clues, self._texts, self._row = clues, texts, row
-        self._noted: Counter[tuple[int, str]] = Counter()
 
-    def note(self, kind: str, first: int, end: int, key: str | None = None) -> None:
-        """The words from first up to end may be a name, unless there are too many such, or more of a word."""
-        row = self._row
-        post = bisect_right(row.begins, first) - 1
-        self._noted[post, kind] += 1
-        if self._noted[post, kind] > (MOST_NAMES if kind == "name" else MOST_SIMILAR):
-            return
-        text = self._texts[post]
-        starts, ends = row.span(post, first, end - 1)
-        if stands_alone(text, starts, ends):
-            key = key or " ".join(row.words[first:end])
-            self._clues[post].append(Clue(kind, key, "", text[starts:ends], starts, ends))
+_MOST = {"name": MOST_NAMES, "similar": MOST_SIMILAR}
+
+
+def _note(clues: Clues, row: Row, kind: str, keys: list[str], firsts: Places, lasts: Places) -> None:
+    """Runs of words, from first to last, become clues of their posts, where they stand alone."""
+    texts = np.searchsorted(row.breaks, firsts)
+    runs = zip(
+        keys, texts.tolist(), row.spans(firsts, lasts), _among_first(texts, _MOST[kind]).tolist(), strict=True
+    )
+    for key, at, (starts, ends), kept in runs:
+        text = row.texts[at]
+        if kept and stands_alone(text, starts, ends):
+            clues[at].append(Clue(kind, key, "", text[starts:ends], starts, ends))
+
+
+def _longer(row: Row, pairs: Places) -> tuple[list[str], Places]:
+    """The runs of two words and more that begin at these places, with their first and last."""
+    names: list[str] = []
+    runs: list[tuple[int, int]] = []
+    ends = row.breaks[np.searchsorted(row.breaks, pairs)]
+    for at, end in zip(pairs.tolist(), ends.tolist(), strict=True):
+        name, *others = row.words(slice(at, min(end, at + KEY_WORDS)))
+        for last, word in enumerate(others, at + 1):
+            name = f"{name} {word}"
+            names.append(name)
+            runs.append((at, last))
+    return names, _pairs(runs)
 
 
 @lru_cache(maxsize=60_000)
@@ -276,19 +263,23 @@ def _alone(word: str) -> str:
     return "" if len(word) < 5 or is_ordinary_word(word) else similar_key([word])
 
 
-def _similar(words: list[str], capitals: list[int]) -> tuple[list[str], list[tuple[int, int]]]:
+def _similar(row: Row, capitals: Places) -> tuple[list[str], Places]:
     """Runs of capitalised words, which is how a name is written, for names that are not quite the same."""
     keys: list[str] = []
     runs: list[tuple[int, int]] = []
-    last = len(capitals) - 1
-    for place, at in enumerate(capitals):
-        if key := _alone(words[at]):
+    words, places = row.words(capitals), capitals.tolist()
+    for one, at in enumerate(places):
+        if key := _alone(words[one]):
             keys.append(key)
-            runs.append((at, at + 1))
-        length = 1
-        while place + length <= last and length < LONGEST_SIMILAR and capitals[place + length] == at + length:
-            length += 1
-            if key := similar_key(words[at : at + length]):
+            runs.append((at, at))
+        for length in range(1, LONGEST_SIMILAR):
+            if places[one + length : one + length + 1] != [at + length]:
+                break
+            if key := similar_key(words[one : one + length + 1]):
                 keys.append(key)
                 runs.append((at, at + length))
-    return keys, runs
+    return keys, _pairs(runs)
+
+
+def _pairs(runs: list[tuple[int, int]]) -> Places:
+    return np.array(runs, np.int64).reshape(-1, 2)

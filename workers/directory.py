@@ -1,9 +1,8 @@
 """What a process knows of an organisation while it digests: which names there are at all, its rules, its scorer.
 
-The names themselves stay in the database (`names`); in memory is only a gate that says of a key "there may be such
-a name" or "there is none", which takes at most 32 MB, also for millions of names. The rest is
-small and read anew when it has changed. Surprising: the gate forgets nothing; a name that is gone is merely asked
-for in vain until the process starts anew.
+The names themselves stay in the database (`names`); in memory is only a gate (workers/gate.py) that says of a key
+"there may be such a name" or "there is none". The rest is small and read anew when it has changed. Surprising: a name
+that is gone is asked for in vain until the process starts anew.
 """
 
 from __future__ import annotations
@@ -14,20 +13,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from workers.escalate import read_rules
 from workers.folding import folded
 from workers.follow import follow_waiting
+from workers.gate import Gate
 from workers.lexicon import read_lexicon
 from workers.names import AT_ONCE, index_due
 from workers.score import Scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import date
     from uuid import UUID
 
@@ -39,105 +36,6 @@ log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 15.0
 """How old what is known may be; a change is heard within twice this."""
-
-_BITS_A_KEY = 32
-_LEAST_BITS, _MOST_BITS = 1 << 17, 1 << 28
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-_Hashes = NDArray[np.uint64]
-
-
-class Gate:
-    """Which keys an organisation has: never "no" for one that is there, "yes" to fewer than one in a thousand others.
-
-    A Bloom filter of four bits a key, at most 32 MB, of which the last two are looked at where the first two are set. Keys are asked for many at once, because a look at one of them
-    costs more in Python than the word it is for. What names begin with is found from the hashes of words alone.
-    """
-
-    def __init__(self, keys: int = 0) -> None:
-        """`keys`: about how many there will be."""
-        self.names = self.similar = self.lookalikes = False
-        self.handles: set[str] = set()
-        """The platforms on which there are handles; "" for those that mean any."""
-        bits = 1 << (max(_LEAST_BITS, min(_MOST_BITS, keys * _BITS_A_KEY)) - 1).bit_length()
-        self._bytes = np.zeros(bits >> 3, np.uint8)
-        self._mask = np.uint64(bits - 1)
-        self._added = 0
-
-    def add(self, mark: str, keys: Sequence[str]) -> None:
-        """Let these keys of the kind that has this mark through from now on."""
-        if mark[0] == "@":
-            self.handles.add(mark[1:-1])
-        self.similar |= mark == "~"
-        self.lookalikes |= mark == "%"
-        self._set(_marked(mark, _hashes(keys)))
-
-    def add_names(self, names: Sequence[str]) -> None:
-        """Let these names through: what they begin with, and longer ones as a whole."""
-        self.names |= bool(names)
-        longer = [name.split(" ", 2) for name in names if " " in name]
-        self._set(_hashes([name for name in names if " " not in name]))
-        self._set(_paired(_hashes([words[0] for words in longer]), _hashes([words[1] for words in longer])))
-        self._set(_marked("=", _hashes([name for name in names if " " in name])))
-
-    def among(self, mark: str, keys: Sequence[str]) -> list[int]:
-        """Which of these keys of the kind that has this mark there may be, by where they stand."""
-        return self._places(_marked(mark, _hashes(keys))) if keys else []
-
-    def has(self, mark: str, key: str) -> bool:
-        """May there be this key?"""
-        return bool(self.among(mark, [key]))
-
-    def openings(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
-        """Which of these words in a row may be a name, and which may, with the next, be the first two of a longer one;
-        by where they stand."""
-        hashes = _hashes(words)
-        return self._places(hashes), self._places(_paired(hashes[:-1], hashes[1:]))
-
-    @property
-    def crowded(self) -> bool:
-        """Has it grown so far that a larger one would do better?"""
-        bits = int(self._mask) + 1
-        return bits < _MOST_BITS and self._added * _BITS_A_KEY > 4 * bits
-
-    def _set(self, hashes: _Hashes) -> None:
-        self._added += len(hashes)
-        for bits in (*self._first(hashes), *self._last(hashes)):
-            np.bitwise_or.at(self._bytes, bits >> np.uint64(3), _bit(bits))
-
-    def _places(self, hashes: _Hashes) -> list[int]:
-        maybe = np.flatnonzero(self._set_both(*self._first(hashes)))
-        found: list[int] = maybe[self._set_both(*self._last(hashes[maybe]))].tolist()
-        return found
-
-    def _set_both(self, one: _Hashes, other: _Hashes) -> NDArray[np.bool_]:
-        first = self._bytes[one >> np.uint64(3)] & _bit(one)
-        second = self._bytes[other >> np.uint64(3)] & _bit(other)
-        both: NDArray[np.bool_] = np.logical_and(first, second)
-        return both
-
-    def _first(self, hashes: _Hashes) -> tuple[_Hashes, _Hashes]:
-        return hashes & self._mask, (hashes * _MIX >> np.uint64(30)) & self._mask
-
-    def _last(self, hashes: _Hashes) -> tuple[_Hashes, _Hashes]:
-        return (hashes >> np.uint64(34)) & self._mask, (hashes * _MIX >> np.uint64(2)) & self._mask
-
-
-def _hashes(words: Sequence[str]) -> _Hashes:
-    return np.fromiter(map(hash, words), np.int64, len(words)).view(np.uint64)
-
-
-def _marked(mark: str, hashes: _Hashes) -> _Hashes:
-    """Of keys of a kind; a name of one word has no mark."""
-    return hashes * _MIX ^ np.int64(hash(mark)).view(np.uint64) if mark else hashes
-
-
-def _paired(one: _Hashes, other: _Hashes) -> _Hashes:
-    """Of two words in a row, neither's own and not the same the other way round."""
-    return (one * _MIX) ^ (other >> np.uint64(1))
-
-
-def _bit(bits: _Hashes) -> NDArray[np.uint8]:
-    return np.uint8(1) << (bits & np.uint64(7)).astype(np.uint8)
 
 
 class Dates(NamedTuple):

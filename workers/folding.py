@@ -203,7 +203,13 @@ def both_ways(text: str) -> tuple[list[str], list[str]]:
     if text.isascii():
         return text.encode().translate(_KEPT).decode().split(), words_of(text)
     written = _words(text).findall(text)
-    return written, [unicodedata.normalize("NFKC", word[:LONGEST_WORD]).casefold() for word in written]
+    # an accent or an emoji anywhere makes the text odd, most of its words are plain all the same
+    return written, [
+        word[:LONGEST_WORD].lower()
+        if word.isascii()
+        else unicodedata.normalize("NFKC", word[:LONGEST_WORD]).casefold()
+        for word in written
+    ]
 
 
 def name_key(name: str) -> str:
@@ -319,6 +325,10 @@ _ADDED = """
 """
 _AFFIXES = frozenset(_ADDED.split())
 _GLUED = ("support", "official", "helpdesk", "customercare", "care", "help")
+# nearly every handle, of many in lines: letters and digits and nothing added to them, perhaps before a host
+_PLAIN_PARTS = re.compile(
+    rf"(?m)^(?:(?!{'|'.join(_GLUED)})([a-z0-9]{{4,}}){''.join(f'(?<!{end})' for end in _GLUED)}(?:[.@].*)?|.*)$"
+)
 
 
 def lookalike(handle: str) -> str:
@@ -335,8 +345,13 @@ def _at_a_glance(own: str) -> str:
 
 def all_lookalikes(handles: Sequence[str]) -> list[str]:
     """What each of these folded handles looks like."""
-    joined = _at_a_glance("\n".join([_own_part(handle) for handle in handles]))
-    alike = joined.split("\n")
+    owned = _PLAIN_PARTS.findall("\n".join(handles))
+    if len(owned) != len(handles):
+        return [lookalike(handle) for handle in handles]
+    for at, own in enumerate(owned):
+        if not own:
+            owned[at] = _own_part(handles[at])
+    alike = _at_a_glance("\n".join(owned)).split("\n")
     return alike if len(alike) == len(handles) else [lookalike(handle) for handle in handles]
 
 

@@ -233,7 +233,6 @@ def look_up(
     ids: dict[str, set[str]] = defaultdict(set)
     handles: set[tuple[str, str]] = set()
     refs: set[tuple[str, str]] = set()
-    numbers: set[int] = set()
     for platform, post in posts:
         here, author = ids[platform], post.author
         if author and author.id:
@@ -249,7 +248,7 @@ def look_up(
                 here.add(mention.id)
             elif mention.handle:
                 handles.add((platform, mention.handle.lower()))
-        numbers.update(ticket_numbers_in(post.text))
+    numbers = {number for _, post in posts for number in ticket_numbers_in(post.text)}
     keys = {(clue.kind, clue.key, clue.platform) for found in clues for clue in found}
     looked = Looked({}, defaultdict(list), {}, {}, defaultdict(list))
     if not (any(ids.values()) or keys or numbers or refs or handles):

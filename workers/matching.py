@@ -7,7 +7,6 @@ counts. Pure: what the database knows comes in as a value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
@@ -54,8 +53,7 @@ ALIKE, APART = 90.0, 10.0
 """A similar name is suggested from this likeness on (of 100), and only if no other comes this near to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(NamedTuple):
     """One record that a post is about, how we know, and how sure that is, in [0, 1].
 
     `suggested`: for a person to decide. `author`: it is the author's own.
@@ -93,11 +91,11 @@ class Names:
         if not entries:
             return []
         day = self._post.posted_at.date()
-        return [entry for entry in entries if entry.holds_on(day) and self._second(entry)]
+        return [
+            entry for entry in entries if entry.holds_on(day) and (not entry.needs or self._second(entry))
+        ]
 
     def _second(self, entry: Entry) -> bool:
-        if not entry.needs:
-            return True
         if self._words is None:
             self._words = _spaced(self._post.text)
         return any(_spaced(need) in self._words for need in entry.needs)
@@ -146,7 +144,7 @@ def match(found: Resolved, made: Matched) -> None:
         if (held.kind, held.record) == (made.kind, made.record):
             kept = made if _rank(made) > _rank(held) else held
             author = any(one.author and one.suggested == kept.suggested for one in (held, made))
-            found.matches[at] = kept if kept.author == author else replace(kept, author=author)
+            found.matches[at] = kept if kept.author == author else kept._replace(author=author)
             return
     found.matches.append(made)
 
@@ -167,11 +165,11 @@ def suggest(found: Resolved, entry: Entry, how: str, clue: Clue, author: bool = 
 def take(found: Resolved, clue: Clue, entries: Sequence[Entry], how: str) -> None:
     """One key and whom it stands for: ourselves make the post about us, one record of a kind is a match, and
     several are suggested, because which of them is meant would be a guess."""
-    if any(entry.of == "ourselves" for entry in entries):
-        found.about_us = True
     meant: dict[str, dict[UUID, Entry]] = {}
     for entry in entries:
-        if entry.record is not None and entry.of in ("account", "contact", "campaign"):
+        if entry.of == "ourselves":
+            found.about_us = True
+        elif entry.record is not None and entry.of in ("account", "contact", "campaign"):
             meant.setdefault(entry.of, {})[entry.record] = entry
     for kind, records in meant.items():
         for record in sorted(records):
@@ -230,8 +228,10 @@ class _Run(NamedTuple):
         return b.starts is not None and b.ends is not None and a.starts <= b.starts and b.ends <= a.ends
 
 
-def _longest(runs: Iterable[_Run]) -> list[_Run]:
+def _longest(runs: list[_Run]) -> list[_Run]:
     """Without those that are a shorter name inside a longer one, in the order of the text."""
+    if len(runs) < 2:
+        return runs
     kept: list[_Run] = []
     furthest = (-1, -1)
     for run in sorted(runs, key=lambda run: (run.clue.starts or 0, -(run.clue.ends or 0))):
@@ -258,7 +258,12 @@ def _runs(text: str, clue: Clue, entries: Iterable[Entry]) -> list[_Run]:
         if stands := judged[entry.value, how]:
             found.setdefault((stands[0], how, stands[1] == "doubtful"), []).append(entry)
     return [
-        _Run(clue._replace(ends=ends, evidence=text[clue.starts : ends]), how, doubtful, meant)
+        _Run(
+            clue if ends == clue.ends else clue._replace(ends=ends, evidence=text[clue.starts : ends]),
+            how,
+            doubtful,
+            meant,
+        )
         for (ends, how, doubtful), meant in found.items()
     ]
 

@@ -114,6 +114,8 @@ def _follow_threads(batch: Sequence[Resolved]) -> None:
         return
     here = {(one.platform, name): one for one in batch for name in (one.post.id, one.post.local_id) if name}
     for one in batch:
+        if not one.post.reply_to:
+            continue
         above, path = one, [one]
         # what is stored of the post above goes before what its text says: a person may have untied it
         while above.topic is None and above.post.reply_to and above.parent is None:

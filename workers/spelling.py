@@ -56,8 +56,8 @@ _PLACED = frozenset(_PLACES.split())
 
 def stands_alone(text: str, start: int, end: int) -> bool:
     """No word, handle, tag or address goes on before or after the span."""
-    if start:
-        before = text[start - 1]
+    before = text[start - 1] if start else " "
+    if before != " " or not text[start].isascii():
         if before in "@#_." or goes_on(text, start):
             return False
         if before == "/" or before == "-":
@@ -65,7 +65,11 @@ def stands_alone(text: str, start: int, end: int) -> bool:
             run = text[max(0, start - 64) : start - 1].rpartition(" ")[2]
             if any(mark in run for mark in "./@\\") or (before == "/" and not run):
                 return False
-    return end == len(text) or not (goes_on(text, end) or _GOES_ON.match(text, end, end + 64))
+    return (
+        end == len(text)
+        or text[end] == " "
+        or not (goes_on(text, end) or _GOES_ON.match(text, end, end + 64))
+    )
 
 
 def spelt(text: str, starts: int, ends: int, value: str, keyword: bool = False) -> Spelt | None:
@@ -87,13 +91,13 @@ def _spelt(text: str, starts: int, ends: int, name: str, keyword: bool) -> Spelt
         if not stands_alone(text, starts, ends):
             return None
     written = as_written(text[starts:ends])
-    if written.casefold() != name.casefold():
+    if written != name and written.casefold() != name.casefold():
         return None
     if keyword:
         return ends, "sure"
     if is_ordinary_phrase(name) and (written != name or name.islower() or _is_title(text, starts, ends)):
         return None
-    if _GENITIVE.fullmatch(name):
+    if "'" in name and _GENITIVE.fullmatch(name):
         if is_ordinary_word(name[:-2]):
             return None
         return ends, "doubtful" if name[:-2].casefold() in _NAMES else "sure"
