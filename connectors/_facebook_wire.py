@@ -49,9 +49,6 @@ class _Count(msgspec.Struct):
 class Summed(msgspec.Struct):
     summary: _Count | None = None
 
-    def count(self) -> int:
-        return (self.summary.total_count or 0) if self.summary else 0
-
 
 class Shares(msgspec.Struct):
     count: int | None = None
@@ -106,11 +103,6 @@ def post(item: Item, now: datetime, *, place: str | None = None) -> Post | Rejec
     posted_at = _times.believable(_times.parse(item.created_time), now)
     if posted_at is None:
         return graph.untimed(item, item.created_time)
-    counts = {
-        "likes": item.reactions.count() if item.reactions else 0,
-        "replies": item.comments.count() if item.comments else 0,
-        "reposts": (item.shares.count or 0) if item.shares else 0,
-    }
     text, truncated = _text.body(item.message or item.story or "")
     return Post(
         id=_text.ident(str(item.id)),
@@ -123,7 +115,11 @@ def post(item: Item, now: datetime, *, place: str | None = None) -> Post | Rejec
         mentions=_mentions(item.message_tags),
         hashtags=graph.hashtags(text),
         links=graph.links(text, *_attached(item.attachments)),
-        counts={name: _text.count(n) for name, n in counts.items() if n},
+        counts=graph.counts(
+            likes=_total(item.reactions),
+            replies=_total(item.comments),
+            reposts=item.shares.count if item.shares else None,
+        ),
         truncated=truncated,
     )
 
@@ -136,7 +132,6 @@ def comment(item: Item, now: datetime, *, thread: str | None) -> Post | Reject:
     parent = item.parent if item.parent and item.parent.id else None
     answered = parent.author if parent else None
     text, truncated = _text.body(item.message or "")
-    counts = {"likes": item.like_count or 0, "replies": item.comment_count or 0}
     return Post(
         id=_text.ident(str(item.id)),
         posted_at=posted_at,
@@ -151,7 +146,7 @@ def comment(item: Item, now: datetime, *, thread: str | None) -> Post | Reject:
         mentions=_mentions(item.message_tags),
         hashtags=graph.hashtags(text),
         links=graph.links(text, *_attached(item.attachment)),
-        counts={name: _text.count(n) for name, n in counts.items() if n},
+        counts=graph.counts(likes=item.like_count, replies=item.comment_count),
         truncated=truncated,
     )
 
@@ -162,7 +157,7 @@ def told(raw: msgspec.Raw, now: datetime) -> Told:
         item = ITEM.decode(raw)
     except msgspec.ValidationError as error:
         return unreadable(raw, f"no post: {error}")
-    key, comments = str(item.id), item.comments.count() if item.comments else 0
+    key, comments = str(item.id), _total(item.comments) or 0
     mark = f"{item.updated_time} {comments}"[:40]
     made = post(item, now, place=page_of(key))
     return Told(key=key, mark=mark, post=made, below=Thing(key) if comments else None)
@@ -201,6 +196,10 @@ def author(who: From | None) -> Author | None:
     return Author(id=_text.ident(str(who.id)) if who.id else None, name=_text.name(who.name))
 
 
+def _total(summed: Summed | None) -> int | None:
+    return summed.summary.total_count if summed is not None and summed.summary is not None else None
+
+
 def _mentions(raw: msgspec.Raw) -> tuple[Mention, ...]:
     if len(raw) <= 4:
         return ()
@@ -208,7 +207,7 @@ def _mentions(raw: msgspec.Raw) -> tuple[Mention, ...]:
         tags = _TAGS.decode(raw)
     except msgspec.ValidationError:
         return ()
-    named = {_text.ident(str(tag.id)): None for tag in tags if tag.id}
+    named = dict.fromkeys([_text.ident(str(tag.id)) for tag in tags if tag.id])
     return tuple([Mention(id=one) for one in named])
 
 

@@ -153,7 +153,10 @@ async def _list(reads: Reads, watch: Watch, state: _State) -> Page:
         return _page(state, sweep, (), reads.window, gap)
     newest = state.list.newest
     fresh = set() if newest is None else {one.id for one in listing.sightings if one.at >= newest}
-    posts = [one for told in listing.told for one in _noted(told, state, sweep, new=told.key in fresh)]
+    pending = {thing.id for thing in sweep.pending}
+    posts = [
+        one for told in listing.told for one in _noted(told, state, sweep, pending, new=told.key in fresh)
+    ]
     sweep.depth += len(listing.sightings) or _EMPTY
     gap = None
     met = sweep.token is not None
@@ -171,7 +174,7 @@ def _list_anew(state: _State, sweep: _Sweep, lost: Gone, window: int, now: datet
     second loss costs nothing but time: the next sweep looks there again."""
     sweep.depth = 0
     # what is newer than all of it comes behind it now, and must not be the first to be forgotten
-    sweep.known = _first(sweep.known, window, {_short(thing.id) for thing in sweep.pending})
+    sweep.known = _first(sweep.known, window, sweep.pending)
     if sweep.token is not None and lost.cursor:
         sweep.token, sweep.listed, sweep.relisted = None, sweep.relisted, True
         reason = f"what is new under older posts waits for the next sweep: {lost}"
@@ -181,17 +184,20 @@ def _list_anew(state: _State, sweep: _Sweep, lost: Gone, window: int, now: datet
     return step.gap
 
 
-def _noted(told: Told, state: _State, sweep: _Sweep, *, new: bool) -> list[Post | Reject]:
+def _noted(
+    told: Told, state: _State, sweep: _Sweep, pending: set[str], *, new: bool
+) -> tuple[Post | Reject, ...]:
     """The post of an item if it is news; its mark is taken down, and what is below it becomes pending."""
     key, mark = _short(told.key), f"{crc32(told.mark.encode('utf-8', 'replace')):x}"
     before = sweep.known.get(key) or state.known.get(key)
     changed = before is None or before.mark != mark
     due = changed or (key not in sweep.known and (told.always or sweep.whole))
-    if due and told.below is not None and told.below not in sweep.pending:
+    if due and told.below is not None and told.below.id not in pending:
+        pending.add(told.below.id)
         sweep.pending.append(told.below)
     newest = before.newest if before is not None else _BEGINNING if new or told.below is None else None
     sweep.known[key] = _Known(mark, newest)
-    return [told.post] if changed else []
+    return (told.post,) if changed else ()
 
 
 async def _below(reads: Reads, watch: Watch, state: _State, sweep: _Sweep) -> Page:
@@ -245,11 +251,11 @@ def _page(state: _State, sweep: _Sweep, posts: Sequence[Post | Reject], window: 
     """The page and its cursor; a sweep that has nothing left to do ends here."""
     more = bool(sweep.pending) or not sweep.listed
     # the last page of a window reaches below it
-    sweep.known = _first(sweep.known, 2 * window, {_short(thing.id) for thing in sweep.pending})
+    sweep.known = _first(sweep.known, 2 * window, sweep.pending)
     if not more:
         state.sweeps += 1
         older = {key: known for key, known in state.known.items() if key not in sweep.known}
-        state.known = _first({**sweep.known, **older}, 2 * window, set())
+        state.known = _first({**sweep.known, **older}, 2 * window, ())
         state.sweep = None
     return Page(
         posts=tuple(one for one in posts if isinstance(one, Post)),
@@ -260,10 +266,11 @@ def _page(state: _State, sweep: _Sweep, posts: Sequence[Post | Reject], window: 
     )
 
 
-def _first(known: dict[str, _Known], many: int, also: set[str]) -> dict[str, _Known]:
+def _first(known: dict[str, _Known], many: int, pending: Sequence[Thing]) -> dict[str, _Known]:
     """What is known of the newest objects, and of those that are still to be visited."""
     if len(known) <= many:
         return known
+    also = {_short(thing.id) for thing in pending}
     return {key: one for n, (key, one) in enumerate(known.items()) if n < many or key in also}
 
 

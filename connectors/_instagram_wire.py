@@ -68,7 +68,6 @@ def media(item: Item, now: datetime, *, owner: str | None = None) -> Post | Reje
     posted_at = _times.believable(_times.parse(item.timestamp), now)
     if posted_at is None:
         return graph.untimed(item, item.timestamp)
-    counts = {"likes": item.like_count or 0, "replies": item.comments_count or 0}
     text, truncated = _text.body(item.caption or "")
     return Post(
         id=_text.ident(str(item.id)),
@@ -81,7 +80,7 @@ def media(item: Item, now: datetime, *, owner: str | None = None) -> Post | Reje
         mentions=tuple(Mention(handle=handle) for handle in graph.handles(text)),
         hashtags=graph.hashtags(text),
         links=graph.links(text),
-        counts={name: _text.count(n) for name, n in counts.items() if n},
+        counts=graph.counts(likes=item.like_count, replies=item.comments_count),
         truncated=truncated,
     )
 
@@ -108,7 +107,7 @@ def comment(item: Item, now: datetime, under: Under) -> Post | Reject:
         mentions=tuple(Mention(handle=handle) for handle in graph.handles(text)),
         hashtags=graph.hashtags(text),
         links=graph.links(text),
-        counts={"likes": _text.count(item.like_count)} if item.like_count else {},
+        counts=graph.counts(likes=item.like_count),
         truncated=truncated,
     )
 
