@@ -196,6 +196,19 @@ async def a_post_removed_between_two_pages_takes_no_other_with_it(case: Case) ->
 
 
 @clause
+async def a_place_that_is_lost_costs_no_post(case: Case) -> None:
+    """In the middle of a walk the platform does not know the token to the next page any more."""
+    case.stage.say(0, NOW - minutes(100))
+    first, cursor = await case.visit()
+    for n in range(1, 4 * PAGE):
+        case.stage.say(n, NOW - minutes(90 - n))
+    page = await case.page(cursor)
+    case.stage.lost = True
+    then, _ = await case.visit(page.cursor)
+    assert case.numbers([*first, *page.posts, *then]) == set(range(4 * PAGE))
+
+
+@clause
 async def pages_of_rejects_are_passed(case: Case) -> None:
     """Six pages of items that nobody can read: the walk goes on behind them as behind posts."""
     case.stage.say(0, NOW - minutes(100))

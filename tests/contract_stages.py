@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from xml.sax.saxutils import escape
 
 from connectors._base import Held, Login, Watch
@@ -41,8 +41,11 @@ class Stage:
 
     `fault` answers everything. `broken` are the numbers of posts that cannot be read (but for their id and time,
     where they have any), `removed` of those that are gone: a page lacks them as the platform's does (filled up, or
-    short; see `there`). `stuck`: every page is the first. `long_ids`: ids of 600 characters.
+    short; see `there`). `stuck`: every page is the first. `lost`: the next token to a page is not known any more; PLACE
+    are the parameters that one goes in. `long_ids`: ids of 600 characters.
     """
+
+    PLACE: ClassVar[tuple[str, ...]] = ()
 
     platform: str = ""
     kind: str = ""
@@ -51,6 +54,7 @@ class Stage:
     broken: Collection[int] = ()
     removed: set[int] = field(default_factory=set)
     stuck: bool = False
+    lost: bool = False
     long_ids: bool = False
     host: str = ""
 
@@ -68,6 +72,9 @@ class Stage:
     def answer(self, asked: Asked) -> Reply:
         if self.fault is not None:
             return self.fault
+        if self.lost and any(asked.param(name) is not None for name in self.PLACE):
+            self.lost = False
+            return self.unplaced()
         return self.beside(asked) or self.tell(asked)
 
     def tell(self, asked: Asked) -> Reply:
@@ -77,6 +84,10 @@ class Stage:
     def beside(self, asked: Asked) -> Reply | None:
         """What is no page: a look-up, whose the token is, a token. None: a page was asked for."""
         return None
+
+    def unplaced(self) -> Reply:
+        """How the platform refuses a token to a page."""
+        return as_json({"error": "InvalidRequest", "message": "Bad cursor"}, 400)
 
     def watch(self, base: str, now: datetime = NOW) -> Watch:
         self.host = base
@@ -182,6 +193,7 @@ class Mastodon(Stage):
 class Bluesky(Stage):
     """Sorted by the time a post claims; tokens are offsets."""
 
+    PLACE = ("cursor",)
     platform: str = "bluesky"
 
     def held(self) -> Held:

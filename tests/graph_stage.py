@@ -30,6 +30,7 @@ def told(value: Any, status: int = 200, **headers: str) -> Reply:
 class Graph(Stage):
     """An edge, newest first; tokens are offsets. `nextless`: it writes cursors and no address of the next page."""
 
+    PLACE = ("after",)
     nextless: bool = False
     log: list[str] = field(default_factory=list)
 
@@ -69,6 +70,11 @@ class Graph(Stage):
     def shown(self, said: Said) -> dict[str, Any]:
         unreadable = {key: ["?"] for key in _WORDS} if said.n in self.broken else {}
         return {**self.item(said), **unreadable}
+
+    def unplaced(self) -> Reply:
+        return told(
+            {"error": {"message": "(#100) Invalid cursor", "type": "OAuthException", "code": 100}}, 400
+        )
 
     def beside(self, asked: Asked) -> Reply | None:
         version, _, path = asked.path.strip("/").partition("/")

@@ -27,6 +27,7 @@ def key() -> rsa.RSAPrivateKey:
 
 @dataclass
 class GooglePlay(Stage):
+    PLACE = ("token",)
     platform: str = "googleplay"
     kind: str = "reviews"
 
@@ -39,6 +40,11 @@ class GooglePlay(Stage):
         )
         file = {"private_key": pem.decode(), "client_email": ROBOT, "token_uri": f"{base}/token"}
         return Login(host=base, identifier="play", secret=json.dumps(file), now=NOW)
+
+    def unplaced(self) -> Reply:
+        return as_json(
+            {"error": {"code": 400, "message": "Invalid token.", "status": "INVALID_ARGUMENT"}}, 400
+        )
 
     def beside(self, asked: Asked) -> Reply | None:
         if asked.path == "/tokeninfo":

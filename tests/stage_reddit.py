@@ -18,10 +18,14 @@ FIRST = 1_000
 class Reddit(Stage):
     """Sorted by the time that a post claims; a name that is not in the listing (any more) leads to nothing."""
 
+    PLACE = ("after",)
     platform: str = "reddit"
 
     def held(self) -> Held:
         return Held(account_id="t2_7", handle="acme")
+
+    def unplaced(self) -> Reply:
+        return _json(_listing([], None))
 
     def beside(self, asked: Asked) -> Reply | None:
         if asked.path.endswith("/api/v1/me"):

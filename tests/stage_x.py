@@ -24,10 +24,20 @@ class X(Stage):
     """Tokens are offsets. An id is made when a post comes in, so a date from the future moves nothing; it has at
     most 19 digits, so `long_ids` can only make the other strings long."""
 
+    PLACE = ("next_token", "pagination_token")
     platform: str = "x"
 
     def held(self) -> Held:
         return Held(account_id="7", handle="acme")
+
+    def unplaced(self) -> Reply:
+        name = "pagination_token" if self.kind == "mentions" else "next_token"
+        problem = {
+            "parameters": {name: ["10"]},
+            "message": f"The `{name}` query parameter value [10] is not valid",
+        }
+        kind = "https://api.x.com/2/problems/invalid-request"
+        return as_json({"errors": [problem], "title": "Invalid Request", "type": kind}, 400)
 
     def beside(self, asked: Asked) -> Reply | None:
         if asked.path == "/2/users/me":

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.contract_stages import Said, Stage
+from tests.contract_stages import Said, Stage, as_json
 from tests.replayer import Asked, Reply
 
 CHANNEL = "UC" + "c" * 22
@@ -24,6 +24,7 @@ CARRIED = 5
 class YouTube(Stage):
     """In a thread the first that was said is the top comment, and all others answer it."""
 
+    PLACE = ("pageToken",)
     platform: str = "youtube"
 
     def term(self) -> str:
@@ -68,6 +69,10 @@ class YouTube(Stage):
         if replies:
             thread["replies"] = {"comments": [self._comment(said) for said in replies[:CARRIED]]}
         return thread
+
+    def unplaced(self) -> Reply:
+        reasons = [{"domain": "youtube.parameter", "reason": "invalidPageToken", "location": "pageToken"}]
+        return as_json({"error": {"code": 400, "errors": reasons}}, 400)
 
     def beside(self, asked: Asked) -> Reply | None:
         if asked.path.endswith("/videos"):
