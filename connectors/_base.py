@@ -382,7 +382,8 @@ class Connector(Protocol):
         """One call, one page. Raises TryLater, Denied, Gone or Garbled, and nothing else."""
 
 
-# What follows a module may offer as well; whoever asks looks whether the name is there.
+# What follows a module may offer as well; whoever asks looks whether the name is there. Headers in which only its platform
+# tells of a rate it names to `_limits.told_in`.
 
 
 class Metered(Protocol):

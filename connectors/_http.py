@@ -244,6 +244,15 @@ class Requests:
                     body = await self._body(response, host, endpoint)
                 finally:
                     await response.aclose()
+            answer = Answer(status=response.status_code, url=url, headers=_headers(response), body=body)
+            # before the connection is free: who waits for it asks the budget next
+            await self._budget.learn(
+                host=netloc,
+                endpoint=endpoint,
+                whose=self._whose or token,
+                limits=read_limits(answer.headers, self._clock()),
+                status=answer.status,
+            )
         except (TimeoutError, httpx.TimeoutException):
             said = f"{host} did not answer {endpoint} within {self._deadline:g} s"
             raise TryLater(said, uncertain=True) from None
@@ -255,14 +264,6 @@ class Requests:
             raise TryLater(said, uncertain=reached, sent=reached) from None
         finally:
             transport.free.release()
-        answer = Answer(status=response.status_code, url=url, headers=_headers(response), body=body)
-        await self._budget.learn(
-            host=netloc,
-            endpoint=endpoint,
-            whose=self._whose or token,
-            limits=read_limits(answer.headers, self._clock()),
-            status=answer.status,
-        )
         return answer
 
     async def _body(self, response: httpx.Response, host: str, endpoint: str) -> bytes:

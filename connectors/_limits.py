@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,7 +21,30 @@ MAX_WAIT = 900.0
 MIN_WAIT = 1.0
 """Seconds: a reset of 0 or in the past still means one breath."""
 
-_FAMILIES = ("x-ratelimit-", "ratelimit-", "x-rate-limit-")
+
+class Family(NamedTuple):
+    """Header names (lower-cased) for what a window allows, what is left of it, and when it opens anew."""
+
+    limit: str
+    remaining: str
+    reset: str
+
+
+_FAMILIES = [
+    Family(f"{start}limit", f"{start}remaining", f"{start}reset")
+    for start in ("x-ratelimit-", "ratelimit-", "x-rate-limit-")
+]
+
+
+def told_in(*, limit: str = "", remaining: str = "", reset: str = "") -> None:
+    """For a connector whose platform has words of its own: its headers are read like the others, when they are there.
+
+    Called once, where the connector's module is loaded. Counts are numbers; the reset is any of what the module names.
+    """
+    named = Family(limit.lower(), remaining.lower(), reset.lower())
+    if named not in _FAMILIES:
+        _FAMILIES.append(named)
+
 
 USAGE = ("x-app-usage", "x-page-usage", "x-business-use-case-usage", "x-ad-account-usage")
 """Meta's headers: percentages of what is allowed in a rolling hour or day, as JSON."""
@@ -54,10 +77,10 @@ def read_limits(headers: Mapping[str, str], now: float) -> Limits | None:
     limit = remaining = None
     reset = None
     for family in _FAMILIES:
-        limit = _whole(headers.get(family + "limit")) if limit is None else limit
-        remaining = _whole(headers.get(family + "remaining")) if remaining is None else remaining
+        limit = _whole(headers.get(family.limit)) if limit is None else limit
+        remaining = _whole(headers.get(family.remaining)) if remaining is None else remaining
         if reset is None:
-            reset = seconds_until(headers.get(family + "reset"), now)
+            reset = seconds_until(headers.get(family.reset), now)
     used = usage(headers)
     if used is not None and limit is None and remaining is None:
         limit, remaining = 100, max(int(STOP - used.percent), 0)

@@ -9,6 +9,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import httpcore
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from connectors._base import Answer, ConnectorError, Denied, Garbled, Gone, TryLater
 from connectors._guard import check_url, is_public, public_addresses
 from connectors._http import Clients, Requests
-from connectors._limits import Limits, read_limits, seconds_until
+from connectors._limits import _FAMILIES, Limits, read_limits, seconds_until, told_in
 from tests.replayer import Asked, Replayer, Reply
 
 NOW = 1_800_000_000.0
@@ -183,6 +184,10 @@ def test_who_waits_for_a_connection_asks_the_budget_only_then() -> None:
         async def ask(self, *, host: str, endpoint: str, whose: str | None) -> None:
             if self.learnt:
                 raise TryLater("told to wait", limited=True)
+
+        async def learn(self, **told: Any) -> None:
+            await asyncio.sleep(0.02)  # as long as it takes to tell the others
+            await super().learn(**told)
 
     with Replayer(too_many) as server:
 
@@ -394,6 +399,19 @@ def test_the_servers_own_clock_is_the_one_its_limit_runs_on() -> None:
 
 def test_an_answer_that_says_nothing_of_limits_teaches_nothing() -> None:
     assert read_limits({"content-type": "text/html"}, NOW) is None
+
+
+def test_a_connector_names_the_headers_in_which_only_its_platform_tells_of_a_rate() -> None:
+    told = {"pebble-quota-stones": "60", "pebble-quota-left": "7", "pebble-opens": f"{NOW + 30:.0f}"}
+    assert read_limits(told, NOW) is None
+    try:
+        for _ in range(2):
+            told_in(limit="Pebble-Quota-Stones", remaining="Pebble-Quota-Left", reset="Pebble-Opens")
+        assert len(_FAMILIES) == 4
+        assert read_limits(told, NOW) == Limits(limit=60, remaining=7, reset_in=30.0)
+        assert read_limits({"ratelimit-remaining": "5"}, NOW) == Limits(remaining=5)
+    finally:
+        del _FAMILIES[3:]
 
 
 def test_a_429_waits_as_long_as_it_is_told() -> None:
