@@ -94,13 +94,17 @@ def test_the_first_answer_of_a_new_window_gives_nothing_back_and_one_of_the_old_
         await learn(one, Limits(limit=5, remaining=0, reset_in=60.0))
         await passes(broker, 60)
         assert [await ask(two) for _ in range(3)] == [None] * 3
-        await learn(one, Limits(limit=5, remaining=0, reset_in=1.0))  # was under way when the window ended
+        await learn(one, Limits(limit=5, remaining=1, reset_in=1.0))  # was under way when the window ended
         await learn(two, Limits(limit=5, remaining=4, reset_in=70.0))
-        await learn(one, Limits(limit=5, remaining=0, reset_in=1.0))
+        await learn(one, Limits(limit=5, remaining=1, reset_in=1.0))
         assert [await ask(one), await ask(two)] == [None, None]
         wait = await ask(two)
         assert wait is not None
         assert wait > 65
+        await learn(one, Limits(limit=5, remaining=0, reset_in=30.0))
+        wait = await ask(two)
+        assert wait is not None
+        assert wait <= 30  # "no more" is believed, whichever window it is about
 
     with_two(broker, story)
 

@@ -64,7 +64,7 @@ return {0, take, reset - now}
 """
 
 # Answers come back out of order: within one window only the lowest figure is believed, and one from the window before
-# says nothing. `before` is there while a window is our own guess.
+# says nothing but that it was used up. `before` is there while a window is our own guess.
 _LEARN = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -83,6 +83,8 @@ if left >= 0 and reset_in > 0 and not late then
   local span = math.max(reset_in, tonumber(w[4]) or 0)
   redis.call('HSET', KEYS[1], 'left', left, 'reset', ends, 'limit', limit, 'span', span)
   redis.call('HDEL', KEYS[1], 'before')
+elseif left == 0 and late then
+  closed_for = math.max(closed_for, reset_in)
 elseif left >= 0 and reset_in == 0 and before then
   redis.call('HDEL', KEYS[1], 'left', 'reset', 'before')
 end
