@@ -124,7 +124,7 @@ class Control:
                 for name in PLATFORMS
             },
             "exceeded": sim.counters.exceeded,
-            "latest": sim.counters.latest,
+            "late": sim.counters.late,
             "billed": sum(x.bill.charged.values()) if isinstance(x, X) else 0,
         }
 

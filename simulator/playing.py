@@ -89,8 +89,8 @@ class Counters:
         self._windows: dict[tuple[str, str], Window] = {}
         self._closed: dict[tuple[str, str], tuple[float, float]] = {}
         self.exceeded: Counter[str] = Counter()
-        self.latest: dict[str, float] = {}
-        """Seconds after the word to wait of the last request that was noted, at most."""
+        self.late: list[tuple[str, float, float]] = []
+        """Each of those: the platform, when it came in, and how many seconds after the word to wait."""
 
     def set(self, platform: str, limit: int, seconds: int) -> None:
         """Another limit from now on, for every token."""
@@ -112,7 +112,7 @@ class Counters:
         since, until = self._closed.get((platform, token or ""), (math.inf, 0.0))
         if since + UNDER_WAY < now < until:
             self.exceeded[platform] += 1
-            self.latest[platform] = max(self.latest.get(platform, 0.0), round(now - since, 1))
+            self.late.append((platform, now, now - since))
 
     def told(self, platform: str, token: str | None, until: float, now: float) -> None:
         """An answer has gone out that said "no more until then"."""
