@@ -21,6 +21,8 @@ class Intervals(Protocol):
     @property
     def digest_every(self) -> float: ...
     @property
+    def notify_every(self) -> float: ...
+    @property
     def sweep_every(self) -> float: ...
 
 
@@ -32,6 +34,7 @@ def timetable(platforms: Mapping[str, float], settings: Intervals) -> dict[str, 
     }
     return polls | {
         "digest": entry("earshot.digest", settings.digest_every, "digest"),
+        "notify": entry("earshot.notify", settings.notify_every, "notify"),
         "recheck": entry("earshot.recheck", settings.sweep_every, "fetch"),
         "renew": entry("earshot.renew", settings.sweep_every, "fetch"),
         "sweep": entry("earshot.sweep", settings.sweep_every, "maintenance"),

@@ -22,6 +22,7 @@ def test_the_sweeps_run_without_any_platform() -> None:
     entries = timetable({}, Settings(digest_every=3, sweep_every=60))
     assert {(entry["task"], entry["schedule"], entry["options"]["queue"]) for entry in entries.values()} == {
         ("earshot.digest", 3.0, "digest"),
+        ("earshot.notify", 2.0, "notify"),
         ("earshot.recheck", 60.0, "fetch"),
         ("earshot.renew", 60.0, "fetch"),
         ("earshot.sweep", 60.0, "maintenance"),

@@ -172,6 +172,13 @@ class Settings(BaseSettings):
         500, ge=1, le=5000, description="How many posts one digest transaction takes at most."
     )
     sweep_every: float = Field(60, gt=0, description="Seconds between two rounds of housekeeping.")
+    notify_every: float = Field(2, gt=0, description="Seconds between two looks for news that is owed.")
+    keep_news: int = Field(30, ge=4, description="Days that delivered news is kept, and can be replayed.")
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="The server that takes our e-mail: smtp+starttls://user:password@host:587 or smtps://user:password@host.",
+    )
+    mail_from: str | None = Field(None, description="The address that our e-mail is from.")
     keep_ledger: int = Field(90, ge=1, description="Days that the account of a visit and its pages is kept.")
     fetch_processes: int = Field(
         2, ge=1, le=64, description="Processes of the fetch worker that `up` starts."

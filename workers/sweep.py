@@ -3,7 +3,8 @@
 names    what changed since the last digest is taken into the index (workers/names.py)
 follow   posts of identities whose link changed, a batch after the other (workers/follow.py)
 join     what two workers could not see of each other (workers/gather.py, threads.py, leads.py)
-prune    what is kept too long (workers/prune.py)
+give up  news that nobody took in its time (workers/undelivered.py)
+prune    what is kept too long (workers/prune.py, workers/undelivered.py)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from workers.leads import link_leads
 from workers.names import index_all
 from workers.prune import prune
 from workers.threads import hand_down_late
+from workers.undelivered import forget, give_up
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session, sessionmaker
@@ -40,4 +42,6 @@ def sweep(sessions: sessionmaker[Session], settings: Settings) -> None:
             gather_late(session, org)
         with sessions() as session, session.begin():
             hand_down_late(session, org)
+    give_up(sessions)
     prune(sessions, settings)
+    forget(sessions, settings)

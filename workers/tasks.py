@@ -16,6 +16,8 @@ from workers import _loop
 from workers._settings import settings
 from workers.app import app
 from workers.digest import digest_all
+from workers.notify import notify as notify_receivers
+from workers.outbox import owing
 from workers.overdue import BUSY, waits_longest
 from workers.poll import poll as poll_platform
 from workers.recheck import recheck as recheck_posts
@@ -51,8 +53,10 @@ def poll(platform: str, term: int | None = None) -> None:
 def digest(term: int | None = None) -> None:
     """Digest what has landed, until nothing waits or the time of a task is up."""
     process = _loop.process()
-    if not process.stale(term):
-        digest_all(process.sessions, settings(), process.directories)
+    if process.stale(term):
+        return
+    if digest_all(process.sessions, settings(), process.directories):
+        _ring_if_owing(process)
 
 
 @app.task(name="earshot.renew", max_retries=3)
@@ -61,6 +65,16 @@ def renew(term: int | None = None) -> None:
     process = _loop.process()
     if not process.stale(term):
         process.run(lambda: renew_credentials(process.async_sessions, process.http, connectors()))
+
+
+@app.task(name="earshot.notify", max_retries=3)
+def notify(term: int | None = None) -> None:
+    """Deliver what is owed, for the time of a task."""
+    process = _loop.process()
+    if process.stale(term):
+        return
+    if process.run(lambda: notify_receivers(process.async_sessions, settings())):
+        _ring_if_owing(process)
 
 
 @app.task(name="earshot.recheck", max_retries=3)
@@ -83,6 +97,16 @@ def ring_poll(platform: str) -> None:
     """Have a platform visited after what already waits. Unlike beat's, this bell does not expire behind long visits."""
     try:
         poll.apply_async(kwargs={"platform": platform}, retry=False, expires=600)
+    except (BrokerAway, OSError) as away:
+        log.warning("The bell was not heard (%s); beat rings again", type(away).__name__)
+
+
+def _ring_if_owing(process: _loop.Process) -> None:
+    with process.sessions() as session:
+        if not owing(session):
+            return
+    try:
+        notify.apply_async(retry=False, expires=60)
     except (BrokerAway, OSError) as away:
         log.warning("The bell was not heard (%s); beat rings again", type(away).__name__)
 
