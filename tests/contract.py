@@ -204,8 +204,9 @@ async def a_place_that_is_lost_costs_no_post(case: Case) -> None:
         case.stage.say(n, NOW - minutes(90 - n))
     page = await case.page(cursor)
     case.stage.lost = True
-    then, _ = await case.visit(page.cursor)
-    assert case.numbers([*first, *page.posts, *then]) == set(range(4 * PAGE))
+    then, cursor = await case.visit(page.cursor)
+    after, _ = await case.visit(cursor)
+    assert case.numbers([*first, *page.posts, *then, *after]) == set(range(4 * PAGE))
 
 
 @clause

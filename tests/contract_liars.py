@@ -56,20 +56,6 @@ class MovesTheMark:
         return _with(page, cursor=newest.cursor)
 
 
-class GivesUp:
-    """Where a page holds nothing, but there is more, it is at its end, and its mark at the newest."""
-
-    def __init__(self, honest: Fetches) -> None:
-        self._honest = honest
-
-    async def fetch(self, http: Http, watch: Watch, cursor: Cursor | None) -> Page:
-        page = await self._honest.fetch(http, watch, cursor)
-        if page.posts or page.rejects or not page.more:
-            return page
-        newest = await self._honest.fetch(http, watch, None)
-        return _with(page, cursor=newest.cursor, more=False)
-
-
 class Misnamer:
     """A connector that makes one thing of every error."""
 
@@ -118,6 +104,15 @@ def _a_minute_too_new(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
     if not page.more and state["newest"] is not None:
         state["mark"] = state["newest"] + minutes(1)
     return _with(page, posts=tuple(post for post in page.posts if mark is None or post.posted_at > mark))
+
+
+def _goes_on_from_the_newest(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
+    """After a page that holds nothing though there is more, the mark is the newest that was told."""
+    kept = tuple(post for post in page.posts if "mark" not in state or post.posted_at > state["mark"])
+    state["newest"] = max([*(p.posted_at for p in page.posts), *_known(state.get("newest"))], default=None)
+    if page.more and not page.posts and not page.rejects:
+        state["mark"] = state["newest"]
+    return _with(page, posts=kept)
 
 
 def _known(value: datetime | None) -> list[datetime]:
@@ -196,7 +191,7 @@ LIARS: dict[str, Callable[[Fetches], Fetches]] = {
     "what_shares_the_instant_of_the_newest_is_told": _lie(_one_ever_of_an_instant),
     "pages_that_removed_posts_left_short_or_empty_hide_nothing": _lie(_short_is_the_last),
     "a_post_removed_between_two_pages_takes_no_other_with_it": _lie(_two_pages_and_no_more),
-    "a_place_that_is_lost_costs_no_post": GivesUp,
+    "a_place_that_is_lost_costs_no_post": _lie(_goes_on_from_the_newest),
     "pages_of_rejects_are_passed": _lie(_no_posts_no_more),
     "what_a_platform_never_showed_is_found_later_or_named": _lie(_swallows_gaps),
     "nothing_that_waits_behind_a_page_is_lost": _lie(_forgets_the_last),
