@@ -7,7 +7,10 @@ process would copy all of it.
 from __future__ import annotations
 
 import gc
+from encodings import utf_8_sig
 
+import cryptography.fernet
+import rich._emoji_codes
 import rich.markdown
 import rich.table
 import sqlalchemy.dialects.postgresql.psycopg
@@ -18,6 +21,7 @@ import console.cases
 import console.cli._failures
 import console.cli._print
 import console.corrections
+import console.database
 import console.evaluate.parts
 import console.explain
 import console.fleet
@@ -35,14 +39,18 @@ import console.quarantine
 import console.review
 import console.rules
 import console.scorers
+import console.spending
+import console.suggestions
 import console.workers_alive
 import tests.command_line
 import workers.app
 import workers.rescore
 from console.cli import command
+from workers.app import _load_once
 
-__all__ = ["console", "rich", "sqlalchemy", "tests", "typer", "workers"]
+__all__ = ["console", "cryptography", "rich", "sqlalchemy", "tests", "typer", "utf_8_sig", "workers"]
 
 command()
+_load_once()
 gc.collect()
 gc.freeze()
