@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,18 @@ from tests.waiting import eventually
 FOLDER = "EARSHOT_TEST_FOLDER"
 PYTEST = "EARSHOT_TEST_PID"
 GIVEN = ("database_url", "migrations_url", "broker_url")
+LONGEST = (
+    "test_trouble.py",
+    "test_chaos.py",
+    "test_world.py",
+    "test_demo.py",
+    "test_recorded_journey.py",
+    "test_local_instance.py",
+    "test_scheduler_leader.py",
+    "test_poison.py",
+)
+"""Files whose tests start whole fleets, the longest first. Half of the workers begin with them: two fleets on two
+cores would wait for each other, and a run that ends with short tests leaves no core idle in its last minute."""
 UNWANTED = ("EARSHOT_HOME", "EARSHOT_ORG", "EARSHOT_READY_FILE", "EARSHOT_TRUSTED_HOSTS")
 
 
@@ -64,6 +76,25 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         select.select([keeper], [], [], 30)
         os.close(keeper)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.hookimpl(trylast=True)  # -m has taken its tests away by then
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the tests of LONGEST where pieces begin: --dist worksteal gives each worker one piece, and takes from the
+    end of the longest piece for whoever has nothing left."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1:
+        items[:] = dealt(items, workers)
+
+
+def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """The same tests in as many pieces of one length as there are workers; half of them begin with long tests."""
+    heads: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for number, name in enumerate(LONGEST):
+        heads[number % (workers // 2)] += [item for item in items if item.path.name == name]
+    others = iter([item for item in items if item.path.name not in LONGEST])
+    pieces = [[*head, *islice(others, max(0, len(items) // workers - len(head)))] for head in heads]
+    return [*chain.from_iterable(pieces), *others]
 
 
 class Servers:
