@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from connectors._base import ConnectorError
 from workers._settings import BadSetting
 from workers.credentials import unseal
+from workers.mail import Mail, server
 from workers.outbox import Claimed, News, Outbox, StaleFence
 from workers.telling import STREAK, Channel, Standing, Told, news_waits, stands
 from workers.undelivered import leave
@@ -56,12 +57,15 @@ def channels(settings: Settings) -> Opens:
     """How receivers are reached. What it returns raises ConnectorError or BadSetting where one cannot be."""
 
     def opens(receiver: Claimed) -> Channel:
+        deadline = settings.request_deadline
+        if receiver.kind == "email":
+            return Mail(receiver.address, server(settings), deadline=deadline, context=_context())
         return Webhook(
             receiver.address,
             unseal(receiver.id, receiver.secret or b""),
             trusted=settings.trusted_hosts,
             agent=settings.user_agent,
-            deadline=settings.request_deadline,
+            deadline=deadline,
             context=_context(),
         )
 
