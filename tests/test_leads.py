@@ -16,9 +16,10 @@ from tests.waiting import eventually
 from workers._said import first_said
 from workers.digest import digest, score_texts
 from workers.directory import Directories
-from workers.escalate import Facts, Rule
+from workers.escalate import Facts
 from workers.leads import Wanted, make_leads
 from workers.pages import claim
+from workers.rule import Rule
 from workers.sweep import sweep
 
 US = "northwind@town.example"

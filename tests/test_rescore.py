@@ -15,10 +15,10 @@ from sqlalchemy import text
 from tests.command_line import earshot
 from tests.journey import CALM, FURIOUS, START, WARM, Journey, at, post
 from workers.directory import read_scorer
-from workers.escalate import read_rules
 from workers.lexicon import Lexicon
 from workers.rescore import Stretch, Told, due, rescored
 from workers.score import Scorer
+from workers.standing import read_rules
 
 US = "northwind@town.example"
 PARCEL = Lexicon({"parcel": -4.0}, "main.1")

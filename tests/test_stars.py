@@ -15,12 +15,13 @@ from models.rule import SHIPPED
 from tests.command_line import Earshot, earshot
 from tests.journey import CALM, FURIOUS, MILD, WARM, Journey, post
 from tests.keyed import a_key
-from workers.escalate import Heard, Rule, decide
+from workers.decide import Heard, Standing, decide
 from workers.leads import wanted
+from workers.rule import Rule, Rules
 
 APP, PACKAGE = "310633997", "com.acme.shop"
 THEN = datetime(2026, 11, 23, tzinfo=UTC)
-RULES = [
+RULES = Rules(
     Rule(
         UUID(int=n),
         str(rule["name"]),
@@ -31,7 +32,8 @@ RULES = [
         rating=int(rule["rating"]) if rule.get("rating") else None,
     )
     for n, rule in enumerate(sorted(SHIPPED, key=lambda rule: -float(rule["threshold"] or 0)))
-]
+)
+NOW = Standing(now=THEN)
 
 
 def heard(stars: float | None, sentiment: float | None, **more: object) -> Heard:
@@ -66,19 +68,19 @@ def heard(stars: float | None, sentiment: float | None, **more: object) -> Heard
 def test_what_so_many_stars_and_such_words_open(
     stars: float | None, sentiment: float | None, opens: str | None
 ) -> None:
-    decisions = decide([heard(stars, sentiment)], RULES, {})
+    decisions = decide([heard(stars, sentiment)], RULES, NOW)
     assert [decision.rule and decision.rule.level for decision in decisions] == ([opens] if opens else [])
 
 
 def test_a_review_of_somebody_else_opens_nothing() -> None:
-    assert decide([heard(1, -0.95, addressed=False)], RULES, {}) == []
+    assert decide([heard(1, -0.95, addressed=False)], RULES, NOW) == []
 
 
 def test_stars_and_a_threshold_are_both_asked_for_where_a_rule_has_both() -> None:
-    both = [Rule(UUID(int=1), "both", "addressed", -0.2, "ticket", "high", rating=3)]
-    assert decide([heard(3, -0.3)], both, {})
+    both = Rules([Rule(UUID(int=1), "both", "addressed", -0.2, "ticket", "high", rating=3)])
+    assert decide([heard(3, -0.3)], both, NOW)
     for stars, sentiment in ((3, 0.0), (4, -0.3), (1, None), (None, -0.3)):
-        assert not decide([heard(stars, sentiment)], both, {})
+        assert not decide([heard(stars, sentiment)], both, NOW)
 
 
 def test_a_rule_for_leads_asks_for_stars_as_well() -> None:

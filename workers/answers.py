@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from workers.escalate import Facts, Heard, subject_of
+from workers.reheard import COLUMNS, JOINS, facts, heard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-_LATE = text("""
+    from workers.decide import Heard
+    from workers.escalate import Facts
+
+_LATE = text(f"""
     WITH answers AS MATERIALIZED (
         SELECT r.id FROM social_events o, LATERAL (
             SELECT r.* FROM social_events r
@@ -33,55 +36,11 @@ _LATE = text("""
     ), marked AS (
         UPDATE social_events e SET addressed = true FROM held WHERE e.id = held.id
     )
-    SELECT e.*, i.handle, i.name, i.bot, i.ours, s.id AS source, s.escalate_from,
-           coalesce(i.merged_into, i.id) AS person,
-           i.id IS NOT NULL AND coalesce(i.contact_id, i.account_id, i.lead_id) IS NULL AND NOT i.ours
-               AND e.voice = 'earned' AS stranger
-    FROM held e LEFT JOIN identities i ON i.id = e.identity_id, LATERAL (
-        SELECT id, escalate_from FROM sources WHERE id = ANY (e.sightings) ORDER BY escalate_from LIMIT 1
-    ) s
+    SELECT {COLUMNS} FROM held e {JOINS} WHERE heard_by.source IS NOT NULL
 """)
 
 
 def late_answers(session: Session, org: str, ours: Sequence[UUID]) -> list[tuple[Heard, Facts]]:
     """Mark the stored answers to these events of ours as addressed; what decide and carry_out need of them."""
-    found = []
-    for row in session.execute(_LATE, {"org": org, "ours": list(ours)}) if ours else ():
-        identity = str(row.identity_id) if row.identity_id else None
-        heard = Heard(
-            ref=(row.platform, row.external_id),
-            subject=subject_of(
-                row.platform, str(row.person) if row.person else None, row.thread, row.external_id
-            ),
-            text=row.text,
-            sentiment=row.sentiment,
-            occurred_at=row.occurred_at,
-            addressed=True,
-            about_us=row.about_us,
-            named=row.account_id is not None or row.campaign_id is not None,
-            customer=row.contact_id is not None,
-            ours=bool(row.ours),
-            bot=bool(row.bot),
-            stranger=bool(row.stranger),
-            start_mark=row.escalate_from,
-            reply_to=None,
-            parent_case=None,
-            attached=row.case_id is not None,
-            rating=row.rating,
-        )
-        facts = Facts(
-            event=row.id,
-            identity=identity,
-            author=f"@{row.handle}" if row.handle else row.name or "Somebody",
-            platform=row.platform,
-            text=row.text,
-            account=row.account_id,
-            contact=row.contact_id,
-            campaign=row.campaign_id,
-            source=row.source,
-            sentiment=row.sentiment,
-            name=row.name,
-            rating=row.rating,
-        )
-        found.append((heard, facts))
-    return found
+    rows = session.execute(_LATE, {"org": org, "ours": list(ours)}).mappings() if ours else ()
+    return [(heard(row, addressed=True), facts(row)) for row in rows]

@@ -22,10 +22,12 @@ from sqlalchemy.exc import DBAPIError
 
 from workers.answers import late_answers
 from workers.claims import ClaimLost, record_claims
-from workers.escalate import Facts, Heard, carry_out, crossed, decide, open_levels, subject_of
+from workers.decide import Heard, decide, subject_of
+from workers.escalate import Carried, Facts, carry_out
 from workers.follow import ask_to_follow, follow_waiting
 from workers.gather import gather
 from workers.hours import record_hours
+from workers.incident import adopt
 from workers.land import StaleFence
 from workers.leads import is_stranger, leads_of
 from workers.pages import Claimed, claim, fresh, release
@@ -33,6 +35,7 @@ from workers.record import Draft, Recorded, record_events, record_identities, re
 from workers.reposts import count_reposts, record_reposts
 from workers.resolve import resolve
 from workers.sift import Item, sift
+from workers.standing import stand
 from workers.tally import settle
 from workers.threads import hand_down
 
@@ -43,8 +46,9 @@ if TYPE_CHECKING:
 
     from connectors._base import Post
     from workers._settings import Settings
+    from workers.decide import Ref
     from workers.directory import Directories, Directory
-    from workers.escalate import Ref, Rule
+    from workers.rule import Rules
     from workers.score import Sentiment, Unscored
 
     Score = Callable[[Directory, Sequence[tuple[str, str | None]]], list[Sentiment | Unscored]]
@@ -122,9 +126,7 @@ def think_and_write(
         ]
         try:
             with sessions() as session, session.begin():
-                replies, attached, risen = _write(
-                    session, org, pages, unique, written, reposts, directory.rules
-                )
+                replies, carried = _write(session, org, pages, unique, written, reposts, directory.rules)
             break
         except ClaimLost:
             if attempt == RETRIES:
@@ -136,10 +138,13 @@ def think_and_write(
         draft.resolved.author.id for draft in written if draft.resolved.follows and draft.resolved.author
     }
     with sessions() as session, session.begin():
-        gather(session, org, replies=replies, attached=attached, risen=risen)
+        gather(session, org, replies=replies, attached=sorted(carried.attached), risen=carried.risen)
         hand_down(session, org, [one.key for one in written if one.resolved.topic])
         originals = [*(draft.key[1] for draft in written), *(of for _, _, of in reposts)]
         record_hours(session, org, (), {}, count_reposts(session, org, originals))
+    if carried.burst:
+        with sessions() as session, session.begin():
+            adopt(session, org)
     if newly:
         follow_waiting(sessions, org, seconds=2.0)
 
@@ -151,12 +156,11 @@ def _write(
     items: Sequence[Item],
     drafts: Sequence[Draft],
     reposts: Sequence[tuple[str, str, str]],
-    rules: Sequence[Rule],
-) -> tuple[list[UUID], list[UUID], list[UUID]]:
+    rules: Rules,
+) -> tuple[list[UUID], Carried]:
     """The one transaction: identities, events, matches, cases, tickets, activities, pages, hours.
 
-    Returns the events that answer something and are attached to nothing, those that were attached, and the
-    cases that rose.
+    Returns the events that answer something and are attached to nothing, and what came of the decisions.
     """
     record_identities(session, org, drafts)
     record_claims(session, drafts)
@@ -166,15 +170,15 @@ def _write(
     recorded = record_events(session, org, drafts)
     record_reposts(session, org, reposts)
     record_matches(session, org, drafts, recorded)
-    attached, risen = _escalate(session, org, items, drafts, recorded, rules)
+    carried = _escalate(session, org, items, drafts, recorded, rules)
     settle(session, org, pages, items, {draft.key: recorded[draft.key].fate for draft in drafts})
     record_hours(session, org, drafts, recorded)
     replies = [
         recorded[draft.key].event
         for draft in drafts
-        if draft.resolved.post.reply_to and recorded[draft.key].event not in attached
+        if draft.resolved.post.reply_to and recorded[draft.key].event not in carried.attached
     ]
-    return replies, sorted(attached), risen
+    return replies, carried
 
 
 def _escalate(
@@ -183,10 +187,9 @@ def _escalate(
     items: Sequence[Item],
     drafts: Sequence[Draft],
     recorded: dict[Ref, Recorded],
-    rules: Sequence[Rule],
-) -> tuple[set[UUID], list[UUID]]:
-    """Decide over the new and the edited, and do it. Returns the events that belong to a case now, and the
-    cases that rose."""
+    rules: Rules,
+) -> Carried:
+    """Decide over the new and the edited, and do it."""
     local = {
         (draft.resolved.platform, draft.resolved.post.local_id): draft.resolved.post.id
         for draft in drafts
@@ -224,6 +227,15 @@ def _escalate(
                 parent_case=parent.case if parent and parent.case_open else None,
                 attached=outcome.case is not None,
                 rating=post.rating,
+                closed_case=parent.case if parent and not parent.case_open else None,
+                lang=draft.score.lang,
+                kinds=frozenset(page.kind for page in item.places),
+                sources=frozenset(item.sources),
+                about=frozenset(
+                    match.record for match in found.live if match.kind in ("account", "campaign")
+                ),
+                account=found.account,
+                campaign=found.campaign,
             )
         )
         facts[draft.key] = Facts(
@@ -251,12 +263,11 @@ def _escalate(
         if late.ref not in facts:
             heard.append(late)
             facts[late.ref] = fact
-    subjects = [post.subject for post in heard if crossed(post, rules) is not None]
-    decisions = decide(heard, rules, open_levels(session, org, subjects))
-    risen = carry_out(session, org, decisions, facts, tickets)
+    standing = stand(session, org, heard, rules)
+    decisions = decide(heard, rules, standing)
+    carried = carry_out(session, org, decisions, facts, tickets, standing.policy)
     leads_of(session, org, heard, facts, rules, decisions)
-    attached = {facts[decision.ref].event for decision in decisions if decision.action != "hold"}
-    return attached, risen
+    return carried
 
 
 def _called(post: Post) -> str:

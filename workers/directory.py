@@ -16,13 +16,14 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from workers.escalate import read_rules
 from workers.folding import folded
 from workers.follow import follow_waiting
 from workers.gate import Gate
 from workers.lexicon import read_lexicon
 from workers.names import AT_ONCE, index_due
+from workers.rule import Rules
 from workers.score import Scorer
+from workers.standing import read_rules
 
 if TYPE_CHECKING:
     from datetime import date
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session, sessionmaker
 
-    from workers.escalate import Rule
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Directory:
 
     gate: Gate = field(default_factory=Gate)
     scorer: Scorer = field(default_factory=Scorer)
-    rules: tuple[Rule, ...] = ()
+    rules: Rules = field(default_factory=Rules)
     campaigns: dict[UUID, Dates] = field(default_factory=dict)
     refusals: frozenset[tuple[str, UUID, str]] = frozenset()
     """(kind, record, evidence folded) of suggestions that a person rejected."""
@@ -84,7 +84,7 @@ def _read(session: Session, org: str, gate: Gate) -> Directory:
     return Directory(
         gate=gate,
         scorer=read_scorer(session, org),
-        rules=tuple(read_rules(session, org)),
+        rules=read_rules(session, org),
         campaigns={
             row.id: Dates(row.starts_on, row.ends_on) for row in session.execute(_CAMPAIGNS, {"org": org})
         },

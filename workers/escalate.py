@@ -1,15 +1,13 @@
-"""When does something open, and for whom: `decide` says it, `carry_out` does it.
+"""Doing what was decided: cases, their Tickets and Activities, Incidents, notes, and which post belongs to what.
 
-A case belongs to its subject, the author who complains. It opens when a rule's threshold is crossed,
-only rises, takes in what answers it, and can open again once it is closed. Whether a case joins or opens
-is settled by the partial unique index on open cases, inside the transaction that writes the events.
+Whether a case joins or opens is settled by the partial unique index on open cases, inside the transaction that
+writes the events. A fixed number of statements, whatever the number of decisions.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -17,197 +15,17 @@ from sqlalchemy import text
 from uuid_utils import uuid7
 
 from workers._rows import as_json
-from workers._said import first_said
+from workers.incident import First, Incident, incidents_of
+from workers.rule import RANK
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-Level = Literal["activity", "ticket"]
-Audience = Literal["addressed", "customer", "named"]
-Role = Literal["opened", "raised", "joined"]
-Action = Literal["open", "raise", "join", "hold"]
-Ref = tuple[str, str]
-"""(platform, external id) of a post."""
+    from workers.decide import Decision, Policy, Ref
+
+Role = Literal["opened", "raised", "joined", "noted"]
 NOT_NAMING = ("identity", "thread")
 """Ways in which an account or campaign is found in a post that does not itself name it."""
-
-_RANK = {"activity": 1, "ticket": 2}
-
-CONTENT = 4
-"""Who gives so many stars complains of nothing, whatever the words sound like."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """When to open what: see models/rule.py for what the audiences mean. `lead`: see workers/leads.py."""
-
-    id: UUID
-    name: str
-    audience: Audience
-    threshold: float
-    action: Level | Literal["lead"]
-    priority: str
-    words: tuple[str, ...] = ()
-    per_day: int | None = None
-    rating: int | None = None
-
-    @property
-    def level(self) -> Level:
-        """Of the case that it opens."""
-        assert self.action != "lead", "a rule that makes Leads opens no case"
-        return self.action
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What decide needs to know of one post. `parent_case` is the stored open case of the post it answers.
-
-    `stranger`: its author is known by a stable id and belongs to nobody: no Contact, Account, Lead or competitor.
-    """
-
-    ref: Ref
-    subject: str
-    text: str
-    sentiment: float | None
-    occurred_at: datetime
-    addressed: bool
-    about_us: bool
-    named: bool
-    customer: bool
-    ours: bool
-    bot: bool
-    stranger: bool
-    start_mark: datetime
-    reply_to: str | None
-    parent_case: UUID | None
-    attached: bool
-    rating: float | None = None
-
-    def belongs_to(self, audience: Audience) -> bool:
-        """Is it a post of this audience?"""
-        if audience == "addressed":
-            return self.addressed
-        if audience == "customer":
-            return self.customer and (self.addressed or self.about_us)
-        return self.about_us or self.named
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a post does: opens, raises or joins a case, or is held back for a reason.
-
-    `subject` names the case that it opens or raises or joins by its author; `case` is the stored case, and
-    `answers` the post of this batch, whose case it joins by answering.
-    """
-
-    ref: Ref
-    action: Action
-    rule: Rule | None = None
-    subject: str | None = None
-    case: UUID | None = None
-    answers: Ref | None = None
-    reason: str | None = None
-
-
-def crossed(post: Heard, rules: Sequence[Rule]) -> Rule | None:
-    """The strongest rule for cases that the post crosses and whose words it has: a Ticket before an Activity, then the
-    priority of the order given."""
-    if not (post.addressed or post.about_us or post.named):
-        return None
-    hit = [
-        rule
-        for rule in rules
-        if rule.action != "lead"
-        and _crosses(post, rule)
-        and post.belongs_to(rule.audience)
-        and (not rule.words or first_said(post.text, rule.words) is not None)
-    ]
-    return max(hit, key=lambda rule: _RANK[rule.level], default=None)
-
-
-def _crosses(post: Heard, rule: Rule) -> bool:
-    """By its stars, if the rule asks for stars; else by its sentiment. A post without a score crosses no threshold."""
-    if rule.rating is not None and (post.rating is None or post.rating > rule.rating):
-        return False
-    if post.sentiment is None:
-        return rule.rating is not None and rule.threshold >= 1.0
-    content = post.rating is not None and post.rating >= CONTENT
-    return post.sentiment <= rule.threshold and not (content and rule.rating is None)
-
-
-def held_back(post: Heard) -> str | None:
-    """Why a post that crossed must not open anything, if so."""
-    if post.ours:
-        return "own post"
-    if post.occurred_at < post.start_mark:
-        return "before the start mark"
-    if post.bot:
-        return "posted by a bot"
-    return None
-
-
-def decide(posts: Sequence[Heard], rules: Sequence[Rule], open_cases: Mapping[str, Level]) -> list[Decision]:
-    """What each post does, in the order in which they were written. Pure.
-
-    `open_cases` are the levels of the open cases by subject. A post that crosses opens or raises its own
-    author's case, or joins it where it is no worse. One that does not cross and answers a post of an open
-    case, whoever wrote either, joins that case.
-    """
-    levels = dict(open_cases)
-    taken: dict[Ref, Decision] = {}
-    rest: list[Heard] = []
-    crossing: list[tuple[Heard, Rule]] = []
-    for post in posts:
-        rule = crossed(post, rules)
-        if rule is None:
-            rest.append(post)
-        elif reason := held_back(post):
-            taken[post.ref] = Decision(post.ref, "hold", rule=rule, reason=reason)
-            if post.ours:
-                rest.append(post)
-        else:
-            crossing.append((post, rule))
-    crossing.sort(key=lambda both: (both[0].occurred_at, both[0].ref))
-    for post, rule in crossing:
-        level = levels.get(post.subject)
-        worse = level is None or _RANK[rule.level] > _RANK[level]
-        action: Action = "open" if level is None else "raise" if worse else "join"
-        if worse:
-            levels[post.subject] = rule.level
-        taken[post.ref] = Decision(post.ref, action, rule=rule, subject=post.subject)
-    _attach_answers(rest, taken)
-    return list(taken.values())
-
-
-def _attach_answers(posts: Sequence[Heard], taken: dict[Ref, Decision]) -> None:
-    """Attach what answers a post of an open case, and what answers that, until nothing more joins."""
-    waiting = [post for post in posts if post.reply_to and not post.attached]
-    while waiting:
-        left: list[Heard] = []
-        for post in waiting:
-            assert post.reply_to is not None
-            parent = taken.get((post.ref[0], post.reply_to))
-            if post.parent_case is not None:
-                taken[post.ref] = Decision(post.ref, "join", case=post.parent_case)
-            elif parent is not None and parent.action != "hold":
-                taken[post.ref] = replace(parent, ref=post.ref, action="join", rule=None, answers=parent.ref)
-            else:
-                left.append(post)
-        if len(left) == len(waiting):
-            return
-        waiting = left
-
-
-def subject_of(platform: str, identity: str | None, thread: str | None, external_id: str) -> str:
-    """Whose complaint it is: the author's identity; without a stable author the thread, else the post."""
-    if identity is not None:
-        return f"identity:{identity}"
-    if thread:
-        return f"thread:{platform}:{thread}"
-    return f"post:{platform}:{external_id}"
-
-
-# --- doing ---------------------------------------------------------------------------------------------
 
 
 class Facts(NamedTuple):
@@ -228,35 +46,6 @@ class Facts(NamedTuple):
     rating: float | None = None
 
 
-_RULES = text("""
-    SELECT id, name, audience, threshold, action, priority, words, per_day, rating FROM rules
-    WHERE org_id = :org AND enabled ORDER BY threshold DESC, id
-""")
-
-
-def read_rules(session: Session, org: str) -> list[Rule]:
-    """The organisation's enabled rules."""
-    found = session.execute(_RULES, {"org": org})
-    return [
-        Rule(id_, name, audience, threshold, action, priority, tuple(words), per_day, rating)
-        for id_, name, audience, threshold, action, priority, words, per_day, rating in found
-    ]
-
-
-_OPEN = text("""
-    SELECT subject, level FROM cases
-    WHERE org_id = :org AND closed_at IS NULL AND subject = ANY(:subjects)
-""")
-
-
-def open_levels(session: Session, org: str, subjects: Sequence[str]) -> dict[str, Level]:
-    """The levels of the open cases of these subjects."""
-    if not subjects:
-        return {}
-    rows = session.execute(_OPEN, {"org": org, "subjects": sorted(set(subjects))})
-    return {row.subject: row.level for row in rows}
-
-
 # A person who finishes an Activity holds its row and then wants the case (by the trigger); a case that rises
 # is held and then wants its Activity. So what may be touched is locked before the cases are.
 _ACTIVITIES = text("""
@@ -273,15 +62,18 @@ _CASES = text("""
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
             id uuid, subject text, level text, identity_id uuid, event_id uuid, rule_id uuid,
             score double precision, threshold double precision, ticket_id uuid, activity_id uuid,
-            about text, priority text, account_id uuid, contact_id uuid, campaign_id uuid, source_id uuid)
+            about text, priority text, account_id uuid, contact_id uuid, campaign_id uuid, source_id uuid,
+            parent_id uuid, shared_ticket uuid, themes text[], owner_id uuid)
     ), rule AS MATERIALIZED (
         SELECT id FROM rules WHERE id IN (SELECT rule_id FROM x) ORDER BY id FOR KEY SHARE
     ), opened AS (
         INSERT INTO cases AS c (
             id, org_id, subject, level, identity_id, event_id, rule_id, score, threshold, ticket_id,
-            activity_id, risen_at, previous_id)
+            activity_id, parent_id, themes, risen_at, previous_id)
         SELECT id, :org, subject, level, identity_id, event_id,
-            (SELECT rule.id FROM rule WHERE rule.id = rule_id), score, threshold, ticket_id, activity_id, CASE WHEN ticket_id IS NOT NULL AND activity_id IS NOT NULL THEN now() END,
+            (SELECT rule.id FROM rule WHERE rule.id = rule_id), score, threshold,
+            coalesce(ticket_id, shared_ticket), activity_id, parent_id, coalesce(themes, '{}'),
+            CASE WHEN ticket_id IS NOT NULL AND activity_id IS NOT NULL THEN now() END,
             (SELECT p.id FROM cases p
              WHERE p.org_id = :org AND p.subject = x.subject AND p.closed_at IS NOT NULL
              ORDER BY p.opened_at DESC LIMIT 1)
@@ -289,6 +81,8 @@ _CASES = text("""
         ON CONFLICT (org_id, subject) WHERE closed_at IS NULL DO UPDATE
         SET level = CASE WHEN excluded.level = 'ticket' THEN 'ticket' ELSE c.level END,
             ticket_id = coalesce(c.ticket_id, excluded.ticket_id),
+            parent_id = CASE WHEN c.ticket_id IS NULL THEN coalesce(c.parent_id, excluded.parent_id) ELSE c.parent_id END,
+            themes = CASE WHEN c.ticket_id IS NULL THEN excluded.themes ELSE c.themes END,
             risen_at = CASE WHEN c.ticket_id IS NULL AND excluded.ticket_id IS NOT NULL THEN now()
                             ELSE c.risen_at END,
             event_id = CASE WHEN c.ticket_id IS NULL AND excluded.ticket_id IS NOT NULL
@@ -302,19 +96,20 @@ _CASES = text("""
         RETURNING id, subject, ticket_id, activity_id, risen_at = now() AS risen
     ), owned AS MATERIALIZED (
         SELECT x.*, o.id AS case_id, o.ticket_id AS real_ticket, o.activity_id AS real_activity, o.risen,
-               coalesce(a.owner_id, p.owner_id, s.owner_id) AS owner_id
+               coalesce(x.owner_id, a.owner_id, p.owner_id, s.owner_id) AS whose
         FROM x JOIN opened o ON o.subject = x.subject
         LEFT JOIN accounts a ON a.id = x.account_id
         LEFT JOIN contacts p ON p.id = x.contact_id
         LEFT JOIN sources s ON s.id = x.source_id
     ), ticketed AS (
-        INSERT INTO tickets (id, org_id, account_id, contact_id, subject, status, source, priority, owner_id)
-        SELECT ticket_id, :org, account_id, contact_id, about, 'open', 'social', priority, owner_id
+        INSERT INTO tickets (id, org_id, account_id, contact_id, subject, status, source, priority, owner_id,
+                             parent_id)
+        SELECT ticket_id, :org, account_id, contact_id, about, 'open', 'social', priority, whose, shared_ticket
         FROM owned WHERE ticket_id = real_ticket ORDER BY ticket_id
     ), followed AS (
         INSERT INTO activities (id, org_id, owner_id, account_id, contact_id, ticket_id, campaign_id, subject,
                                 channel, activity_type, status)
-        SELECT activity_id, :org, owner_id, account_id, contact_id, real_ticket, campaign_id, about, 'social',
+        SELECT activity_id, :org, whose, account_id, contact_id, real_ticket, campaign_id, about, 'social',
                'follow_up', 'planned'
         FROM owned WHERE activity_id = real_activity ORDER BY activity_id
     ), named AS (
@@ -327,13 +122,14 @@ _CASES = text("""
 _ATTACH = text("""
     WITH x AS (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
-            event_id uuid, case_id uuid, role text, rule_id uuid, held_back text)
+            event_id uuid, case_id uuid, role text, rule_id uuid, held_back text, hold_id uuid)
     ), rule AS MATERIALIZED (
         SELECT id FROM rules WHERE id IN (SELECT rule_id FROM x) ORDER BY id FOR KEY SHARE
     )
     UPDATE social_events e
     SET case_id = coalesce(x.case_id, e.case_id), case_role = coalesce(x.role, e.case_role),
         rule_id = coalesce(rule.id, e.rule_id), held_back = x.held_back,
+        hold_id = (SELECT h.id FROM holds h WHERE h.id = x.hold_id),
         ticket_id = coalesce(c.ticket_id, e.ticket_id)
     FROM x LEFT JOIN cases c ON c.id = x.case_id LEFT JOIN rule ON rule.id = x.rule_id
     WHERE e.id = x.event_id
@@ -346,7 +142,76 @@ _TICKET = text("""
     UPDATE social_events e SET ticket_id = x.ticket_id FROM x WHERE e.id = x.event_id AND e.ticket_id IS NULL
 """)
 
-_ROLES: dict[str, Role] = {"open": "opened", "raise": "raised", "join": "joined"}
+# The trigger that follows Tickets and Activities opens the case again; where the subject has a newer open case, that
+# one stays the open one.
+_REOPEN = text("""
+    WITH matter AS MATERIALIZED (
+        SELECT id, ticket_id, activity_id FROM cases WHERE id = ANY (:cases) AND closed_at IS NOT NULL
+    ), ticket AS MATERIALIZED (
+        SELECT t.id FROM tickets t WHERE t.id IN (SELECT ticket_id FROM matter) ORDER BY t.id FOR NO KEY UPDATE
+    ), ticketed AS (
+        UPDATE tickets SET status = 'open' FROM ticket WHERE tickets.id = ticket.id
+    ), activity AS MATERIALIZED (
+        SELECT a.id FROM activities a
+        WHERE a.id IN (SELECT activity_id FROM matter WHERE ticket_id IS NULL) ORDER BY a.id FOR NO KEY UPDATE
+    )
+    UPDATE activities SET status = 'planned' FROM activity WHERE activities.id = activity.id
+""")
+
+_TURNS = text("""
+    WITH x AS (
+        SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(rule_id uuid, n integer)
+    ), held AS MATERIALIZED (
+        SELECT r.id, x.n FROM rules r JOIN x ON x.rule_id = r.id ORDER BY r.id FOR NO KEY UPDATE OF r
+    )
+    UPDATE rules r SET turn = r.turn + held.n FROM held WHERE r.id = held.id
+    RETURNING r.id, r.turn - held.n AS turn, ARRAY(
+        SELECT u.id FROM unnest(r.assignees) WITH ORDINALITY AS a(id, nth) JOIN users u ON u.id = a.id ORDER BY a.nth
+    ) AS assignees
+""")
+
+_NOTES = text("""
+    INSERT INTO case_notes (org_id, case_id, what, event_id, rule_id, score, threshold)
+    SELECT :org, x.case_id, x.what, x.event_id, r.id, x.score, x.threshold
+    FROM json_to_recordset(CAST(:rows AS json)) AS x(
+        case_id uuid, what text, event_id uuid, rule_id uuid, score double precision, threshold double precision)
+    LEFT JOIN rules r ON r.id = x.rule_id
+    ORDER BY x.case_id, x.event_id, x.rule_id
+    ON CONFLICT (org_id, case_id, what, event_id, rule_id) DO NOTHING
+""")
+
+_TELL = text("""
+    INSERT INTO owed (org_id, receiver_id, kind, body, due_at)
+    SELECT :org, v.id, 'post.noticed', jsonb_strip_nulls(jsonb_build_object(
+               'rule', r.name, 'score', e.sentiment, 'threshold', r.threshold,
+               'post', jsonb_build_object('id', e.id, 'platform', e.platform, 'text', left(e.text, 2000), 'url', e.url,
+                                          'occurred_at', e.occurred_at, 'author', coalesce('@' || i.handle, i.name)))),
+           after_quiet(r, now())
+    FROM json_to_recordset(CAST(:rows AS json)) AS x(event_id uuid, rule_id uuid)
+    JOIN social_events e ON e.id = x.event_id
+    JOIN rules r ON r.id = x.rule_id
+    JOIN receivers v ON v.org_id = :org AND v.state <> 'paused'
+                    AND (v.tells = '{}' OR 'post.noticed' = ANY (v.tells))
+    LEFT JOIN identities i ON i.id = e.identity_id
+    ORDER BY e.occurred_at, e.id, v.id
+""")
+
+_ROLES: dict[str, Role] = {
+    "open": "opened",
+    "raise": "raised",
+    "join": "joined",
+    "reopen": "joined",
+    "note": "noted",
+}
+
+
+class Carried(NamedTuple):
+    """What came of it: the events that belong to an open case now, the cases that rose, whether an Incident opened or
+    took anything in."""
+
+    attached: set[UUID]
+    risen: list[UUID]
+    burst: bool
 
 
 def carry_out(
@@ -355,14 +220,20 @@ def carry_out(
     decisions: Sequence[Decision],
     facts: Mapping[Ref, Facts],
     tickets: Mapping[UUID, UUID],
-) -> list[UUID]:
-    """Open, raise and join cases, make their Tickets and Activities, and attach the events.
+    policy: Policy,
+) -> Carried:
+    """Open, raise, reopen and join cases, make their Tickets and Activities, and attach the events.
 
     `facts` has every decided post; `tickets` are tickets by event that a text or an answered post names,
-    taken where no case brings one. Four statements at most, whatever the number of decisions. Returns the
-    cases that rose: what belonged to them before has to hear of their Tickets.
+    taken where no case brings one. The cases that rose are told, since what belonged to them before has to hear of
+    their Tickets.
     """
-    wanted = _wanted(decisions, facts)
+    reopened = [decision.case for decision in decisions if decision.action == "reopen"]
+    if reopened:
+        session.execute(_REOPEN, {"cases": reopened})
+    incidents = incidents_of(session, org, _firsts(decisions, facts, policy))
+    wanted = _wanted(decisions, facts, incidents)
+    _assign(session, decisions, wanted)
     cases: dict[str, UUID] = {}
     risen: list[UUID] = []
     rising = [subject for subject, proposal in wanted.items() if proposal["level"] == "ticket"]
@@ -376,10 +247,11 @@ def carry_out(
     attached = [
         {
             "event_id": facts[decision.ref].event,
-            "case_id": decision.case or (cases[decision.subject] if decision.subject else None),
+            "case_id": _case_of(decision, cases),
             "role": _ROLES.get(decision.action),
             "rule_id": decision.rule.id if decision.rule else None,
             "held_back": decision.reason,
+            "hold_id": decision.switch,
         }
         for decision in decisions
     ]
@@ -388,10 +260,36 @@ def carry_out(
     if tickets:
         rows = [{"event_id": event, "ticket_id": ticket} for event, ticket in sorted(tickets.items())]
         session.execute(_TICKET, {"rows": as_json(rows)})
-    return risen
+    if notes := _notes(decisions, facts, cases):
+        session.execute(_NOTES, {"org": org, "rows": as_json(notes)})
+    if tells := _tells(decisions, facts):
+        session.execute(_TELL, {"org": org, "rows": as_json(tells)})
+    joined = {facts[one.ref].event for one in decisions if one.action not in ("hold", "tell", "note")}
+    return Carried(joined, risen, bool(incidents))
 
 
-def _wanted(decisions: Sequence[Decision], facts: Mapping[Ref, Facts]) -> dict[str, dict[str, Any]]:
+def _case_of(decision: Decision, cases: Mapping[str, UUID]) -> UUID | None:
+    """The case that a post belongs to now. A reopened one is named by its subject like any: if it could not be
+    opened again, another has."""
+    if decision.subject is not None:
+        return cases[decision.subject]
+    return decision.case
+
+
+def _firsts(decisions: Sequence[Decision], facts: Mapping[Ref, Facts], policy: Policy) -> dict[str, First]:
+    """The first post of each theme whose Incident takes something in."""
+    firsts: dict[str, First] = {}
+    for decision in decisions:
+        theme, rule = decision.incident, decision.rule
+        if theme is not None and rule is not None and theme not in firsts:
+            fact = facts[decision.ref]
+            firsts[theme] = First(fact.event, rule.id, fact.sentiment, rule.threshold, policy.most(theme))
+    return firsts
+
+
+def _wanted(
+    decisions: Sequence[Decision], facts: Mapping[Ref, Facts], incidents: Mapping[str, Incident]
+) -> dict[str, dict[str, Any]]:
     """One proposal a subject: its case at the highest level decided, with the Activity of a mild opening."""
     wanted: dict[str, dict[str, Any]] = {}
     for decision in decisions:
@@ -400,9 +298,11 @@ def _wanted(decisions: Sequence[Decision], facts: Mapping[Ref, Facts]) -> dict[s
             continue
         fact = facts[decision.ref]
         held = wanted.get(subject)
-        if held is not None and _RANK[held["level"]] >= _RANK[rule.level]:
+        if held is not None and RANK[held["level"]] >= RANK[rule.level]:
             continue
         # where the case turns out to be open already, it keeps what it has and these ids are not used
+        incident = incidents[decision.incident] if decision.incident else None
+        alone = incident is None or decision.own
         mild = rule.level == "activity"
         wanted[subject] = {
             "id": held["id"] if held else str(uuid7()),
@@ -413,16 +313,63 @@ def _wanted(decisions: Sequence[Decision], facts: Mapping[Ref, Facts]) -> dict[s
             "rule_id": rule.id,
             "score": fact.sentiment,
             "threshold": rule.threshold,
-            "ticket_id": None if mild else str(uuid7()),
-            "activity_id": held["activity_id"] if held else str(uuid7()) if mild else None,
+            "ticket_id": str(uuid7()) if alone and not mild else None,
+            "activity_id": held["activity_id"] if held else str(uuid7()) if alone and mild else None,
             "about": _about(fact),
             "priority": rule.priority,
             "account_id": fact.account,
             "contact_id": fact.contact,
             "campaign_id": fact.campaign,
             "source_id": fact.source,
+            "parent_id": incident.case if incident else None,
+            "shared_ticket": incident.ticket if incident else None,
+            "themes": list(decision.themes),
         }
     return wanted
+
+
+def _assign(session: Session, decisions: Sequence[Decision], wanted: Mapping[str, dict[str, Any]]) -> None:
+    """Whose turn it is, for the rules whose cases go round."""
+    rotating = {str(one.rule.id) for one in decisions if one.rule is not None and one.rule.rotates}
+    turns = Counter(str(one["rule_id"]) for one in wanted.values() if str(one["rule_id"]) in rotating)
+    if not turns:
+        return
+    rows = [{"rule_id": rule, "n": n} for rule, n in sorted(turns.items())]
+    for row in session.execute(_TURNS, {"rows": as_json(rows)}):
+        turn = row.turn
+        for proposal in wanted.values():
+            if row.assignees and proposal["rule_id"] == row.id:
+                proposal["owner_id"] = row.assignees[turn % len(row.assignees)]
+                turn += 1
+
+
+def _notes(
+    decisions: Sequence[Decision], facts: Mapping[Ref, Facts], cases: Mapping[str, UUID]
+) -> list[dict[str, Any]]:
+    """What a case's story needs beside its posts: the rules that a post crossed too, and what came after it closed."""
+    rows: list[dict[str, Any]] = []
+    for decision in decisions:
+        case, fact = _case_of(decision, cases), facts[decision.ref]
+        if case is None:
+            continue
+        common = {"case_id": case, "event_id": fact.event, "score": fact.sentiment}
+        rows += [
+            {**common, "what": "rule", "rule_id": rule.id, "threshold": rule.threshold}
+            for rule in decision.also
+        ]
+        if decision.action in ("note", "reopen"):
+            what = "reply" if decision.action == "note" else "reopened"
+            rule = decision.rule.id if decision.rule else None
+            rows.append({**common, "what": what, "rule_id": rule})
+    return rows
+
+
+def _tells(decisions: Sequence[Decision], facts: Mapping[Ref, Facts]) -> list[dict[str, Any]]:
+    return [
+        {"event_id": facts[decision.ref].event, "rule_id": rule.id}
+        for decision in decisions
+        for rule in decision.tells
+    ]
 
 
 def _about(fact: Facts) -> str:

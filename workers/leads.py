@@ -21,12 +21,14 @@ from workers._said import first_said
 from workers.follow import ask_to_follow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
-    from workers.escalate import Decision, Facts, Heard, Ref, Rule
+    from workers.decide import Decision, Heard, Ref
+    from workers.escalate import Facts
     from workers.resolve import Resolved
+    from workers.rule import Rule, Rules
 
 CAPPED = "lead cap reached"
 """What an event's held_back says where its rule had made its number of Leads already."""
@@ -42,7 +44,7 @@ class Wanted:
     said: str | None
 
 
-def wanted(posts: Sequence[Heard], rules: Sequence[Rule], cased: Collection[Ref] = ()) -> list[Wanted]:
+def wanted(posts: Sequence[Heard], rules: Iterable[Rule], cased: Collection[Ref] = ()) -> list[Wanted]:
     """What each stranger's posts are worth to the rules that make Leads, in the order written. Pure.
 
     `cased` are the posts that the rules for cases have decided, held back or not. At most one a subject: the
@@ -64,7 +66,7 @@ def wanted(posts: Sequence[Heard], rules: Sequence[Rule], cased: Collection[Ref]
         ):
             continue
         for rule in making:
-            if post.belongs_to(rule.audience) and _low_enough(post, rule):
+            if post.belongs_to(rule.audience) and rule.covers(post) and _low_enough(post, rule):
                 said = first_said(post.text, rule.words)
                 if said is not None or not rule.words:
                     found[post.subject] = Wanted(post.ref, post.subject, rule, said)
@@ -173,7 +175,7 @@ def leads_of(
     org: str,
     posts: Sequence[Heard],
     facts: Mapping[Ref, Facts],
-    rules: Sequence[Rule],
+    rules: Rules,
     decisions: Sequence[Decision],
 ) -> list[UUID]:
     """Decide over a batch whose cases were carried out, and make its Leads; those that were made.

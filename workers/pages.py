@@ -65,6 +65,8 @@ class Claimed:
     error: str | None
     exclude: list[str]
     start_mark: datetime
+    kind: str
+    """Of the watch, as its connector names it."""
     campaign: UUID | None
     """The campaign that the source is followed for."""
     others_wait: bool
@@ -134,7 +136,7 @@ _CLAIM = text(f"""
     FROM x, sources s
     WHERE p.id = x.id AND s.id = p.source_id
     RETURNING p.id, p.org_id, p.source_id, p.platform, p.fence, p.body, p.filtered, p.error, s.exclude,
-              s.escalate_from, s.campaign_id
+              s.escalate_from, s.kind, s.campaign_id
 """)
 
 
@@ -186,6 +188,7 @@ def claim(sessions: sessionmaker[Session], settings: Settings) -> list[Claimed]:
                 row.error,
                 row.exclude,
                 row.escalate_from,
+                row.kind,
                 row.campaign_id,
                 len(chosen) < len(candidates),
                 Counter(row.filtered),

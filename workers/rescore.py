@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import text
 
 from workers._rows import as_json
-from workers.escalate import NOT_NAMING, Heard, crossed, held_back
+from workers.decide import held_back
 from workers.hours import Counted, recount
+from workers.reheard import COLUMNS, JOINS, heard
+from workers.rule import strongest
 from workers.score import Sentiment
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy import RowMapping
     from sqlalchemy.orm import Session, sessionmaker
 
-    from workers.escalate import Rule
+    from workers.rule import Rules
     from workers.score import Scorer, Unscored
 
 BATCH = 500
@@ -50,12 +52,8 @@ _NEXT = text(f"""
     ORDER BY e.occurred_at, e.id LIMIT :most
 """)
 _COLUMNS = f"""
-    SELECT e.id, e.platform, e.external_id, e.occurred_at, e.text, e.sentiment, e.unscored, e.scorer, e.lang, e.voice,
-           e.account_id, e.campaign_id, e.contact_id, e.addressed, e.about_us, e.reposts, e.rating, i.bot,
-           (SELECT min(s.escalate_from) FROM sources s WHERE s.id = ANY (e.sightings)) AS start_mark,
-           EXISTS (SELECT FROM matches m WHERE m.event_id = e.id AND m.state = 'live'
-                   AND m.kind IN ('account', 'campaign') AND m.how <> ALL (:not_naming)) AS named
-    FROM social_events e LEFT JOIN identities i ON i.id = e.identity_id
+    SELECT {COLUMNS}, e.unscored, e.scorer, e.reposts
+    FROM social_events e {JOINS}
     WHERE e.id = ANY (:ids) AND {_STRETCH}
     ORDER BY e.platform, e.external_id
 """
@@ -115,13 +113,13 @@ def rescored(
     sessions: sessionmaker[Session],
     stretch: Stretch,
     scorer: Scorer,
-    rules: Sequence[Rule],
+    rules: Rules,
     *,
     dry: bool = False,
     most: int = BATCH,
 ) -> Iterator[Told]:
     """Score a stretch anew, batch by batch; what each did. Whoever stops asking leaves whole batches."""
-    values = {**stretch._asdict(), "version": scorer.version, "most": most, "not_naming": list(NOT_NAMING)}
+    values = {**stretch._asdict(), "version": scorer.version, "most": most}
     at: tuple[Any, Any] = (stretch.since, _NOBODY)
     while True:
         with sessions() as session, session.begin():
@@ -135,7 +133,7 @@ def rescored(
 
 
 def _batch(
-    session: Session, org: str, rows: Sequence[RowMapping], scorer: Scorer, rules: Sequence[Rule], dry: bool
+    session: Session, org: str, rows: Sequence[RowMapping], scorer: Scorer, rules: Rules, dry: bool
 ) -> Told:
     answers = scorer.score([(row["text"], row["lang"]) for row in rows])
     told = Told(looked=len(rows))
@@ -165,7 +163,7 @@ def _made(event: UUID, answer: Sentiment | Unscored) -> dict[str, Any]:
     return {"id": event, "lang": answer.lang, **said}
 
 
-def _tell(told: Told, row: RowMapping, number: float | None, rules: Sequence[Rule]) -> None:
+def _tell(told: Told, row: RowMapping, number: float | None, rules: Rules) -> None:
     old = row["sentiment"]
     told.scored += old is None and number is not None
     told.unscored += old is not None and number is None
@@ -173,9 +171,9 @@ def _tell(told: Told, row: RowMapping, number: float | None, rules: Sequence[Rul
         told.changed += 1
         told.moved += abs(number - old)
     if number != old:
-        post = _heard(row)
-        before = crossed(post, rules) is not None
-        after = crossed(replace(post, sentiment=number), rules) is not None
+        post = heard(row)
+        before = strongest(post, rules) is not None
+        after = strongest(replace(post, sentiment=number), rules) is not None
         if not held_back(post):
             told.crossing += after and not before
             told.no_longer += before and not after
@@ -191,27 +189,4 @@ def _counted(row: RowMapping) -> Counted:
         campaign=row["campaign_id"],
         sentiment=row["sentiment"],
         reposts=row["reposts"],
-    )
-
-
-def _heard(row: RowMapping) -> Heard:
-    """A stored event as the rules see a post; what only cases need is left empty."""
-    return Heard(
-        ref=(row["platform"], row["external_id"]),
-        subject="",
-        text=row["text"],
-        sentiment=row["sentiment"],
-        occurred_at=row["occurred_at"],
-        addressed=row["addressed"],
-        about_us=row["about_us"],
-        named=row["named"],
-        customer=row["contact_id"] is not None,
-        ours=row["voice"] == "own",
-        bot=bool(row["bot"]),
-        stranger=False,
-        start_mark=row["start_mark"] or row["occurred_at"],
-        reply_to=None,
-        parent_case=None,
-        attached=False,
-        rating=row["rating"],
     )

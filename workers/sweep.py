@@ -2,7 +2,7 @@
 
 names    what changed since the last digest is taken into the index (workers/names.py)
 follow   posts of identities whose link changed, a batch after the other (workers/follow.py)
-join     what two workers could not see of each other (workers/gather.py, threads.py, leads.py)
+join     what two workers could not see of each other (workers/gather.py, threads.py, leads.py, incident.py)
 give up  news that nobody took in its time (workers/undelivered.py)
 prune    what is kept too long (workers/prune.py, workers/undelivered.py)
 """
@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from workers.follow import follow_waiting
 from workers.gather import gather_late
+from workers.incident import adopt, settle_left
 from workers.leads import link_leads
 from workers.names import index_all
 from workers.prune import prune
@@ -40,6 +41,10 @@ def sweep(sessions: sessionmaker[Session], settings: Settings) -> None:
             link_leads(session, org)
         with sessions() as session, session.begin():
             gather_late(session, org)
+        with sessions() as session, session.begin():
+            adopt(session, org)
+        with sessions() as session, session.begin():
+            settle_left(session, org)
         with sessions() as session, session.begin():
             hand_down_late(session, org)
     give_up(sessions)

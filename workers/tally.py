@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.escalate import Ref
+    from workers.decide import Ref
     from workers.pages import Claimed
     from workers.record import Fate
     from workers.sift import Item

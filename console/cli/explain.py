@@ -208,7 +208,7 @@ def _kind(told: dict[str, Any]) -> str:
 
 def _consequences(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     from console.words import counted, one_line, score
-    from workers.escalate import CONTENT
+    from workers.rule import CONTENT
 
     if told["rule"]:
         set_by_it = told["case"] and told["case"]["event_id"] == told["id"]

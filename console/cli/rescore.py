@@ -43,8 +43,8 @@ def rescore(
     from console.cli import _print
     from console.database import engine, opened
     from workers.directory import read_scorer
-    from workers.escalate import read_rules
     from workers.rescore import Stretch, Told, due, rescored
+    from workers.standing import read_rules
 
     chosen = _options.org()
     with opened() as session:

@@ -1,0 +1,331 @@
+"""What a post does: opens, raises, reopens or joins a case, or is held back, and why. Pure.
+
+A case belongs to its subject, the author who complains. It opens when a rule is crossed, only rises, takes in what
+answers it, and may open again once it is closed. When too many Tickets of one theme open at once, an Incident takes
+the rest. What is open, counted and held at this moment comes in as values, the time among them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from uuid import UUID
+
+from workers._said import first_said
+from workers.rule import RANK, Rules
+
+if TYPE_CHECKING:
+    from workers.rule import Audience, Level, Rule
+
+Action = Literal["open", "raise", "join", "reopen", "note", "hold", "tell"]
+Ref = tuple[str, str]
+"""(platform, external id) of a post."""
+
+EVERYTHING = "all"
+"""The theme of every Ticket: a burst of it is one of the whole organisation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What decide needs to know of one post. `parent_case` is the stored open case of the post it answers,
+    `closed_case` the one that is closed.
+
+    `about` are the records that it is tied to (campaigns, accounts), `account` and `campaign` those that it counts for.
+    `stranger`: its author is known by a stable id and belongs to nobody: no Contact, Account, Lead or competitor.
+    """
+
+    ref: Ref
+    subject: str
+    text: str
+    sentiment: float | None
+    occurred_at: datetime
+    addressed: bool
+    about_us: bool
+    named: bool
+    customer: bool
+    ours: bool
+    bot: bool
+    stranger: bool
+    start_mark: datetime
+    reply_to: str | None
+    parent_case: UUID | None
+    attached: bool
+    rating: float | None = None
+    closed_case: UUID | None = None
+    lang: str | None = None
+    kinds: frozenset[str] = frozenset()
+    sources: frozenset[UUID] = frozenset()
+    about: frozenset[UUID] = frozenset()
+    account: UUID | None = None
+    campaign: UUID | None = None
+
+    def belongs_to(self, audience: Audience) -> bool:
+        """Is it a post of this audience?"""
+        if audience == "addressed":
+            return self.addressed
+        if audience == "customer":
+            return self.customer and (self.addressed or self.about_us)
+        return self.about_us or self.named
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How an organisation escalates beyond its rules: see models/policy.py."""
+
+    burst_after: int = 20
+    burst_all: int = 100
+    burst_window: timedelta = timedelta(hours=1)
+    reopens_within: timedelta = timedelta(days=14)
+
+    def most(self, theme: str) -> int:
+        """So many Tickets of a theme open within the window before an Incident takes the rest."""
+        return self.burst_all if theme == EVERYTHING else self.burst_after
+
+
+class Switch(NamedTuple):
+    """The crisis switch for one platform, campaign or rule."""
+
+    id: UUID
+    of: Literal["platform", "campaign", "rule"]
+    what: str | UUID
+    until: datetime
+
+
+class Closed(NamedTuple):
+    """A case that is closed: whose, and since when."""
+
+    subject: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is so at this moment: open cases by subject, open Incidents and the Tickets of the window by theme, what
+    each rule has opened in 24 hours, crisis switches that are on, blocked authors (subjects), closed cases by id."""
+
+    now: datetime
+    open: Mapping[str, Level] = field(default_factory=dict)
+    incidents: frozenset[str] = frozenset()
+    tickets: Mapping[str, int] = field(default_factory=dict)
+    spent: Mapping[UUID, int] = field(default_factory=dict)
+    switches: Sequence[Switch] = ()
+    blocked: frozenset[str] = frozenset()
+    closed: Mapping[UUID, Closed] = field(default_factory=dict)
+    policy: Policy = Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a post does: opens, raises, reopens or joins a case, notes itself on a closed one, is held back, or is told.
+
+    `subject` names the case by its author; `case` is the stored one, and `answers` the post of this batch whose case
+    it joins by answering. `also` are the other rules that it crossed, `tells` those that only tell. `incident` is the
+    theme of the Incident that takes the case in, `own` whether that has a Ticket of its own all the same. `themes` are
+    what its Ticket counts for, `switch` what held it back.
+    """
+
+    ref: Ref
+    action: Action
+    rule: Rule | None = None
+    subject: str | None = None
+    case: UUID | None = None
+    answers: Ref | None = None
+    reason: str | None = None
+    also: tuple[Rule, ...] = ()
+    tells: tuple[Rule, ...] = ()
+    incident: str | None = None
+    own: bool = True
+    themes: tuple[str, ...] = ()
+    switch: UUID | None = None
+
+
+SUGGESTED = "the rule only suggests"
+SPENT = "the rule's number in 24 hours is reached"
+
+
+def held_back(post: Heard, blocked: frozenset[str] = frozenset()) -> str | None:
+    """Why a post that crossed must not open anything, whatever the rule."""
+    if post.ours:
+        return "own post"
+    if post.occurred_at < post.start_mark:
+        return "before the start mark"
+    if post.bot:
+        return "posted by a bot"
+    if post.subject in blocked:
+        return "its author is blocked"
+    return None
+
+
+def themes_of(post: Heard, rule: Rule) -> tuple[str, ...]:
+    """What a Ticket counts for: its campaign, the phrase that the rule asked for, its account, everything."""
+    said = first_said(post.text, rule.words)
+    found = [f"campaign:{post.campaign}"] if post.campaign else []
+    found += [f"keyword:{said.casefold()}"] if said else []
+    found += [f"account:{post.account}"] if post.account else []
+    return (*found, EVERYTHING)
+
+
+def decide(posts: Sequence[Heard], rules: Rules, standing: Standing) -> list[Decision]:
+    """What each post does, in the order in which they were written; of those that do nothing, nothing.
+
+    A post that crosses opens or raises its own author's case, or joins it where it is no worse; the rules that it
+    crossed besides are noted there. One that does not cross and answers a post of an open case, whoever wrote either,
+    joins that case.
+    """
+    taken: dict[Ref, Decision] = {}
+    rest: list[Heard] = []
+    crossing: list[tuple[Heard, list[Rule]]] = []
+    for post in posts:
+        crossed = rules.crossed_by(post)
+        if not crossed:
+            rest.append(post)
+        elif reason := held_back(post, standing.blocked):
+            taken[post.ref] = Decision(post.ref, "hold", rule=crossed[0], reason=reason)
+            if post.ours:
+                rest.append(post)
+        else:
+            crossing.append((post, crossed))
+    crossing.sort(key=lambda both: (both[0].occurred_at, both[0].ref))
+    world = _World(standing)
+    for post, crossed in crossing:
+        decision = world.take(post, crossed)
+        taken[post.ref] = decision
+        if decision.action == "tell":
+            rest.append(post)
+    _attach_answers(rest, taken, standing.closed)
+    return list(taken.values())
+
+
+class _World:
+    """What is so after each decision, so that the next one rests on it."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+        self._levels = dict(standing.open)
+        self._tickets = Counter(standing.tickets)
+        self._incidents = set(standing.incidents)
+        self._spent = Counter(standing.spent)
+
+    def take(self, post: Heard, crossed: Sequence[Rule]) -> Decision:
+        """What a post does that crossed these rules, the strongest first."""
+        left, switch = self._not_held(post, crossed)
+        if not left:
+            assert switch is not None
+            reason = f"the crisis switch is on until {switch.until:%Y-%m-%d %H:%M}"
+            return Decision(post.ref, "hold", rule=crossed[0], reason=reason, switch=switch.id)
+        young = [
+            rule
+            for rule in left
+            if rule.oldest is None or self._standing.now - post.occurred_at <= rule.oldest
+        ]
+        if not young:
+            return Decision(post.ref, "hold", rule=left[0], reason="older than the rule takes")
+        tells = tuple(rule for rule in young if rule.action == "notify")
+        opening = [rule for rule in young if rule.action != "notify"]
+        if not opening:
+            return Decision(post.ref, "tell", rule=tells[0], tells=tells)
+        sure = [rule for rule in opening if not rule.suggests]
+        if not sure:
+            return Decision(post.ref, "hold", rule=opening[0], reason=SUGGESTED, tells=tells)
+        within = [rule for rule in sure if self._has_room(post.subject, rule)]
+        if not within:
+            return Decision(post.ref, "hold", rule=sure[0], reason=SPENT, tells=tells)
+        rule = within[0]
+        also = tuple(other for other in opening if other is not rule)
+        return self._case(post, rule, Decision(post.ref, "join", rule, post.subject, also=also, tells=tells))
+
+    def _not_held(self, post: Heard, crossed: Sequence[Rule]) -> tuple[list[Rule], Switch | None]:
+        left, by = list(crossed), None
+        for switch in self._standing.switches:
+            if switch.of == "rule":
+                kept = [rule for rule in left if rule.id != switch.what]
+            else:
+                concerned = switch.what == post.ref[0] or switch.what in post.about
+                kept = [] if concerned else left
+            if len(kept) < len(left):
+                left, by = kept, switch
+        return left, by
+
+    def _has_room(self, subject: str, rule: Rule) -> bool:
+        """Has a rule left of its number, or does it open nothing because the case is open already?"""
+        open_already = RANK.get(self._levels.get(subject, ""), 0) >= RANK[rule.level]
+        return open_already or rule.per_day is None or self._spent[rule.id] < rule.per_day
+
+    def _case(self, post: Heard, rule: Rule, joins: Decision) -> Decision:
+        level = self._levels.get(post.subject)
+        if level is not None and RANK[rule.level] <= RANK[level]:
+            return joins
+        self._spent[rule.id] += 1
+        action: Action = "open" if level is None else "raise"
+        if level is None and (case := self._reopens(post)) is not None:
+            joins, action = replace(joins, case=case), "reopen"
+        self._levels[post.subject] = rule.level
+        themes = themes_of(post, rule)
+        incident = self._incident(themes, rule)
+        if incident is None and rule.level == "ticket" and action != "reopen":
+            self._tickets.update(themes)
+        own = incident is None or (post.customer and post.addressed)
+        return replace(joins, action=action, themes=themes, incident=incident, own=own)
+
+    def _reopens(self, post: Heard) -> UUID | None:
+        """The author's own closed case that the post answers, if it was closed lately."""
+        if post.closed_case is None or (closed := self._standing.closed.get(post.closed_case)) is None:
+            return None
+        lately = self._standing.now - closed.at <= self._standing.policy.reopens_within
+        return post.closed_case if closed.subject == post.subject and lately else None
+
+    def _incident(self, themes: Sequence[str], rule: Rule) -> str | None:
+        """The theme whose Incident takes a new case in: one that is open, or that opens by this Ticket."""
+        for theme in themes:
+            if theme in self._incidents:
+                return theme
+        if rule.level == "ticket":
+            for theme in themes:
+                if self._tickets[theme] >= self._standing.policy.most(theme):
+                    self._incidents.add(theme)
+                    return theme
+        return None
+
+
+def _attach_answers(
+    posts: Sequence[Heard], taken: dict[Ref, Decision], closed: Mapping[UUID, Closed]
+) -> None:
+    """Attach what answers a post of an open case, and what answers that, until nothing more joins."""
+    waiting = [post for post in posts if post.reply_to and not post.attached]
+    while waiting:
+        left: list[Heard] = []
+        for post in waiting:
+            assert post.reply_to is not None
+            parent = taken.get((post.ref[0], post.reply_to))
+            tells = taken[post.ref].tells if post.ref in taken else ()
+            own = closed.get(post.closed_case) if post.closed_case else None
+            if post.parent_case is not None:
+                taken[post.ref] = Decision(post.ref, "join", case=post.parent_case, tells=tells)
+            elif parent is not None and parent.action not in ("hold", "tell", "note"):
+                taken[post.ref] = Decision(
+                    post.ref,
+                    "join",
+                    subject=parent.subject,
+                    case=parent.case,
+                    answers=parent.ref,
+                    tells=tells,
+                )
+            elif own is not None and own.subject == post.subject:
+                taken[post.ref] = Decision(post.ref, "note", case=post.closed_case, tells=tells)
+            else:
+                left.append(post)
+        if len(left) == len(waiting):
+            return
+        waiting = left
+
+
+def subject_of(platform: str, identity: str | None, thread: str | None, external_id: str) -> str:
+    """Whose complaint it is: the author's identity; without a stable author the thread, else the post."""
+    if identity is not None:
+        return f"identity:{identity}"
+    if thread:
+        return f"thread:{platform}:{thread}"
+    return f"post:{platform}:{external_id}"
