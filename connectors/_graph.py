@@ -121,7 +121,7 @@ async def edge(
 ) -> Edge:
     """One page of an edge. `path` is below the host, `token` what an earlier `Edge` told.
 
-    `nextless`: this platform writes no `next`, so that an `after` leads on as long as pages have items.
+    `nextless`: this platform writes no `next`, so that an `after` leads on as long as there is one.
     """
     asked = {**params, "limit": str(size), **dict(parse_qsl(token or ""))}
     answer = await http.get(
@@ -132,7 +132,10 @@ async def edge(
         judge=judge(size=size, walking=token is not None),
     )
     found = read(LISTED, answer, what)
-    return Edge(items=found.data, token=leads_to(found, nextless=nextless))
+    leads = leads_to(found, nextless=nextless)
+    if nextless and not found.data and leads == token:
+        leads = None  # an empty page that leads to itself is the end; another is full of what we may not see
+    return Edge(items=found.data, token=leads)
 
 
 def read(decoder: msgspec.json.Decoder[T], answer: Answer, what: str) -> T:
@@ -160,7 +163,7 @@ def leads_to(found: Listed, *, nextless: bool) -> str | None:
         if kept:
             return urlencode(kept)
     after = paging.cursors.after if paging.cursors else None
-    if not after or not (paging.next or (nextless and found.data)):
+    if not after or not (paging.next or nextless):
         return None
     return urlencode({"after": after})
 
@@ -263,8 +266,7 @@ _HASHTAG = re.compile(r"#(\w+)")
 _MENTION = re.compile(r"@([A-Za-z0-9_](?:[A-Za-z0-9._]{0,28}[A-Za-z0-9_])?)")
 _LINK = re.compile(r"https?://[^\s<>\"]+")
 _NO_END = ".,;:!?)]}'\u2026"
-_USUAL = 2**31
-"""No count of likes is higher; what is all the same is bounded."""
+_USUAL = 2**31  # no count of likes is higher; what is all the same is bounded
 
 
 def hashtags(text: str) -> tuple[str, ...]:
@@ -357,7 +359,7 @@ async def walk(
     except Gone as lost:
         return Walked(posts=(), rejects=(), step=anew.step(stand, lost, now=watch.now))
     made = makes(found.items)
-    step = backwards.step(stand, sightings(made, watch.now), found.token, now=watch.now)
+    step = backwards.step(stand, sightings(made, watch.now), found.token, now=watch.now, late=True)
     posts, rejects = placed(made)
     return Walked(posts=posts, rejects=rejects, step=step)
 

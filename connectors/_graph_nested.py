@@ -161,7 +161,7 @@ async def _list(reads: Reads, watch: Watch, state: _State) -> Page:
     gap = None
     met = sweep.token is not None
     if not met:
-        step = backwards.step(state.list, listing.sightings, listing.token, now=watch.now)
+        step = backwards.step(state.list, listing.sightings, listing.token, now=watch.now, late=True)
         state.list, gap, met = backwards.stand(step.cursor), step.gap, not step.more
     further = met and newest is not None and sweep.depth < reads.window
     sweep.token = listing.token if further else None

@@ -27,6 +27,7 @@ from connectors._base import (
     Cursor,
     Denied,
     Found,
+    Garbled,
     Gone,
     Held,
     Http,
@@ -331,13 +332,14 @@ async def _whose(http: Http, host: str, token: str | None) -> Held:
         judge=graph.judge(),
     )
     me = graph.read(_ME, answer, "the account")
-    account = me.account
+    account, ident = me.account, me.user_id or me.id
     if account is not None:
         return Held(account_id=account.id, handle=account.username)
+    if ident is None:
+        raise Garbled("the answer does not say whose the token is")
     if _by_page(host):
         raise Denied("no Instagram account is linked to this page", refreshable=False)
-    ident = me.user_id or me.id
-    return Held(account_id=None if ident is None else str(ident), handle=me.username)
+    return Held(account_id=str(ident), handle=me.username)
 
 
 class _Comment(msgspec.Struct):

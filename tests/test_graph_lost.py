@@ -1,4 +1,5 @@
-"""A page token that Meta does not know any more costs a second reading from the top, and never what lies above the mark."""
+"""What a walk through Meta's lists never loses: what lies above the mark when a page token is lost, and what stands behind
+pages out of which posts were removed."""
 
 from __future__ import annotations
 
@@ -40,6 +41,8 @@ class Lists:
     path: str
     items: list[tuple[str, datetime]] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
+    nextless: bool = False
+    gone: set[str] = field(default_factory=set)
     touched: dict[str, int] = field(default_factory=dict)
 
     def answer(self, got: Got) -> Says:
@@ -76,10 +79,11 @@ class Lists:
 
     def _page(self, got: Got, items: list[dict[str, Any]]) -> Says:
         start = int(got.params.get("after", "0"))
-        paging: dict[str, Any] = {"cursors": {"after": str(start + LIMIT)}}
-        if start + LIMIT < len(items):
+        page = items[start : start + LIMIT]
+        paging: dict[str, Any] = {"cursors": {"after": str(start + LIMIT)}} if page else {}
+        if start + LIMIT < len(items) and not self.nextless:
             paging["next"] = f"https://graph.facebook.com/x?after={start + LIMIT}"
-        return Says({"data": items[start : start + LIMIT], "paging": paging})
+        return Says({"data": [one for one in page if one["id"] not in self.gone], "paging": paging})
 
 
 def visit(
@@ -96,7 +100,7 @@ def visit(
 
 def followed(platform: str, kind: str, term: str, path: str) -> tuple[Lists, Meta, Watch, Cursor | None]:
     """A list that was visited once, and in which ten new items wait since."""
-    lists = Lists(path, [("old", NOW - minutes(20))])
+    lists = Lists(path, [("old", NOW - minutes(20))], nextless=platform == "threads")
     meta = Meta(lists.answer)
     _, gaps, cursor = visit(platform, meta, watch(kind, term), None)
     assert not gaps
@@ -131,6 +135,27 @@ def test_a_place_that_is_lost_twice_is_a_named_gap_and_is_asked_for_no_more(
     posts, gaps, _ = visit(platform, meta, watch(kind, term, now=LATER + minutes(9)), cursor)
     assert "then" in {post.id for post in posts}
     assert not gaps
+
+
+@pytest.mark.parametrize(("platform", "kind", "term", "path"), LISTS)
+def test_pages_out_of_which_posts_were_removed_end_no_walk(
+    platform: str, kind: str, term: str, path: str
+) -> None:
+    """The newest page is empty, the next one short, two in the middle empty; one post shows itself late behind a
+    known one that is alone on its page."""
+    lists, meta, what, cursor = followed(platform, kind, term, path)
+    lists.items += [(f"n{n}", NOW + timedelta(minutes=n)) for n in range(10, 15)]
+    lists.gone = {f"n{n}" for n in (14, 13, 12, 10, 8, 7, 6, 5, 4, 3, 2)}
+    posts, gaps, cursor = visit(platform, meta, what, cursor)
+    assert {"n11", "n9", "n1", "n0"} <= {post.id for post in posts}
+    lists.items += [("a", LATER - minutes(1)), ("b", LATER - minutes(1)), ("known", LATER - minutes(2))]
+    what = watch(kind, term, now=LATER)
+    posts, gaps, cursor = visit(platform, meta, what, cursor)
+    lists.gone |= {"a", "b"}
+    lists.items.append(("late", LATER - minutes(3)))
+    posts, more, _ = visit(platform, meta, watch(kind, term, now=LATER + minutes(2)), cursor)
+    assert "late" in {post.id for post in posts}
+    assert [*gaps, *more] == []
 
 
 @pytest.mark.parametrize("times", [1, 2])
