@@ -31,10 +31,6 @@ CANNOT: Mapping[tuple[str, str], str] = {
         "a_post_removed_between_two_pages_takes_no_other_with_it",
         "appstore",
     ): "pages go by their number: what moves up between two of them is met by a later visit only",
-    (
-        "pages_that_removed_posts_left_short_or_empty_hide_nothing",
-        "threads",
-    ): "Threads writes no address of a next page: an empty page is its only word for the end",
 }
 """Clauses that a platform (or one kind of watch) cannot keep, and what in its API is the reason."""
 
