@@ -1,0 +1,120 @@
+"""What people think of a case, and what that does to the rules that opened it.
+
+Each verdict counts for the rule that set the case's level and for those that crossed with it. A rule that is wrong
+too often only suggests from then on, until a person lets it open again; what it opened stays.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+WRONG = ("not_a_complaint", "wrong_record", "spam")
+"""Verdicts that count against a rule."""
+
+
+class Precision(NamedTuple):
+    """How often a rule was right: of its `judged` cases (closed, or a person said what they are), `wrong` were marked
+    so. Counted since it was last let open."""
+
+    rule: UUID
+    name: str
+    cases: int
+    judged: int
+    wrong: int
+    suggests: bool
+
+    @property
+    def share(self) -> float | None:
+        """Right ones among the judged, 0 to 1; None where none is judged."""
+        return 1 - self.wrong / self.judged if self.judged else None
+
+
+_PRECISION = """
+    SELECT r.id, r.name, count(c.id) AS cases,
+           count(c.id) FILTER (WHERE c.closed_at IS NOT NULL OR c.verdict IS NOT NULL) AS judged,
+           count(c.id) FILTER (WHERE c.verdict = ANY (:wrong)) AS wrong, r.suggests
+    FROM rules r LEFT JOIN LATERAL (
+        SELECT c.* FROM cases c WHERE c.rule_id = r.id
+        UNION
+        SELECT c.* FROM case_notes n JOIN cases c ON c.id = n.case_id WHERE n.rule_id = r.id AND n.what = 'rule'
+    ) c ON c.opened_at >= coalesce(r.suggests_since, '-infinity')
+    WHERE r.org_id = :org AND r.action IN ('ticket', 'activity') {which}
+    GROUP BY r.id ORDER BY r.name
+"""
+_OF_ALL = text(_PRECISION.format(which=""))
+_OF_THESE = text(_PRECISION.format(which="AND r.id = ANY (:rules)"))
+
+_JUDGE = text("""
+    UPDATE cases SET verdict = :verdict, verdict_at = now(), verdict_by = :by WHERE org_id = :org AND id = :case
+    RETURNING rule_id
+""")
+_NOTE = text("""
+    INSERT INTO case_notes (org_id, case_id, what, by, said) VALUES (:org, :case, 'verdict', :by, :said)
+""")
+_RULES = text("""
+    SELECT DISTINCT rule_id FROM case_notes WHERE case_id = :case AND what = 'rule' AND rule_id IS NOT NULL
+""")
+_POLICY = text("""
+    SELECT coalesce(max(precision_floor), 0.5) AS floor, coalesce(max(precision_least), 20) AS least
+    FROM policies WHERE org_id = :org
+""")
+_DEMOTE = text("""
+    WITH demoted AS (
+        UPDATE rules SET suggests = true, suggests_since = now() WHERE id = :rule AND NOT suggests
+        RETURNING id, org_id, name, owner_id
+    ), told AS (
+        INSERT INTO activities (org_id, owner_id, subject, channel, activity_type, status)
+        SELECT org_id, owner_id, left(format(:said, name), 160), 'other', 'task', 'planned' FROM demoted
+        RETURNING id
+    ), owed AS (
+        INSERT INTO owed (org_id, receiver_id, kind, body)
+        SELECT d.org_id, v.id, 'rule.demoted',
+               jsonb_build_object('rule', d.name, 'judged', CAST(:judged AS integer), 'wrong', CAST(:wrong AS integer))
+        FROM demoted d JOIN receivers v ON v.org_id = d.org_id AND v.state <> 'paused'
+                                       AND (v.tells = '{}' OR 'rule.demoted' = ANY (v.tells))
+    )
+    SELECT name FROM demoted
+""")
+
+
+def precisions(session: Session, org: str, rules: Sequence[UUID] | None = None) -> list[Precision]:
+    """Of these rules, or of all that open something."""
+    values = {"org": org, "wrong": list(WRONG)}
+    if rules is None:
+        rows = session.execute(_OF_ALL, values)
+    else:
+        rows = session.execute(_OF_THESE, {**values, "rules": list(rules)})
+    return [Precision(*row) for row in rows]
+
+
+def judge(
+    session: Session, org: str, case: UUID, verdict: str, by: str, said: str | None = None
+) -> list[Precision]:
+    """Note what a person says a case is; the last word counts. Returns the rules that only suggest from now on."""
+    rule = session.execute(_JUDGE, {"org": org, "case": case, "verdict": verdict, "by": by}).scalar_one()
+    told = verdict.replace("_", " ") + (f": {said}" if said else "")
+    session.execute(_NOTE, {"org": org, "case": case, "by": by, "said": told})
+    concerned = [*session.scalars(_RULES, {"case": case})] + ([rule] if rule else [])
+    return demote(session, org, concerned)
+
+
+def demote(session: Session, org: str, rules: Sequence[UUID]) -> list[Precision]:
+    """Let those of these rules only suggest that are wrong too often; their owners are told."""
+    policy = session.execute(_POLICY, {"org": org}).one()
+    demoted = []
+    for one in precisions(session, org, rules):
+        too_often = one.judged >= policy.least and one.share is not None and one.share < policy.floor
+        if too_often and not one.suggests:
+            said = f"Rule %s only suggests from now on: {one.wrong} of {one.judged} cases were marked wrong"
+            values = {"rule": one.rule, "said": said, "judged": one.judged, "wrong": one.wrong}
+            if session.execute(_DEMOTE, values).first():
+                demoted.append(one)
+    return demoted
