@@ -35,6 +35,7 @@ from connectors._base import (
     TryLater,
     Watch,
 )
+from connectors._sighted import sightings
 
 platform = "appstore"
 default_host: str | None = "https://itunes.apple.com"
@@ -84,15 +85,16 @@ async def fetch(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
     undated = watch.now if cursor is not None else watch.now - BEFORE_US
     posts: list[Post] = []
     rejects: list[Reject] = []
-    seen: list[Sighting] = []
+    told: list[tuple[str, datetime | None]] = []
     for item in items:
         review = wire.review(item, place=app, now=watch.now, undated=undated)
         if isinstance(review, Post):
             posts.append(review)
-            at = review.edited_at or review.posted_at
-            seen.append(Sighting(review.id, at, at))
+            told.append((review.id, review.edited_at or review.posted_at))
         elif review is not None:
             rejects.append(review)
+            told.append((review.raw, None))
+    seen = sightings(told, stand, watch.now)
     gap = _hole(stand, seen, number)
     step = _step(cursor, stand, seen, number, watch.now)
     return Page(

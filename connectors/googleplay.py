@@ -42,6 +42,7 @@ from connectors._base import (
     Watch,
 )
 from connectors._decode import envelope
+from connectors._sighted import sightings
 
 platform = "googleplay"
 default_host: str | None = "https://androidpublisher.googleapis.com"
@@ -173,13 +174,15 @@ async def fetch(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
     found = envelope(_REVIEWS, answer, "the page of reviews")
     posts: list[Post] = []
     rejects: list[Reject] = []
-    seen: list[Sighting] = []
+    items: list[tuple[str, datetime | None]] = []
     for item in found.reviews:
         made, bad = wire.review(item, package=package, now=watch.now)
         posts += made
         rejects += bad
-        seen += [Sighting(post.id, post.posted_at, post.posted_at) for post in made[:1]]
-    return _page(place, seen, found, watch, size, tuple(posts), tuple(rejects))
+        items.append((made[0].id, made[0].posted_at) if made else (bad[0].raw, None))
+    return _page(
+        place, sightings(items, place.stand, watch.now), found, watch, size, tuple(posts), tuple(rejects)
+    )
 
 
 def _page(

@@ -35,14 +35,6 @@ CANNOT: Mapping[tuple[str, str], str] = {
 """Clauses that a platform (or one kind of watch) cannot keep, and what in its API is the reason."""
 
 OWED: Mapping[tuple[str, str], str] = {
-    (
-        "pages_of_rejects_are_passed",
-        "appstore",
-    ): "three pages of rejects end the walk with a Gap: no sightings",
-    (
-        "pages_of_rejects_are_passed",
-        "googleplay",
-    ): "three pages of rejects end the walk with a Gap: no sightings",
     ("a_place_that_is_lost_costs_no_post", "bluesky-mentions"): "ends in Gone(cursor=True): see _anew.py",
     ("a_place_that_is_lost_costs_no_post", "bluesky-search"): "ends in Gone(cursor=True): see _anew.py",
     ("pages_of_rejects_are_passed", "youtube-channel"): "three pages of rejects end the walk with a Gap",
@@ -51,7 +43,6 @@ OWED: Mapping[tuple[str, str], str] = {
         "what_a_platform_never_showed_is_found_later_or_named",
         "reddit-thread",
     ): "what morechildren did not show once is taken for read: never asked for again, and no Gap",
-    ("only_a_refusal_is_denied", "instagram"): "a 200 with nothing in it is a session of nobody",
 }
 """Clauses that a connector does not keep yet. Who mends it takes its line out: what is kept is no exception."""
 
