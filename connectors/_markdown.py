@@ -1,9 +1,10 @@
 """Markdown of a post -> plain text and the addresses it links to.
 
 https://spec.commonmark.org/, with what Reddit adds (https://www.reddit.com/wiki/markdown): tables, `~~struck~~`,
-`>!spoilers!<`, `^raised`. Most posts hold no markup at all: those never meet the parser (a test holds both ways
-against each other on every recording). Surprising: a line break is only a space, unless two spaces stand before it;
-quoted lines keep their `> `, because they are somebody else's words.
+`>!spoilers!<`, `^raised`. A text falls into blocks, and most blocks are what they seem: words, a quotation, a list, code.
+Those are read here; the parser, which takes tens of times as long, sees only blocks that leave a doubt (a test holds both
+against each other). Surprising: a line break is only a space, unless two spaces stand before it; quoted lines keep
+their `> `, because they are somebody else's words.
 """
 
 from __future__ import annotations
@@ -14,21 +15,28 @@ from collections.abc import Iterable
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from connectors._markdown_words import joined, words
+
 MAX_BRACKETS = 2_000
 """More opening brackets than this are no links but an attack: the parser tries each against all that follow."""
 
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
-_SUSPECT = re.compile(r"[\\`*\[|~><_&^#+=\t]|\A *[-\d]|  ")
-_AT_A_LINE = re.compile(r"\n *[-\d]")
-_MARKUP = re.compile(
-    r"""[\\`*\[|]|~~|>!|!<|(?<!\w)_|_(?!\w)|<[a-zA-Z/!?]|&[#a-zA-Z]|(?<!\S)\^|\ \ $"""
-    r"""|^[ \t]*(?:[#>+=-]|\d+[.)])|^(?:\ {4}|\ *\t)""",
-    re.MULTILINE,
-)
-_BEYOND_DOUBT = re.compile(
-    r"\[([^][()\n!*_~^]+)\]\((https?://[^\s()]+)\)"
-    r"|(?<![^\s(])(\*{1,3})(\w(?:[^*_\[\n]*\w)?)\3(?![^\s.,;:!?)])"
-)
+# each begins with a character that is looked for by itself: that is several times as fast to search for
+_MARKS = re.compile(r"[\\`*\[|\t]|~~|>!|!<|_|<[a-zA-Z/!?]|&[#a-zA-Z]|\^")
+_BEGIN = r"(?:[>|#]|[*+-](?:[ \t]|$)|-[-|:]|\*[ \t]*\*[ \t]*\*|_[ \t]*_[ \t]*_|\d+[.)]"
+_BEGINS = re.compile(rf"[ \t]|{_BEGIN})", re.MULTILINE)
+"""What a block begins with that may be no paragraph, or may go on with what stands before it."""
+_BEGINS_BELOW = re.compile(rf"\n(?: {{4}}| *\t|[ \t]*{_BEGIN}|=|:-))", re.MULTILINE)
+_CLOSES = re.compile(r"[>|#]|([*_-])(?:[ \t]*\1){2,}[ \t]*(?!.)").match
+_ACROSS = re.compile(r"\n\*{3,} *(?=\n|\Z)")
+_RULE = re.compile(r"([*_-])(?:[ \t]*\1){2,}[ \t]*").fullmatch
+_BETWEEN = re.compile(r"(\n(?:[ \t]*\n)+)")
+_HEADING = re.compile(r"#{1,6} ([^#\n]*)").fullmatch
+_QUOTED = re.compile(r"> ?[^\s>][^\n]*(?:\n> ?[^\s>][^\n]*)*").fullmatch
+_QUOTE = re.compile(r"^> ?", re.MULTILINE)
+_ITEM = re.compile(r"( *)([*+-]|\d{1,9}[.)]) (?=[^ \n])").match
+_SHIFTED = re.compile(rf" {{1,3}}(?![ \t]|{_BEGIN}))", re.MULTILINE).match
+_CODE = re.compile(r" {4}[^\n]*(?:\n {4}[^\n]*)*").fullmatch
 _SPOILER = re.compile(r">!(.*?)!<", re.DOTALL)
 _RAISED = re.compile(r"(?<!\S)\^+(?:\(([^()]*)\)|(?=[A-Za-z0-9]))")
 _PARAGRAPHS = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
@@ -42,10 +50,8 @@ def plain(markdown: str) -> tuple[str, list[str]]:
     """
     text = markdown.replace("\r\n", "\n").replace("\r", "\n") if "\r" in markdown else markdown
     links: list[str] = []
-    if not is_marked(text) or text.count("[") > MAX_BRACKETS:
-        text = unmarked(text)
-    else:
-        text = _lightly(text, links) or parsed(text, links)
+    marked = is_marked(text) and text.count("[") <= MAX_BRACKETS
+    text = quickly(text, links) if marked else unmarked(text)
     if "http" in text:
         links += (found.rstrip(".,;:!?*_~") for found in _ADDRESS.findall(text))
     return text, links
@@ -53,9 +59,9 @@ def plain(markdown: str) -> tuple[str, list[str]]:
 
 def is_marked(text: str) -> bool:
     """Whether there may be markup in it; most texts hold no sign of any."""
-    if not _SUSPECT.search(text) and not ("\n" in text and _AT_A_LINE.search(text)):
-        return False
-    return _MARKUP.search(text) is not None
+    if _MARKS.search(text) or _BEGINS.match(text):
+        return True
+    return "\n" in text and ("  \n" in text or _BEGINS_BELOW.search(text) is not None)
 
 
 def unmarked(text: str) -> str:
@@ -63,65 +69,197 @@ def unmarked(text: str) -> str:
     text = text.strip()
     if "\n" not in text:
         return text
-    return "\n\n".join(
-        " ".join(line.strip(" \t") for line in paragraph.split("\n")) for paragraph in _PARAGRAPHS.split(text)
-    )
+    return "\n\n".join(joined(paragraph) for paragraph in _PARAGRAPHS.split(text))
 
 
-def _lightly(text: str, links: list[str]) -> str | None:
-    """The same where all markup is plain links and emphasis that nothing else can change; None elsewhere."""
-    addresses: list[str] = []
+def quickly(text: str, links: list[str]) -> str:
+    """As `parsed`, with the parser for those parts only that need it.
 
-    def shown(found: re.Match[str]) -> str:
-        if found[2]:
-            addresses.append(found[2])
-        return found[1] or found[4]
-
-    light = _BEYOND_DOUBT.sub(shown, text)
-    if is_marked(light):
-        return None
-    links += addresses
-    return unmarked(light)
+    After an empty line, one that begins with a word, a `#` or a `>` closes all that was open, and so the parts before
+    and behind it know nothing of each other, unless there are fences or definitions of links.
+    """
+    text = _without_spoilers(text)
+    out = _Out(links)
+    if "```" in text or "~~~" in text or "]:" in text:
+        out.take(_PARSER.parse(text))
+        return out.text()
+    if "\n***" in text:
+        text = _ACROSS.sub("\n\n***\n", text)
+    waiting: list[str] = []
+    only_code = True
+    parts = _BETWEEN.split(text.strip("\n"))
+    for n in range(0, len(parts), 2):
+        block = parts[n]
+        if only_code and block[:1] == " " and _SHIFTED(block):
+            block = block.lstrip(" ")
+        begins = _BEGINS.match(block)
+        if begins is not None and not _CLOSES(block):
+            if only_code and waiting and block[0] not in " \t":
+                out.together(waiting)
+                waiting = []
+            waiting += parts[n - 1 : n + 1] if waiting else [block]
+            only_code = only_code and _CODE(block) is not None
+            continue
+        out.together(waiting)
+        waiting, only_code = [], True
+        if begins is None and not _BEGINS_BELOW.search(block):
+            out.paragraph(block)
+        elif begins is None or not out.simple(block):
+            waiting, only_code = [block], False
+    out.together(waiting)
+    return out.text()
 
 
 def parsed(text: str, links: list[str]) -> str:
-    """The same for any text; addresses of named links go to `links`."""
+    """The text as the parser reads it; addresses of named links go to `links`."""
+    out = _Out(links)
+    out.take(_PARSER.parse(_without_spoilers(text)))
+    return out.text()
+
+
+def _without_spoilers(text: str) -> str:
+    """Without the signs that only Reddit knows."""
     if ">!" in text:
         text = _SPOILER.sub(r"\1", text)
-    if "^" in text:
-        text = _RAISED.sub(r"\1", text)
-    out: list[str] = []
-    row: list[str] | None = None
-    quotes = 0
-    gap = ""
-    for token in _PARSER.parse(text):
-        kind = token.type
-        if kind == "inline":
-            words = _words(token.children or (), links)
-            if row is not None:
-                row.append(words)
-                continue
-        elif kind == "fence" or kind == "code_block":
-            words = token.content.rstrip("\n")
-        elif kind == "tr_open":
-            row = []
-            continue
-        elif kind == "tr_close":
-            words, row = " ".join(row or ()).strip(), None
+    return _RAISED.sub(r"\1", text) if "^" in text else text
+
+
+class _Out:
+    """What is written down, part by part, and the addresses of named links."""
+
+    def __init__(self, links: list[str]) -> None:
+        self._parts: list[str] = []
+        self._links = links
+        self._gap = ""
+
+    def text(self) -> str:
+        return "".join(self._parts).strip()
+
+    def paragraph(self, block: str) -> None:
+        self._gap = "\n\n"
+        self._add(self._inline(block))
+
+    def simple(self, block: str) -> bool:
+        """A line across, or a heading or a quotation that is nothing else; False for any other block."""
+        if _RULE(block):
+            pass
+        elif heading := _HEADING(block):
+            self.paragraph(heading[1])
+        elif _QUOTED(block):
+            inner = _QUOTE.sub("", block)
+            if _BEGINS.match(inner) or _BEGINS_BELOW.search(inner):
+                return False
+            self._gap = "\n\n"
+            self._add(_quoted(self._inline(inner)))
         else:
-            if kind.startswith("blockquote_"):
-                quotes += token.nesting
-                gap = "\n\n"
-            elif (kind == "paragraph_open" and not token.hidden) or (kind in _APART and not token.level):
-                gap = "\n\n"
-            continue
-        if words:
-            if quotes:
-                words = "\n".join(f"> {line}" for line in words.split("\n"))
-            out.append(gap if out else "")
-            out.append(words)
-            gap = "\n"
-    return "".join(out).strip()
+            return False
+        self._gap = "\n\n"
+        return True
+
+    def together(self, parts: list[str]) -> None:
+        """Blocks, and what stands between them, that may belong together: one list, or code, or for the parser."""
+        if not parts:
+            return
+        blocks = parts[::2]
+        if all(map(_CODE, blocks)):
+            self._add("\n".join(line[4:] for line in "".join(parts).split("\n")).rstrip("\n"))
+        elif not self._list(blocks):
+            self.take(_PARSER.parse("".join(parts)))
+
+    def _list(self, blocks: list[str]) -> bool:
+        """One list of which no item holds more than words; False for anything else. An empty line parts all its items."""
+        first = _ITEM(blocks[0])
+        if first is None or first[1]:
+            return False
+        sign, nested = first[2][-1], first[2] if len(blocks) == 1 else None
+        items: list[str] = []
+        depths = [0]
+        for block in blocks:
+            for n, line in enumerate(block.split("\n")):
+                mark = _ITEM(line)
+                if mark is not None and mark[2][-1] == sign and _is_item(mark, depths, nested):
+                    items.append(line[len(mark[0]) :])
+                elif n == 0 or _BEGINS.match(line.lstrip(" ")):
+                    return False
+                else:
+                    items[-1] += f"\n{line[min(depths[-1], len(line) - len(line.lstrip(' '))) :]}"
+        if any(map(_BEGINS.match, items)):
+            return False
+        self._gap = "\n\n"
+        for item in items:
+            if len(blocks) > 1:
+                self._gap = "\n\n"
+            self._add(self._inline(item))
+        self._gap = "\n\n"
+        return True
+
+    def take(self, tokens: Iterable[Token]) -> None:
+        """What the parser found."""
+        row: list[str] | None = None
+        quotes = 0
+        for token in tokens:
+            kind = token.type
+            if kind == "inline":
+                found = _words(token.children or (), self._links)
+                if row is not None:
+                    row.append(found)
+                    continue
+            elif kind == "fence" or kind == "code_block":
+                found = token.content.rstrip("\n")
+            elif kind == "tr_open":
+                row = []
+                continue
+            elif kind == "tr_close":
+                found, row = " ".join(row or ()).strip(), None
+            else:
+                if kind.startswith("blockquote_"):
+                    quotes += token.nesting
+                    self._gap = "\n\n"
+                elif (kind == "paragraph_open" and not token.hidden) or (kind in _APART and not token.level):
+                    self._gap = "\n\n"
+                continue
+            self._add(_quoted(found) if quotes else found)
+
+    def _inline(self, block: str) -> str:
+        found = words(block, self._links)
+        if found is not None:
+            return found
+        return "".join(
+            _words(token.children or (), self._links) for token in _PARSER.parseInline(block.strip())
+        )
+
+    def _add(self, found: str) -> None:
+        if found:
+            self._parts.append(self._gap if self._parts else "")
+            self._parts.append(found)
+            self._gap = "\n"
+
+
+def _is_item(mark: re.Match[str], depths: list[int], nested: str | None) -> bool:
+    """Whether a line is an item, below one of the items before it or beside them; `depths` are where their words begin.
+
+    `nested`: the sign that items at the top have; without one, all have to be there.
+    """
+    indent = len(mark[1])
+    if not indent:
+        del depths[1:]
+        depths.append(len(mark[0]))
+        return nested is None or mark[2] == nested
+    while indent < depths[-1]:
+        depths.pop()
+    if (
+        nested is None
+        or mark[2][0].isdigit()
+        or indent - depths[-1] > 3
+        or (len(depths) == 1 and mark[2] != nested)
+    ):
+        return False
+    depths.append(len(mark[0]))
+    return True
+
+
+def _quoted(found: str) -> str:
+    return "\n".join(f"> {line}" for line in found.split("\n")) if found else ""
 
 
 _APART = frozenset(

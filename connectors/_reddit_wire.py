@@ -30,7 +30,10 @@ MAX_MARKDOWN = 50_000
 
 _NOTHING = Raw(b"null")
 _NO_WORDS = frozenset({"[deleted]", "[removed]", "[ Removed by Reddit ]", "[deleted by user]"})
-_PERSON = re.compile(r"(?<![\w/])/?[uU]/([A-Za-z0-9_-]{3,20})(?![\w-])")
+# the sign stands first, and then what must not be before it: that is several times as fast to search for
+_PERSON = re.compile(
+    r"[uU]/(?:(?<![\w/][uU]/)|(?<=/[uU]/)(?<![\w/]/[uU]/))([A-Za-z0-9_-]{3,20})(?![\w-])"
+)
 _IN_CONTEXT = re.compile(r"/comments/([0-9a-z]{1,13})(?:/|$)")
 
 

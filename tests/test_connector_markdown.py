@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -39,17 +40,37 @@ def test_markdown_is_read_as_a_reader_sees_it(typed: str, seen: str, links: list
 @pytest.mark.skipif(
     not rt.ROOT.is_dir() and not os.environ.get("CI"), reason="no recordings at EARSHOT_RECORDINGS"
 )
-def test_texts_that_skip_the_parser_are_what_the_parser_makes_of_them() -> None:
-    skipped = 0
+def test_what_is_read_without_the_parser_is_what_the_parser_makes_of_it() -> None:
     for text in _recorded_texts():
-        by_parser: list[str] = []
-        parsed = markdown.parsed(text, by_parser)
-        lightly: list[str] = []
-        light = markdown._lightly(text, lightly) if markdown.is_marked(text) else markdown.unmarked(text)
-        if light is not None:
-            skipped += 1
-            assert (light, lightly) == (parsed, by_parser)
-    assert skipped > 300
+        _compare(text)
+
+
+def test_pieces_of_markup_in_any_order_are_read_as_the_parser_reads_them() -> None:
+    seeded = random.Random(20261123)
+    for _ in range(1_500):
+        pieces = seeded.choices(PIECES, k=seeded.randint(1, 12))
+        _compare("".join(piece + " " * (seeded.random() < 0.4) for piece in pieces))
+
+
+def _compare(text: str) -> None:
+    links: list[str] = []
+    by_parser: list[str] = []
+    whole = markdown.parsed(text, by_parser)
+    assert (markdown.quickly(text, links), links) == (whole, by_parser), text
+    if not markdown.is_marked(text):
+        assert (markdown.unmarked(text), []) == (whole, by_parser), text
+
+
+PIECES = [
+    "word", "two words", "*em*", "**strong**", "_em_", "__st__", "***x***", "*", "**", "_",
+    "snake_case_name", "[a](https://a.example/x_y)", "[b](/r/x)", "[bare]", "![i](https://a.b/c)",
+    "[get_x()](/r/a)", "[[x] y](/r/b)", "`code`", "``a ` b``", "`", "\\*", "\\_", "\\\\", "\\", "&amp;",
+    "&nosuch;", "&#42;", "&", "<b>", "<https://a.example>", "<", "~~no~~", "~~", "> q", ">", "- ", "* item",
+    "+ x", "1. one", "2) two", "# head", "## head ##", "#tag", "---", "***", "===", "    code", "\tx",
+    ":--", "\n", "\n", "\n", "\n\n", "\n\n", "  \n", " ", ".", "(", ")", "!", "it's", "日本", "é", "😀",
+    "http://a.b/c_d_e", "\n> ", "\n* ", "\n- ", "\n1. ", "\n  * ", "\n    - ", "\n    ", "\n    more",
+    "\n***\n", "^up", "[x]: http://a", "```", "| a | b |", "|---|---|", "a | b", "--|--",
+]  # fmt: skip
 
 
 def _recorded_texts() -> Iterator[str]:
@@ -62,6 +83,12 @@ def _recorded_texts() -> Iterator[str]:
                 seen |= {value[k] for k in ("body", "selftext") if isinstance(value.get(k), str)}
             waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     yield from sorted(text.replace("\r\n", "\n") for text in seen)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["    x\n\n", "[a][", "`a``", " _a", " *a", "&a;"])
+def test_no_piece_repeated_takes_long(piece: str) -> None:
+    markdown.plain("[[" + piece * (50_000 // len(piece)))
 
 
 def test_a_text_of_brackets_is_not_tried_for_links() -> None:
