@@ -71,7 +71,7 @@ class OwnServers:
         os.kill(self.postgres.pid, signal.SIGKILL)
         self.postgres.stop()
         # its sessions notice only after a moment that it is gone, and until then nobody may take its place
-        eventually(self._starts, within=20, of="PostgreSQL after its crash")
+        eventually(self._starts, within=60, of="PostgreSQL after its crash")
 
     def _starts(self) -> bool:
         try:
@@ -113,7 +113,7 @@ class Fleet:
     def start(self) -> None:
         """Start everybody and wait until all say that they are ready."""
         self.tend()
-        self.eventually(lambda: all(c.ready() for c in self._children.values()), within=60, of="the fleet")
+        self.eventually(lambda: all(c.ready() for c in self._children.values()), within=120, of="the fleet")
 
     def tend(self) -> None:
         """Start whoever is not there, or not there any more."""
@@ -189,7 +189,7 @@ class Fleet:
         assert found is not None
         return found
 
-    def settle(self, within: float = 90.0) -> None:
+    def settle(self, within: float = 120.0) -> None:
         """Wait until every source was visited to its end, from now on, and nothing waits."""
         asked = self.eventually(
             lambda: self.rows(
@@ -280,7 +280,7 @@ def introduce(running: Fleet, sim: World) -> None:
     address = sim.places["control"].removesuffix("/_control")
     child = running.instance.python_child("introduce", "tests.fleet", address, str(EVERY), tells=False)
     doing = Running(child)
-    eventually(lambda: doing.ended() is not None, within=60, of="the introduction")
+    eventually(lambda: doing.ended() is not None, within=120, of="the introduction")
     assert doing.ended() == 0, child.log.read_text()
     doing.wait(1)
 

