@@ -27,8 +27,9 @@ from workers.folding import (
 )
 from workers.gate import Gate
 from workers.lookup import Entry, Looked
+from workers.matching import Matched, Names
 from workers.names import Named, names_of
-from workers.resolve import Matched, _resolve
+from workers.resolve import _resolve
 
 MARKS = {
     "hashtag": "#",
@@ -68,7 +69,8 @@ class Book:
     def hear(self, text: str, **columns: Any) -> list[Matched]:
         heard = Post(id="p", posted_at=datetime(2026, 6, 1, tzinfo=UTC), verb="post", text=text, **columns)
         [clues] = clues_of([("mastodon", heard)], self.directory.gate)
-        return _resolve("mastodon", heard, self.directory, Looked({}, self.names, {}, {}, {}), clues).matches
+        names = Names("mastodon", Looked({}, self.names, {}, {}, {}), heard, clues)
+        return _resolve("mastodon", heard, self.directory, names, clues).matches
 
     def live(self, text: str, **columns: Any) -> list[UUID]:
         return [match.record for match in self.hear(text, **columns) if not match.suggested]

@@ -267,17 +267,18 @@ def _similar(row: Row, capitals: Places) -> tuple[list[str], Places]:
     """Runs of capitalised words, which is how a name is written, for names that are not quite the same."""
     keys: list[str] = []
     runs: list[tuple[int, int]] = []
-    words, places = row.words(capitals), capitals.tolist()
-    for one, at in enumerate(places):
-        if key := _alone(words[one]):
+    words, places = row.words(capitals), [*capitals.tolist(), -1]
+    for one, key in enumerate(map(_alone, words)):
+        first = places[one]
+        if key:
             keys.append(key)
-            runs.append((at, at))
-        for length in range(1, LONGEST_SIMILAR):
-            if places[one + length : one + length + 1] != [at + length]:
-                break
-            if key := similar_key(words[one : one + length + 1]):
+            runs.append((first, first))
+        length = 1
+        while length < LONGEST_SIMILAR and places[one + length] == first + length:
+            length += 1
+            if key := similar_key(words[one : one + length]):
                 keys.append(key)
-                runs.append((at, at + length))
+                runs.append((first, first + length - 1))
     return keys, _pairs(runs)
 
 

@@ -203,13 +203,9 @@ def both_ways(text: str) -> tuple[list[str], list[str]]:
     if text.isascii():
         return text.encode().translate(_KEPT).decode().split(), words_of(text)
     written = _words(text).findall(text)
-    # an accent or an emoji anywhere makes the text odd, most of its words are plain all the same
-    return written, [
-        word[:LONGEST_WORD].lower()
-        if word.isascii()
-        else unicodedata.normalize("NFKC", word[:LONGEST_WORD]).casefold()
-        for word in written
-    ]
+    # at once, since nothing folds across a line's end or into one
+    lines = "\n".join([word[:LONGEST_WORD] for word in written])
+    return written, unicodedata.normalize("NFKC", lines).casefold().split("\n") if written else []
 
 
 def name_key(name: str) -> str:

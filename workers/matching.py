@@ -251,11 +251,10 @@ def _runs(text: str, clue: Clue, entries: Iterable[Entry]) -> list[_Run]:
     judged: dict[tuple[str, str], Spelt | None] = {}
     for entry in entries:
         how = "keyword" if entry.how == "keyword" else "alias"
-        if (entry.value, how) not in judged:
-            judged[entry.value, how] = spelt(
-                text, clue.starts, clue.ends, entry.value, keyword=how == "keyword"
-            )
-        if stands := judged[entry.value, how]:
+        name = entry.value, how
+        if name not in judged:
+            judged[name] = spelt(text, clue.starts, clue.ends, entry.value, keyword=how == "keyword")
+        if stands := judged[name]:
             found.setdefault((stands[0], how, stands[1] == "doubtful"), []).append(entry)
     return [
         _Run(

@@ -20,7 +20,7 @@ from uuid_utils import uuid7
 from workers.clues import MOST_OF_A_KIND, Clue, clues_of
 from workers.escalate import NOT_NAMING
 from workers.folding import domain_of, evidence_key, ticket_numbers_in
-from workers.lookup import Known, Looked, Parent, look_up
+from workers.lookup import Known, Parent, look_up
 from workers.matching import Matched, Nameless, Names, match, suggest, sure, take, take_named
 
 if TYPE_CHECKING:
@@ -94,8 +94,9 @@ def resolve(
     """
     clues = clues_of(posts, directory.gate)
     looked = look_up(session, org, posts, clues)
+    nobody = Nameless(looked)
     found = [
-        _resolve(platform, post, directory, looked, hints)
+        _resolve(platform, post, directory, Names(platform, looked, post, hints) if hints else nobody, hints)
         for (platform, post), hints in zip(posts, clues, strict=True)
     ]
     for one, followed_for in zip(found, campaigns, strict=False):
@@ -141,10 +142,9 @@ def _answer_ours(batch: Sequence[Resolved]) -> None:
 
 
 def _resolve(
-    platform: str, post: Post, directory: Directory, looked: Looked, clues: Sequence[Clue]
+    platform: str, post: Post, directory: Directory, names: Names, clues: Sequence[Clue]
 ) -> Resolved:
-    found = Resolved(post, platform)
-    names = Names(platform, looked, post, clues) if clues else Nameless(looked)
+    found, looked = Resolved(post, platform), names.looked
     # most posts have little of this, and to ask for nothing costs more than to see that there is nothing
     if post.author:
         _author(found, post.author, names)
@@ -181,14 +181,15 @@ def _author(found: Resolved, author: Author, names: Names) -> None:
         found.competitor = any(entry.of == "competitor" for entry in entries)
         return
     platform, identities = found.platform, names.looked.identities
-    known = identities.get((platform, author.id)) or Known(
-        str(uuid7()), platform, author.id, author.handle, author.name, author.bot, stored=False
-    )
+    known = identities.get((platform, author.id))
+    if known is None:
+        # the next post of the same author in this batch must meet the same identity
+        known = identities[platform, author.id] = Known(
+            str(uuid7()), platform, author.id, author.handle, author.name, author.bot, stored=False
+        )
     found.author = known
     found.ours = known.ours
     if not (entries or names.lookalikes):
-        # the next post of the same author in this batch must meet the same identity
-        identities[platform, author.id] = known
         return
     shown = f"@{author.handle or author.id}"
     meant = [entry for entry in entries if entry.claimed in (None, author.id)]
@@ -251,12 +252,13 @@ def _alike(found: Resolved, names: Names, handle: str | None, author: bool = Fal
 def _mentions(found: Resolved, names: Names) -> None:
     looked = names.looked
     for mention in found.post.mentions[:MOST_OF_A_KIND]:
-        named, held = None, list[Known]()
+        named: Known | None = None
+        held: Sequence[Known] = ()
         if mention.id:
             named = looked.identities.get((found.platform, mention.id))
         elif mention.handle:
             held = looked.held.get((found.platform, mention.handle.lower()), held)
-        if named is None and not (held or names.handles or names.lookalikes):
+        if not (held or names.handles or names.lookalikes or (named and named.linked)):
             continue
         shown = f"@{mention.handle or mention.id}"
         if len(held) == 1 and held[0].linked:

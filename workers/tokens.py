@@ -64,12 +64,13 @@ class PlainRow:
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts: Sequence[str] = texts
         parted = b" " + _APART.join([text.encode() for text in texts]) + _APART
-        self._lowered = parted.translate(_LOWERED)
-        written, read = np.frombuffer(parted, np.uint8), np.frombuffer(self._lowered, np.uint8)
+        lowered = parted.translate(_LOWERED)
+        self._lowered = lowered.decode("latin-1")
+        written, read = np.frombuffer(parted, np.uint8), np.frombuffer(lowered, np.uint8)
         inside = read != _SPACE
         edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1
         self._starts, self._ends = edges[0::2], edges[1::2]
-        self.hashes = _hashes(self._lowered, self._starts, self._ends)
+        self.hashes = _hashes(lowered, self._starts, self._ends)
         broken = np.flatnonzero(read == _BREAK)
         self.breaks = np.searchsorted(self._starts, broken)
         self._offsets = np.concatenate(([1], broken[:-1] + 2))
@@ -85,7 +86,7 @@ class PlainRow:
     def words(self, places: Places | slice) -> list[str]:
         """As Row says."""
         spans = zip(self._starts[places].tolist(), self._ends[places].tolist(), strict=True)
-        return [self._lowered[start:end].decode() for start, end in spans]
+        return [self._lowered[start:end] for start, end in spans]
 
     def spans(self, firsts: Places, lasts: Places) -> list[tuple[int, int]]:
         """As Row says."""
