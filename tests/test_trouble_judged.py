@@ -26,3 +26,7 @@ def test_who_goes_on_later_than_a_request_took_just_then_has_overstepped() -> No
     trips.made = [(0.0, 0.1), (50.0, 52.5), (100.0, 100.1)]
     late = [("x", 101.5, 1.4), ("reddit", 53.0, 1.4), ("threads", 53.0, 3.6)]
     assert overstepped(late, trips) == ["x 1.4 s", "threads 3.6 s"]
+    trips.waits = [
+        (at / 4, {1: 7.0 + at / 8, 2: 0.0}) for at in range(400, 408)
+    ]  # half of its time without a processor
+    assert overstepped(late, trips) == ["threads 3.6 s"]
