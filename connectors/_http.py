@@ -50,7 +50,7 @@ class Budget(Protocol):
 
 
 class Unlimited:
-    """A budget that never says no: for previews and tests."""
+    """A budget that never says no: where there is no broker, and for tests."""
 
     async def ask(self, *, host: str, endpoint: str, whose: str | None) -> None:
         return None
