@@ -31,9 +31,7 @@ MAX_MARKDOWN = 50_000
 _NOTHING = Raw(b"null")
 _NO_WORDS = frozenset({"[deleted]", "[removed]", "[ Removed by Reddit ]", "[deleted by user]"})
 # the sign stands first, and then what must not be before it: that is several times as fast to search for
-_PERSON = re.compile(
-    r"[uU]/(?:(?<![\w/][uU]/)|(?<=/[uU]/)(?<![\w/]/[uU]/))([A-Za-z0-9_-]{3,20})(?![\w-])"
-)
+_PERSON = re.compile(r"[uU]/(?:(?<![\w/][uU]/)|(?<=/[uU]/)(?<![\w/]/[uU]/))([A-Za-z0-9_-]{3,20})(?![\w-])")
 _IN_CONTEXT = re.compile(r"/comments/([0-9a-z]{1,13})(?:/|$)")
 
 

@@ -13,8 +13,8 @@ from datetime import datetime
 import msgspec
 
 from connectors import _text
-from connectors._base import Post, Reject
-from connectors._decode import raw_text
+from connectors._base import Answer, Garbled, Post, Reject
+from connectors._decode import envelope, raw_text
 from connectors._x_wire import Item, User, either, is_id, post
 
 
@@ -51,6 +51,21 @@ class Told(msgspec.Struct):
     errors: list[msgspec.Raw] | None = None
 
 
+class _Beside(msgspec.Struct):
+    users: list[User] | None = None
+    tweets: list[Item] | None = None
+    posts: list[Item] | None = None
+
+
+class Typed(msgspec.Struct):
+    """The same of which every item can be read, as nearly always: decoded in one go, in half the time."""
+
+    data: list[Item] | None = None
+    includes: _Beside | None = None
+    meta: Meta | None = None
+    errors: list[msgspec.Raw] | None = None
+
+
 class Read(msgspec.Struct):
     """What could be read of an answer. `ids` are of all its items, also of those that are unreadable otherwise;
     the counts are of all that was returned, each once: of the items, of other posts, of users."""
@@ -70,13 +85,26 @@ class _Bare(msgspec.Struct):
     id: str | int
 
 
+_TOLD = msgspec.json.Decoder(Told)
+_TYPED = msgspec.json.Decoder(Typed)
 _ITEM = msgspec.json.Decoder(Item)
 _USER = msgspec.json.Decoder(User)
 _TROUBLE = msgspec.json.Decoder(Trouble)
 _BARE = msgspec.json.Decoder(_Bare)
 
 
-def read(told: Told) -> Read:
+def told_by(answer: Answer, what: str) -> Told | Typed:
+    """The envelope of an answer. Raises Garbled."""
+    try:
+        typed = envelope(_TYPED, answer, what)
+    except Garbled:
+        return envelope(_TOLD, answer, what)
+    beside = typed.includes or _Beside()
+    items = (*(typed.data or ()), *(either(beside, "tweets") or ()))
+    return typed if all(is_id(str(item.id)) for item in items) else envelope(_TOLD, answer, what)
+
+
+def read(told: Told | Typed) -> Read:
     """Every item that can be read, and what the others were.
 
     A user that cannot be read leaves its posts with the author's number; a post among the includes that
@@ -100,8 +128,8 @@ def read(told: Told) -> Read:
         if item:
             included[str(item.id)] = item
     users: dict[str, User] = {}
-    for raw in beside.users or ():
-        user = _user(raw)
+    for person in beside.users or ():
+        user = _user(person)
         if user:
             users[str(user.id)] = user
     return Read(
@@ -117,7 +145,9 @@ def read(told: Told) -> Read:
     )
 
 
-def _item(raw: msgspec.Raw, rejects: list[Reject]) -> Item | None:
+def _item(raw: msgspec.Raw | Item, rejects: list[Reject]) -> Item | None:
+    if isinstance(raw, Item):
+        return raw
     try:
         item = _ITEM.decode(raw)
     except msgspec.ValidationError as error:
@@ -129,8 +159,10 @@ def _item(raw: msgspec.Raw, rejects: list[Reject]) -> Item | None:
     return item
 
 
-def _bare_id(raw: msgspec.Raw) -> str | None:
+def _bare_id(raw: msgspec.Raw | Item) -> str | None:
     """The id of an item that is otherwise unreadable, so that the walk passes it (it is in the rejects)."""
+    if isinstance(raw, Item):
+        return str(raw.id)
     try:
         found = str(_BARE.decode(raw).id)
     except msgspec.ValidationError:
@@ -138,14 +170,14 @@ def _bare_id(raw: msgspec.Raw) -> str | None:
     return found if is_id(found) else None
 
 
-def _user(raw: msgspec.Raw) -> User | None:
+def _user(raw: msgspec.Raw | User) -> User | None:
     try:
-        return _USER.decode(raw)
+        return raw if isinstance(raw, User) else _USER.decode(raw)
     except msgspec.ValidationError:
         return None
 
 
-def troubles(told: Told) -> list[Trouble]:
+def troubles(told: Told | Typed) -> list[Trouble]:
     """The errors beside the data, as far as they can be read."""
     return [found for raw in told.errors or () if (found := _trouble(raw))]
 

@@ -109,7 +109,6 @@ class _Counted(msgspec.Struct):
     data: list[_Bucket]
 
 
-_TOLD = msgspec.json.Decoder(answered.Told)
 _COUNTED = msgspec.json.Decoder(_Counted)
 
 
@@ -186,7 +185,7 @@ async def _walk(http: Http, watch: Watch, cursor: Cursor | None, path: str, fixe
             raise Garbled("X refuses a mark that it was not given") from None
         at, lost = walking.aged(at, watch.now)
         return _again(at, lost or gap)
-    told = envelope(_TOLD, answer, f"the {watch.kind} page")
+    told = answered.told_by(answer, f"the {watch.kind} page")
     _whole(told, watch)
     read = answered.read(told)
     meta = told.meta or answered.Meta()
@@ -210,7 +209,7 @@ def _again(at: walking.Stand, gap: Gap | None) -> Page:
     return Page(posts=(), rejects=(), cursor=walking.written(at), more=True, gap=gap, spent=Spend())
 
 
-def _whole(told: answered.Told, watch: Watch) -> None:
+def _whole(told: answered.Told | answered.Typed, watch: Watch) -> None:
     """Raises what an answer means that is no page: without `meta` there is none."""
     if told.meta is None:
         for trouble in answered.troubles(told):
@@ -242,7 +241,7 @@ async def lookup(http: Http, watch: Watch, ids: Sequence[str]) -> Found:
         endpoint="lookup",
         judge=judged(watch.now),
     )
-    told = envelope(_TOLD, answer, "the looked up posts")
+    told = answered.told_by(answer, "the looked up posts")
     if told.data is None and told.errors is None:
         raise Garbled("the looked up posts have another shape: neither data nor errors")
     read = answered.read(told)
