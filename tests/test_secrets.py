@@ -129,13 +129,13 @@ def ear() -> Iterator[Ear]:
     ear, root = Ear(), logging.getLogger()
     known = [one for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
     named = [root, *(one for one in known if one.level > logging.DEBUG)]
-    before = [(one, one.level) for one in named]
-    root.addHandler(ear)
+    before, others = [(one, one.level) for one in named], root.handlers[:]
     for one in named:
         one.setLevel(logging.DEBUG)
     _log_to_stderr()  # the fleet's own word on loggers that would tell what goes over the wire
+    root.handlers[:] = [ear]  # nobody else reads it, and each reader takes as long as this one
     yield ear
-    root.removeHandler(ear)
+    root.handlers[:] = others
     for one, level in before:
         one.setLevel(level)
 
@@ -254,7 +254,10 @@ def test_no_failure_tells_a_secret(keyed: Keyed, broker: str, ear: Ear, platform
                 secret = usual if signs_in else usual.replace(f"{BIRD}-secret", token)
                 again(keyed, key, server.base, secret, token if with_session else None)
                 await fleet.visit(platform)
-                silent(everything(keyed), f"{platform}, {name}: the database")
+                for table in ("sources", "credentials"):  # all that `again` writes over
+                    told = keyed.execute(f"SELECT t::text FROM {table} t")
+                    silent([row for (row,) in told], f"{platform}, {name}: {table}")
+            silent(everything(keyed), f"{platform}, {name}: the database")
             silent(in_broker(broker), f"{platform}, {name}: the broker")
             await fleet.forget_windows()
             silent([ear.all], f"{platform}, {name}: the log")
