@@ -4,6 +4,7 @@ database        a migrated database of this test's own, as the fleet's role; its
 owner_database  the same database as the role that owns it; its URL
 broker          an empty logical database of Valkey; its URL (unix://..., see workers._settings)
 home            a path for EARSHOT_HOME that does not exist yet, short enough for sockets
+made_home       the same with a database cluster in it that was never started
 servers         the run's servers, for fixtures of wider scope: servers.new_database(), .new_broker()
 """
 
@@ -30,6 +31,8 @@ import redis
 from psycopg import sql
 from sqlalchemy import make_url
 
+from local.home import Home
+from local.postgres import Postgres
 from tests.keeper import at
 from tests.waiting import eventually
 
@@ -222,3 +225,22 @@ def home(shared_folder: Path) -> Iterator[Path]:
     path = shared_folder / f"h{os.getpid()}-{next(_homes)}"
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _cluster(shared_folder: Path) -> Path:
+    """A data folder as the first start leaves it, made once a run: initdb waits for the disk, for seconds."""
+    made = shared_folder / "cluster"
+    with (shared_folder / "making").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not made.exists():
+            new = Home(shared_folder / "new")
+            Postgres(new).prepare()
+            new.path.rename(made)
+    return made
+
+
+@pytest.fixture
+def made_home(home: Path, _cluster: Path) -> Path:
+    subprocess.run(["cp", "-a", _cluster, home], check=True)  # its files belong to the servers' account
+    return home

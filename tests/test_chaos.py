@@ -36,8 +36,8 @@ def sim() -> Iterator[World]:
 
 
 @pytest.fixture
-def own(home: Path) -> Iterator[tuple[Home, OwnServers]]:
-    made = Home(home)
+def own(made_home: Path) -> Iterator[tuple[Home, OwnServers]]:
+    made = Home(made_home)
     servers = OwnServers(made)
     try:
         yield made, servers

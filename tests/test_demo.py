@@ -15,7 +15,7 @@ from time import monotonic
 import pytest
 
 from tests.command_line import KEY, Earshot, earshot, rows
-from tests.waiting import eventually
+from tests.waiting import eventually, how_busy
 
 pytestmark = pytest.mark.fleet
 
@@ -65,11 +65,6 @@ def children_of(home: Path) -> list[int]:
             except OSError:
                 continue
     return found
-
-
-def how_busy() -> float:
-    """How many want a core for each that there is, at least 1: what is promised, is for a machine of one's own."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def lacking(elsewhere: Earshot) -> set[str]:

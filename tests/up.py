@@ -47,7 +47,7 @@ class Up:
     def said(self) -> list[str]:
         return self._out.read_text().splitlines()
 
-    def says(self, line: str, within: float = 40, times: int = 1) -> None:
+    def says(self, line: str, within: float = 90, times: int = 1) -> None:
         """Wait until it has said this."""
         eventually(lambda: self.said.count(line) >= times or self._ended(line), within, of=f"{line!r}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from threading import Event
 from time import monotonic
@@ -29,3 +30,9 @@ def throughout(predicate: Callable[[], object], during: float, every: float = 0.
     while monotonic() < deadline:
         assert predicate(), f"{of or 'the condition'} did not hold for {during:.0f} s"
         pause.wait(every)
+
+
+def how_busy() -> float:
+    """How many want a core for each that there is, at least 1. What is promised in seconds is for a machine that does
+    nothing else, and is multiplied by this."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
