@@ -51,7 +51,9 @@ class Case:
 
     async def page(self, cursor: Cursor | None = None, now: datetime = NOW) -> Page:
         page = await self.connector.fetch(self.http, self.stage.watch(self.base, now), cursor)
-        self.gaps += [page.gap] if page.gap is not None else []
+        if page.gap is not None:
+            assert page.gap.since is None or page.gap.until is None or page.gap.since <= page.gap.until
+            self.gaps.append(page.gap)
         self.rejects += page.rejects
         return page
 

@@ -107,11 +107,12 @@ def _a_minute_too_new(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
 
 
 def _goes_on_from_the_newest(page: Page, watch: Watch, state: dict[str, Any]) -> Page:
-    """After a page that holds nothing though there is more, the mark is the newest that was told."""
+    """After a page of a walk that holds nothing, the mark is the newest that was told."""
     kept = tuple(post for post in page.posts if "mark" not in state or post.posted_at > state["mark"])
     state["newest"] = max([*(p.posted_at for p in page.posts), *_known(state.get("newest"))], default=None)
-    if page.more and not page.posts and not page.rejects:
+    if state.get("walking") and not page.posts and not page.rejects:
         state["mark"] = state["newest"]
+    state["walking"] = page.more
     return _with(page, posts=kept)
 
 
