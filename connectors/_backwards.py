@@ -147,6 +147,12 @@ def step(
     return Step(_write(msgspec.structs.replace(before, walk=walk)), more=True)
 
 
+def unread(before: Stand, now: datetime) -> Sighting:
+    """What stands for a page of which no item could be read: it is no empty one, and the walk goes on behind it."""
+    walk = before.walk or Walk(high=now)
+    return Sighting(f"behind {walk.token}", walk.low or before.newest or now, walk.low or now)
+
+
 def _begin(items: Sequence[Sighting], marks: list[str], token: str | None, now: datetime, late: bool) -> Step:
     """A first visit takes the newest page and sets the mark there: what is older was not asked for."""
     began = now if late else None

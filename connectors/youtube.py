@@ -186,6 +186,8 @@ async def _threads(http: Http, watch: Watch, stand: _Stand) -> Page:
             for one in read
             if one.at is not None
         ]
+        if found.items and not sightings:
+            sightings = [backwards.unread(stand.walk, watch.now)]
         step = backwards.step(stand.walk, sightings, found.token or None, now=watch.now, late=True)
         stand.walk, gap = backwards.stand(step.cursor), step.gap
         if not step.more:
