@@ -29,6 +29,8 @@ OLD_PAGE = 300.0
 """Seconds after which a page that is not digested is a sign that nobody digests."""
 OLD_NAME = 900.0
 """Seconds after which a changed name that is not taken in is a sign that nobody does; a large import takes some."""
+OLD_NEWS = 600.0
+"""Seconds after which news that nobody was told is a sign that nobody tells."""
 OLDEST_REDIS = (6, 2)
 
 _NOT_SETTINGS = tuple(f"{PREFIX}{name}" for name in ("CHILD_OF", "TEST_", "RECORDINGS", "TRUTH", "DB_"))
@@ -75,7 +77,7 @@ def examine(org: str) -> Iterator[Finding]:
             yield from check(session, org)
         if broker[0].state == "ok":
             yield from _workers()
-        for check in (_sources, _pages, _names, _quarantine, _review, _ledger, _projection):
+        for check in (_sources, _pages, _receivers, _names, _quarantine, _review, _ledger, _projection):
             yield from check(session, org)
     engine.dispose()
 
@@ -246,7 +248,7 @@ def _workers() -> Iterator[Finding]:
 
     found = queues()
     read = {queue for names in found.values() for queue in names}
-    missing = [queue for queue in ("fetch", "digest", "maintenance") if queue not in read]
+    missing = [queue for queue in ("fetch", "digest", "notify", "maintenance") if queue not in read]
     if missing:
         yield wrong(
             "workers",
@@ -312,6 +314,44 @@ def _pages(session: Session, org: str) -> Iterator[Finding]:
         yield wrong("pages", found, "Is a digest worker up? Its log says why it does not get through.")
     else:
         yield ok("pages", found)
+
+
+def _receivers(session: Session, org: str) -> Iterator[Finding]:
+    from console.owed import standing
+    from console.receivers import opens, receivers
+
+    rows, owed = receivers(session, org), standing(session, org)
+    if not rows:
+        yield Finding(
+            "receivers", "note", "nobody is told of cases", "earshot receivers add webhook NAME URL"
+        )
+        return
+    sound = True
+    for row in rows:
+        about = f"{row['name']} does not take its news ({row['last_error']}); {row['waiting']:,} wait"
+        if not opens(session, row):
+            remedy = f"Put the old key back behind the new one, or: earshot receivers rotate {row['name']}"
+            yield wrong("receivers", f"the encryption key does not open the secret of {row['name']}", remedy)
+        elif row["state"] == "failing":
+            yield wrong("receivers", about, f"earshot receivers test {row['name']} shows what it answers.")
+        elif row["state"] == "paused":
+            found = f"{row['name']} is paused; {row['waiting']:,} wait"
+            yield Finding("receivers", "note", found, f"earshot receivers resume {row['name']}")
+        else:
+            continue
+        sound = False
+    if (owed["late"] or 0) > OLD_NEWS:
+        found = f"news should have been told {span(owed['late'])} ago"
+        yield wrong(
+            "receivers", found, "Is a worker up that reads notify? Its log says why it does not get through."
+        )
+    elif sound:
+        yield ok(
+            "receivers", f"{counted(len(rows), 'receiver')} in order; {owed['waiting']:,} pieces of news wait"
+        )
+    if owed["failed"]:
+        found = f"{counted(owed['failed'], 'piece')} of news given up"
+        yield Finding("owed", "note", found, "earshot owed list --failed")
 
 
 def _names(session: Session, org: str) -> Iterator[Finding]:

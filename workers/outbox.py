@@ -70,7 +70,7 @@ _ROOM = text(f"""
     SELECT free, extract(epoch FROM first + interval '1 hour' - now())::float AS opens,
            (SELECT count(*) FROM (
                SELECT FROM owed o WHERE o.receiver_id = :receiver AND o.state = 'owed' AND o.due_at <= now()
-                 AND NOT {_HELD_BACK} LIMIT free + 1) AS some) > free AS more,
+                 AND NOT {_HELD_BACK} LIMIT free + 1) AS waiting) > free AS more,
            EXISTS (SELECT FROM owed o WHERE o.receiver_id = :receiver AND o.state = 'owed' AND o.kind = 'digest')
                AS digest
     FROM room

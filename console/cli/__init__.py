@@ -28,9 +28,11 @@ from console.cli import (
     lexicon,
     mentions,
     migrate,
+    owed,
     own,
     platforms,
     quarantine,
+    receivers,
     record,
     rematch,
     rescore,
@@ -64,7 +66,7 @@ app = Commands(
 def _for_all(org: chosen_org = None) -> None: ...
 
 
-RUN, FOLLOW, READ, KNOW = "Run it", "What is followed", "What was heard", "Whom we know"
+RUN, FOLLOW, TELL, READ, KNOW = "Run it", "What is followed", "Who is told", "What was heard", "Whom we know"
 
 app.command(rich_help_panel=RUN)(demo.demo)
 app.command(rich_help_panel=RUN)(up.up)
@@ -79,6 +81,8 @@ app.add_typer(sources.app, name="sources", rich_help_panel=FOLLOW)
 app.add_typer(credentials.app, name="credentials", rich_help_panel=FOLLOW)
 app.add_typer(budget.app, name="budget", rich_help_panel=FOLLOW)
 app.add_typer(rules.app, name="rules", rich_help_panel=FOLLOW)
+app.add_typer(receivers.app, name="receivers", rich_help_panel=TELL)
+app.add_typer(owed.app, name="owed", rich_help_panel=TELL)
 app.command(rich_help_panel=READ)(cases.cases)
 app.command(rich_help_panel=READ)(leads.leads)
 app.command(rich_help_panel=READ)(mentions.mentions)

@@ -35,6 +35,8 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
     from console.cli._failures import sentence
     from console.cli.budget import as_row, forecast
     from console.database import opened
+    from console.owed import standing
+    from console.receivers import receivers
     from console.spending import budgets
     from console.words import counted, in_lines, since, span
     from console.workers_alive import queues
@@ -51,6 +53,8 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
             "beat": fleet.beat(session),
             "cases": fleet.case_counts(session, chosen),
             "quarantined": fleet.held(session, chosen),
+            "owed": standing(session, chosen),
+            "receivers": receivers(session, chosen),
             "suggestions": fleet.suggestions(session, chosen),
             "leads_held_back": fleet.leads_held_back(session, chosen),
             "ledger": fleet.ledger(session, chosen),
@@ -85,6 +89,8 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
         f" {cases['closed']:,} closed",
         "quarantine": f"{found['quarantined']:,} held, each once (the ledger counts every time one was met)",
     }
+    if found["receivers"]:
+        lines["owed"] = _owed(found, moment)
     if found["suggestions"]:
         verb = "waits" if found["suggestions"] == 1 else "wait"
         lines["review"] = f"{counted(found['suggestions'], 'suggestion')} {verb}: earshot review"
@@ -106,6 +112,17 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
     for row in [*found["ledger"], {"platform": "all", **fleet.total(found["ledger"])}]:
         wrong = "" if fleet.adds_up(row) else "   DOES NOT ADD UP"
         _print.line(in_lines(f"{row['platform']:<11}{fleet.sentence(row)}{wrong}", across, 11))
+
+
+def _owed(found: dict[str, Any], moment: datetime) -> str:
+    from console.words import counted, span
+
+    owed = found["owed"]
+    age = f", the oldest for {span((moment - owed['oldest']).total_seconds())}" if owed["oldest"] else ""
+    bad = [f"{row['name']} is {row['state']}" for row in found["receivers"] if row["state"] != "active"]
+    given_up = [f"{owed['failed']:,} given up"] if owed["failed"] else []
+    to = counted(len(found["receivers"]), "receiver")
+    return "; ".join([f"{counted(owed['waiting'], 'piece')} of news to {to}{age}", *given_up, *bad])
 
 
 def source_rows(
