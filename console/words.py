@@ -65,6 +65,19 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+_UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def parsed_span(words: str) -> timedelta:
+    """A length of time as `span` tells one: 90min, 6h, 2d (m is min). Raises ValueError."""
+    told = words.strip().lower().replace(" ", "")
+    number = told.rstrip("abcdefghijklmnopqrstuvwxyz")
+    unit = {"m": "min"}.get(told[len(number) :], told[len(number) :])
+    if unit not in _UNITS or not (number.isascii() and number.isdecimal() and 0 < int(number) <= 100_000):
+        raise ValueError(f"{words!r} is no length of time; write it like 90min, 6h or 2d")
+    return timedelta(seconds=int(number) * _UNITS[unit])
+
+
 def parsed_moment(words: str) -> datetime:
     """A moment in ISO 8601; without a zone it is UTC, without a time midnight. Raises ValueError."""
     moment = datetime.fromisoformat(words.strip())

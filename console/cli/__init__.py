@@ -15,10 +15,13 @@ import typer.main
 
 from console.cli import (
     aliases,
+    authors,
     budget,
+    case,
     cases,
     corrections,
     credentials,
+    crisis,
     demo,
     doctor,
     evaluate,
@@ -83,7 +86,9 @@ app.add_typer(budget.app, name="budget", rich_help_panel=FOLLOW)
 app.add_typer(rules.app, name="rules", rich_help_panel=FOLLOW)
 app.add_typer(receivers.app, name="receivers", rich_help_panel=TELL)
 app.add_typer(owed.app, name="owed", rich_help_panel=TELL)
+app.add_typer(crisis.app, name="crisis", rich_help_panel=FOLLOW)
 app.command(rich_help_panel=READ)(cases.cases)
+app.add_typer(case.app, name="case", rich_help_panel=READ)
 app.command(rich_help_panel=READ)(leads.leads)
 app.command(rich_help_panel=READ)(mentions.mentions)
 app.command(rich_help_panel=READ)(explain.explain)
@@ -95,6 +100,7 @@ app.add_typer(evaluate.app, name="evaluate", rich_help_panel=READ)
 app.add_typer(review.app, name="review", rich_help_panel=KNOW)
 app.add_typer(lexicon.app, name="lexicon", rich_help_panel=KNOW)
 app.add_typer(own.app, name="own", rich_help_panel=KNOW)
+app.add_typer(authors.app, name="authors", rich_help_panel=KNOW)
 app.add_typer(aliases.app, name="aliases", rich_help_panel=KNOW)
 app.command(rich_help_panel=KNOW)(rematch.rematch)
 app.add_typer(imports.app, name="import", rich_help_panel=KNOW)

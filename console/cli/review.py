@@ -207,8 +207,9 @@ def merge(
     """
     from console import identities
     from console.again import tried
+    from console.who import who_decides
 
-    chosen, who = _options.org(), _who(by)
+    chosen, who = _options.org(), who_decides(by)
 
     def work(session: Session) -> tuple[Step, Identity, Identity]:
         one, two = (identities.identity(session, chosen, name) for name in (first, second))
@@ -229,8 +230,9 @@ def unmerge(author: Author, by: By = None, org: chosen_org = None, json: as_json
     """
     from console import identities
     from console.again import tried
+    from console.who import who_decides
 
-    chosen, who = _options.org(), _who(by)
+    chosen, who = _options.org(), who_decides(by)
 
     def work(session: Session) -> tuple[Step, Identity, Identity]:
         step = identities.unmerge(session, chosen, identities.identity(session, chosen, author).id, who)
@@ -311,9 +313,10 @@ def _decide(named: str, alike: bool, by: str | None, decide: Any, done: str, jso
     from console.refusal import CannotDo
     from console.review import AT_ONCE
     from console.suggestions import find_suggestion, next_like, shown
+    from console.who import who_decides
     from console.words import counted
 
-    chosen, who = _options.org(), _who(by)
+    chosen, who = _options.org(), who_decides(by)
 
     def asked(session: Session) -> dict[str, Any]:
         return shown(session, chosen, find_suggestion(session, chosen, named))
@@ -361,8 +364,9 @@ def _tie(what: str, by: str | None, act: Any, done: str, json: bool) -> None:
     from console.identities import Identity, one
     from console.records import called
     from console.suggestions import event_or_identity
+    from console.who import who_decides
 
-    chosen, who = _options.org(), _who(by)
+    chosen, who = _options.org(), who_decides(by)
 
     def work(session: Session) -> tuple[Step, Record, UUID | Identity, Record | None]:
         whose = event_or_identity(session, chosen, what)
@@ -427,14 +431,3 @@ def _follow(org: str) -> None:
 
     while tried(lambda session: follow_on(session, org)):
         pass
-
-
-def _who(by: str | None) -> str:
-    import getpass
-
-    if by is not None and by.strip():
-        return by.strip()
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        raise typer.BadParameter("say who decides: --by NAME") from None

@@ -1,0 +1,92 @@
+"""What support and marketing type about cases: the story of one, a verdict, the crisis switch, a blocked author."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import Earshot, earshot
+from tests.journey import FURIOUS, WARM, Journey, post
+
+US = "northwind@town.example"
+
+
+@pytest.fixture
+def journey(database: str) -> Iterator[Journey]:
+    journey = Journey(database)
+    journey.own(US)
+    yield journey
+    journey.close()
+
+
+@pytest.fixture
+def console(database: str, tmp_path: Path) -> Earshot:
+    return earshot(tmp_path, database_url=database)
+
+
+def test_a_case_tells_its_posts_its_rules_and_its_verdict(journey: Journey, console: Earshot) -> None:
+    journey.hear(journey.source(), post("1", FURIOUS, to=US))
+    number = str(journey.value("SELECT number FROM tickets"))
+    assert (
+        "noted as not a complaint"
+        in console.done("case", "judge", number, "not-a-complaint", "--by", "ann").out
+    )
+    told = console.done("case", "show", f"#{number}", "--json").json
+    assert (told["verdict"], told["verdict_by"], told["posts"]) == ("not_a_complaint", "ann", 1)
+    assert {note["what"] for note in told["notes"]} == {"rule", "verdict"}
+    shown = console.done("case", "show", number).out
+    for part in ("not a complaint, says ann", "A complaint to us", "crossed too", "zoe@town.example"):
+        assert part in shown
+    assert "none of complaint" in console.refused("case", "judge", number, "nonsense", code=2)
+    assert "No case" in console.refused("case", "show", "999999")
+
+
+def test_a_rule_that_is_wrong_too_often_only_suggests_and_its_owner_is_told(
+    journey: Journey, console: Earshot
+) -> None:
+    journey.execute("INSERT INTO policies (precision_least) VALUES (2)")
+    journey.execute("INSERT INTO users (name, email) VALUES ('ann', 'ann@us.example')")
+    journey.execute("UPDATE rules SET owner_id = (SELECT id FROM users) WHERE name = 'A complaint to us'")
+    source = journey.source()
+    journey.hear(source, *(post(f"{n}", FURIOUS, by=f"p{n}", to=US, minutes=n) for n in range(2)))
+    numbers = [str(row.number) for row in journey.execute("SELECT number FROM tickets ORDER BY number")]
+    console.done("case", "judge", numbers[0], "spam")
+    assert journey.value("SELECT count(*) FROM rules WHERE suggests") == 0
+    said = console.done("case", "judge", numbers[1], "not-a-complaint").err
+    assert "Rule 'A complaint to us' only suggests from now on: 2 of 2 cases were marked wrong." in said
+    [told] = journey.execute(
+        "SELECT a.subject FROM activities a JOIN users u ON u.id = a.owner_id WHERE u.name = 'ann'"
+    )
+    assert told.subject == "Rule A complaint to us only suggests from now on: 2 of 2 cases were marked wrong"
+
+
+def test_what_a_crisis_switch_held_is_listed_and_released_in_one_go(
+    journey: Journey, console: Earshot
+) -> None:
+    source = journey.source()
+    console.done("crisis", "on", "--platform", "mastodon", "--for", "2h", "--because", "the outage is known")
+    journey.hear(source, *(post(f"{n}", FURIOUS, by=f"p{n}", to=US, minutes=n) for n in range(3)))
+    assert journey.cases() == []
+    [switch] = console.done("crisis", "list", "--json").json
+    assert (switch["held"], switch["active"], switch["reason"]) == (3, True, "the outage is known")
+    assert len(console.done("crisis", "show", "mastodon", "--json").json["posts"]) == 3
+    released = console.done("crisis", "release", "mastodon", "--by", "ann", "--json").json
+    assert (released["posts"], released["attached"], released["still_held"]) == (3, 3, 0)
+    assert len(journey.cases()) == 3
+    [switch] = console.done("crisis", "list", "--json").json
+    assert (switch["held"], switch["active"], switch["released_by"]) == (0, False, "ann")
+    refused = console.refused(
+        "crisis", "on", "--platform", "mastodon", "--for", "soon", "--because", "x", code=2
+    )
+    assert "is no length of time" in refused
+
+
+def test_a_blocked_author_is_listed_and_may_be_let_in_again(journey: Journey, console: Earshot) -> None:
+    journey.hear(journey.source(), post("1", WARM, by="troll"))
+    console.done("authors", "block", "mastodon:troll@town.example")
+    [one] = console.done("authors", "list", "--json").json
+    assert one["handle"] == "troll@town.example"
+    console.done("authors", "unblock", "mastodon:troll@town.example")
+    assert console.done("authors", "list").out.strip() == "Nobody is blocked."
