@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,21 +13,29 @@ from msgspec.structs import replace
 from connectors._base import Author
 from console.cli._terminal_table import NOTHING, card, layout
 from tests.command_line import Earshot, earshot, hear, rows
+from tests.conftest import Servers
 from tests.journey import FURIOUS, post
 
 RED, TITLE, TURNED = "\x1b[31m", "\x1b]0;mine\x07", "\u202e"
 EVIL = f"a{RED}b{TITLE}c{TURNED}d"
 
 
-@pytest.fixture
-def cli(database: str, home: Path) -> Earshot:
-    """An organisation in which everything that a person or a neighbour can name is named with escapes."""
-    cli = earshot(home, database_url=database)
+@pytest.fixture(scope="module")
+def named(servers: Servers) -> Iterator[str]:
+    with servers.new_database() as (fleet, _):
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def cli(named: str, shared_folder: Path) -> Earshot:
+    """An organisation in which everything that a person or a neighbour can name is named with escapes. One for all
+    tests: a word more or less disturbs none."""
+    cli = earshot(shared_folder / "nowhere", database_url=named)
     cli.done("own", "add", "mastodon", "us@town.example")
     cli.done("rules", "add", "Asks", "--action", "lead", "--audience", "addressed", "--words", "looking for")
     ann = Author(id="ann", handle=f"ann{RED}@town.example", name=EVIL)
     hear(
-        database,
+        named,
         [
             replace(post("1", f"Looking for a roaster {EVIL}", to="us@town.example"), author=ann),
             post("2", FURIOUS, to="us@town.example", by="bob"),
@@ -45,7 +54,7 @@ def cli(database: str, home: Path) -> Earshot:
            FROM accounts a, social_events e WHERE e.external_id LIKE '%2'""",
         "INSERT INTO lexicon_words (org_id, word, weight, since) VALUES ('main', :evil, -2, 1)",
     ):
-        rows(database, change, evil=EVIL)
+        rows(named, change, evil=EVIL)
     return cli
 
 
