@@ -25,6 +25,9 @@ CHILDREN = 100
 MAX_CALLS = 40
 """Answers that one visit takes at most."""
 
+MISSES = 3
+"""So many visits ask again for comments that the thread hides and then did not show; then they are a Gap."""
+
 MAX_HIDDEN = 2_000
 """Comments that a cursor carries at most, so that it stays below 20 kB."""
 
@@ -34,7 +37,8 @@ _ADDRESS = re.compile(r"(?:/comments/|^(?:https?://)?redd\.it/)([0-9a-z]{1,13})(
 
 class _Tree(msgspec.Struct, omit_defaults=True):
     """The cursor. `read` marks what was hidden when the thread was last read to its end, `mark` the same of the
-    visit that is on; `hidden` are comments to be asked for, `deep` those below which a branch goes on."""
+    visit that is on; `hidden` are comments to be asked for, `deep` those below which a branch goes on. `missing`: some
+    were asked for and not shown, in `misses` visits in a row."""
 
     read: str = ""
     mark: str = ""
@@ -42,6 +46,8 @@ class _Tree(msgspec.Struct, omit_defaults=True):
     deep: list[str] = []
     calls: int = 0
     cut: bool = False
+    missing: bool = False
+    misses: int = 0
 
 
 class _Things(msgspec.Struct):
@@ -77,13 +83,14 @@ async def fetch(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
     if tree.hidden:
         batch, tree.hidden = tree.hidden[:CHILDREN], tree.hidden[CHILDREN:]
         found = await _children(http, watch, article, batch)
+        tree.missing = tree.missing or not {f"t1_{one}" for one in batch} <= {one.id for one in found.seen}
     elif tree.deep:
         batch, tree.deep = tree.deep[:1], tree.deep[1:]
         found = await _branch(http, watch, article, batch[0])
     else:
         batch = []
         found = await _shown(http, watch, f"/comments/{article}")
-        tree = _Tree(read=tree.read, mark=_mark(found.more))
+        tree = _Tree(read=tree.read, mark=_mark(found.more), misses=tree.misses)
     tree.calls += 1
     if tree.calls > 1 or tree.mark != tree.read:
         _hide(tree, found.more, {*batch, *tree.hidden, *tree.deep})
@@ -94,7 +101,10 @@ async def fetch(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
     if not more:
         if tree.cut:
             gap = Gap(reason="the thread holds more comments than one visit reads")
-        tree = _Tree(read=tree.mark)
+        again = tree.missing and tree.misses + 1 < MISSES
+        if tree.missing and not again:
+            gap = gap or Gap(reason="the thread hides comments that it does not show to us")
+        tree = _Tree(read="again", misses=tree.misses + 1) if again else _Tree(read=tree.mark)
     return Page(
         posts=tuple(found.posts),
         rejects=tuple(found.rejects),

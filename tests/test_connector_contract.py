@@ -38,10 +38,6 @@ OWED: Mapping[tuple[str, str], str] = {
     ("a_platform_that_repeats_itself_does_not_hold_us", "appstore"): "a Gap that ends before it begins",
     ("a_place_that_is_lost_costs_no_post", "bluesky-mentions"): "ends in Gone(cursor=True): see _anew.py",
     ("a_place_that_is_lost_costs_no_post", "bluesky-search"): "ends in Gone(cursor=True): see _anew.py",
-    (
-        "what_a_platform_never_showed_is_found_later_or_named",
-        "reddit-thread",
-    ): "what morechildren did not show once is taken for read: never asked for again, and no Gap",
 }
 """Clauses that a connector does not keep yet. Who mends it takes its line out: what is kept is no exception."""
 

@@ -305,6 +305,25 @@ def test_what_is_hidden_is_not_asked_for_again_while_it_stays_the_same() -> None
     assert len(asked) == 3
 
 
+def test_what_is_asked_for_and_not_shown_is_asked_for_again_and_then_named() -> None:
+    shown: list[dict[str, Any]] = []
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path.endswith("morechildren"):
+            return told({"json": {"errors": [], "data": {"things": shown}}})
+        return told([listing([link(1)]), listing([more(["7", "8"])])])
+
+    pages, asked = walk(answer, "thread", Cursor(""))
+    for visit in range(1, thread.MISSES + 1):
+        assert (len(asked), pages[-1].gap is not None) == (2, visit == thread.MISSES)
+        pages, asked = walk(answer, "thread", pages[-1].cursor)
+    assert len(asked) == 1, "what was named is not asked for again while nothing changes"
+    shown[:] = [comment(7), comment(8, body="[deleted]")]
+    pages, asked = walk(answer, "thread", Cursor(""))
+    pages, asked = walk(answer, "thread", pages[-1].cursor)
+    assert (len(asked), pages[-1].gap) == (1, None)
+
+
 @pytest.mark.parametrize(
     ("body", "error"),
     [
