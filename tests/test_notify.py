@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
 
 import pytest
 
 from tests.keyed import a_key, keys
-from tests.telling import HANG, OK, Hearing, Owing, answers, hearing
+from tests.telling import HANG, OK, Hearing, Owing, answers, hearing, now
+from workers.telling import Told, news_waits, receiver_waits
+from workers.undelivered import forget
 
 
 @pytest.fixture
@@ -63,46 +67,51 @@ def test_a_piece_that_fails_holds_back_its_own_case_only_and_keeps_its_id(
     assert [row.attempts for row in owing.owed()] == [2, 1, 1, 1]
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (HANG, "did not answer within 0.5 s"),
-        (answers("302 Found", b"", "location: http://127.0.0.1:1/"), "a redirect, which is not followed"),
-        (answers("200 OK", b"<!DOCTYPE html><html>Sign in</html>"), "answered with a web page"),
-        (answers("500 Oops", b"x" * 10_000_000), "answered 500"),
-        (b"SSH-2.0-OpenSSH_9\r\n\r\n", "no HTTP"),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab", "did not answer"),
-        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 50_000, "no HTTP"),
-        (answers("403 Forbidden"), "answered 403"),
-    ],
-)
+MISBEHAVES = {
+    "hangs": (HANG, "did not answer within 0.5 s"),
+    "redirects": (
+        answers("302 Found", b"", "location: http://127.0.0.1:1/"),
+        "a redirect, which is not followed",
+    ),
+    "page": (answers("200 OK", b"<!DOCTYPE html><html>Sign in</html>"), "answered with a web page"),
+    "shouts": (answers("500 Oops", b"x" * 10_000_000), "answered 500"),
+    "other": (b"SSH-2.0-OpenSSH_9\r\n\r\n", "no HTTP"),
+    "stops": (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab", "did not answer"),
+    "headers": (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 50_000, "no HTTP"),
+    "forbids": (answers("403 Forbidden"), "answered 403"),
+}
+
+
 def test_a_receiver_that_misbehaves_holds_up_nobody_and_its_owner_hears_of_it_once(
-    owing: Owing, desk: Hearing, answer: bytes, said: str
+    owing: Owing, desk: Hearing
 ) -> None:
     owner = owing.value("INSERT INTO users (org_id, email) VALUES ('main', 'olga@x.example') RETURNING id")
-    bad = owing.receiver(desk, "bad", owner_id=owner)
-    desk.answer = lambda _: answer
-    with hearing() as fine:
-        owing.receiver(fine, "fine")
+    owing.receiver(desk, "fine")
+    with ExitStack() as stack:
+        bad = {name: stack.enter_context(hearing()) for name in MISBEHAVES}
+        rows = {name: owing.receiver(hears, name, owner_id=owner) for name, hears in bad.items()}
+        for name, hears in bad.items():
+            hears.answer = lambda _, answer=MISBEHAVES[name][0]: answer
         owing.story("post:mastodon:1")
         owing.opens("post:mastodon:2")
         assert owing.notifies() == 4
-        assert len(fine.heard) == 4
-    assert 1 <= len(desk.heard) <= 2
-    for _ in range(4):
-        assert owing.notifies(again=True) == 0
-    stands = owing.stands(bad)
-    assert (stands.state, stands.failures) == ("failing", 5)
-    assert said in stands.last_error
-    assert "key=k" not in stands.last_error
-    [told] = owing.activities()
-    assert (told.owner_id, told.status) == (owner, "planned")
-    assert said in told.subject
-    assert "earshot receivers test bad" in told.subject
-    desk.answer = lambda _: OK
-    assert owing.notifies(again=True) == 4
-    assert owing.stands(bad).state == "active"
-    assert [one.status for one in owing.activities()] == ["done"]
+        assert len(desk.heard) == 4
+        assert all(1 <= len(hears.heard) <= 2 for hears in bad.values())  # its first of each case
+        for _ in range(4):
+            assert owing.notifies(again=True) == 0
+        for name, (_, said) in MISBEHAVES.items():
+            stands = owing.stands(rows[name])
+            assert (stands.state, stands.failures) == ("failing", 5), name
+            assert said in stands.last_error
+            assert "key=k" not in stands.last_error
+            [told] = [one for one in owing.activities() if one.subject.startswith(f"{name} ")]
+            assert (told.owner_id, told.status) == (owner, "planned")
+            assert said in told.subject
+            assert f"earshot receivers test {name}" in told.subject
+            bad[name].answer = lambda _: OK
+        assert owing.notifies(again=True) == 4 * len(bad)
+        assert {owing.stands(row).state for row in rows.values()} == {"active"}
+        assert [one.status for one in owing.activities()] == ["done"] * len(bad)
 
 
 def test_a_receiver_that_takes_news_and_talks_for_ten_megabytes_took_it(owing: Owing, desk: Hearing) -> None:
@@ -111,3 +120,128 @@ def test_a_receiver_that_takes_news_and_talks_for_ten_megabytes_took_it(owing: O
     desk.answer = lambda _: answers("200 OK", b"x" * 10_000_000)
     assert owing.notifies() == 1
     assert owing.states() == ["delivered"]
+
+
+def test_what_is_beyond_the_budget_of_an_hour_becomes_one_digest_and_nothing_vanishes(
+    owing: Owing, desk: Hearing
+) -> None:
+    receiver = owing.receiver(desk, per_hour=5)
+    stories = [owing.story(f"post:mastodon:{n}") for n in range(100)]
+    assert owing.notifies() == 5
+    assert desk.kinds()[4] == "digest"
+    digest = desk.heard[4].verified()["data"]
+    assert sum(digest["counts"].values()) == 296
+    assert len(digest["news"]) == 200
+    assert digest["more"] == 96
+    by_itself = [one.body["data"]["case"] for one in desk.heard[:4]]
+    assert sorted(by_itself) == sorted([str(stories[0])] * 3 + [str(stories[1])])
+    folded = [row for row in owing.owed() if row.state == "folded"]
+    assert len(folded) == 296
+    assert {row.folded_into for row in folded} == {owing.owed()[-1].id}
+    owing.opens("post:mastodon:late")
+    assert owing.notifies() == 0  # the hour's places are taken
+    assert owing.stands(receiver).due_at > now() + timedelta(minutes=50)
+    owing.execute("UPDATE owed SET delivered_at = delivered_at - interval '61 minutes'")
+    assert owing.notifies(again=True) == 1
+    assert desk.kinds()[5:] == ["case.opened"]
+
+
+def test_a_digest_that_is_not_taken_holds_back_what_follows_about_its_cases_only(
+    owing: Owing, desk: Hearing
+) -> None:
+    owing.receiver(desk, per_hour=1)
+    cases = [owing.opens(f"post:mastodon:{n}") for n in range(3)]
+    desk.answer = lambda one: answers("500 Oops") if one.body["type"] == "digest" else OK
+    assert owing.notifies() == 0
+    assert desk.kinds() == ["digest"]
+    owing.closes(cases[0])
+    owing.opens("post:mastodon:other")
+    owing.execute("UPDATE receivers SET per_hour = NULL, due_at = now()")
+    assert owing.notifies() == 1
+    desk.answer = lambda _: OK
+    assert owing.notifies(again=True) == 2
+    assert desk.kinds()[-3:] == ["case.opened", "digest", "case.closed"]
+
+
+def test_news_waits_for_the_end_of_quiet_hours_and_holds_back_its_case_until_then(
+    owing: Owing, desk: Hearing
+) -> None:
+    owing.receiver(desk)
+    quiet = owing.opens("post:mastodon:quiet")
+    owing.execute("UPDATE owed SET due_at = now() + interval '1 hour'")
+    owing.closes(quiet)
+    owing.opens("post:mastodon:other")
+    assert owing.notifies() == 1
+    owing.execute("UPDATE owed SET due_at = now()")
+    assert owing.notifies(again=True) == 2
+    assert desk.kinds() == ["case.opened", "case.opened", "case.closed"]
+
+
+def test_a_receiver_that_is_gone_is_paused_and_one_that_asks_for_time_is_given_it(
+    owing: Owing, desk: Hearing
+) -> None:
+    busy = owing.receiver(desk)
+    owing.opens("post:mastodon:1")
+    desk.answer = lambda _: answers("429 Slow", b"", "retry-after: 300")
+    owing.notifies()
+    assert owing.stands(busy).due_at > now() + timedelta(seconds=280)
+    assert owing.owed()[0].due_at > now() + timedelta(seconds=280)
+    desk.answer = lambda _: answers("410 Gone")
+    owing.notifies(again=True)
+    assert owing.stands(busy).state == "paused"
+    [told] = owing.activities()
+    assert "it wants no more news" in told.subject
+    assert "earshot receivers resume desk" in told.subject
+    owing.opens("post:mastodon:2")
+    assert owing.notifies(again=True) == 0
+    assert owing.states() == ["owed", "owed"]
+
+
+def test_who_was_away_longer_than_its_lease_writes_nothing_down(owing: Owing, desk: Hearing) -> None:
+    receiver = owing.receiver(desk)
+    owing.opens("post:mastodon:1")
+
+    def overtaken(_: object) -> bytes:
+        owing.execute("UPDATE receivers SET fence = fence + 1")
+        return answers("500 Oops")
+
+    desk.answer = overtaken
+    assert owing.notifies() == 0
+    [row] = owing.owed()
+    assert (row.state, row.attempts) == ("owed", 0)
+    stands = owing.stands(receiver)
+    assert stands.failures == 0
+    assert stands.lease_until is not None  # it is the other's to give back
+
+
+def test_a_lease_ends_with_the_session_that_took_it(owing: Owing, desk: Hearing) -> None:
+    owing.receiver(desk)
+    owing.opens("post:mastodon:1")
+    owing.execute(
+        "UPDATE receivers SET lease_until = now() + interval '1 hour', lease_pid = 1, lease_started = now()"
+    )
+    assert owing.notifies() == 1
+
+
+def test_old_news_is_forgotten_and_what_is_owed_never(owing: Owing, desk: Hearing) -> None:
+    owing.receiver(desk)
+    owing.receiver(name="away", address="https://desk.example", state="paused")
+    owing.opens("post:mastodon:1")
+    owing.opens("post:mastodon:2")
+    owing.notifies()
+    owing.execute("UPDATE owed SET created_at = created_at - interval '31 days'")
+    owing.execute("UPDATE owed SET delivered_at = delivered_at - interval '31 days' WHERE case_id = :id",
+                  id=owing.owed()[0].case_id)  # fmt: skip
+    forget(owing.sessions, owing.settings)
+    assert sorted(owing.states()) == ["delivered", "owed", "owed"]
+
+
+def test_waits_grow_are_jittered_and_bounded_and_believe_a_platform_for_an_hour_at_most() -> None:
+    refused, away = Told("no", alive=True), Told("away", after=10**9)
+    waits = [news_waits(n, refused, 1.0) for n in range(20)]
+    assert waits[:3] == [5.0, 15.0, 45.0]
+    assert waits == sorted(waits)
+    assert waits[-1] == 10_800.0
+    assert receiver_waits(20, refused, 1.2) == 72.0
+    assert receiver_waits(20, away, 1.0) == 3600.0
+    assert receiver_waits(1, Told("away"), 0.8) == 4.0

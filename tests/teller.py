@@ -1,0 +1,55 @@
+"""`python -m tests.teller`: a worker process that tells what is owed, over and over, until it is killed.
+
+And `python -m tests.teller hear PORT FILE SEED`: a receiver of its own process. It writes what it takes to a file before
+it answers, refuses some of it, and can be killed at any moment as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+
+from tests.telling import OK, Delivery, Hearing, answers
+from workers import telling
+from workers._settings import settings
+from workers.notify import notify
+
+
+async def tell() -> None:
+    # here nothing waits for hours
+    telling.FIRST, telling.LONGEST, telling.ALIVE, telling.AWAY = 0.02, 0.1, 0.05, 0.1
+    engine = create_async_engine(settings().database, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+    sessions = async_sessionmaker(engine, expire_on_commit=False)
+    while True:
+        await notify(sessions, settings())
+        await asyncio.sleep(0.02)
+
+
+async def hear(port: int, file: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    out = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    hearing = Hearing()
+
+    def answer(one: Delivery) -> bytes:
+        one.verified()
+        if chance.random() < 0.08:
+            return answers("503 Busy")
+        os.write(out, f"{one.id} {one.body['data']['case']} {one.body['type']}\n".encode())
+        # taken, and yet no answer that says so
+        return OK if chance.random() < 0.95 else b"HTTP/1.1 2"
+
+    hearing.answer = answer
+    server = await asyncio.start_server(hearing.serve, "127.0.0.1", port, reuse_address=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["hear"]:
+        asyncio.run(hear(int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])))
+    else:
+        asyncio.run(tell())
