@@ -88,9 +88,11 @@ def stock_scores(analyzer: SentimentIntensityAnalyzer, text: str) -> tuple[float
     return scores["compound"], scores["neg"], scores["neu"], scores["pos"]
 
 
-def test_fast_path_equals_stock_vader_on_real_texts_raw_and_normalised() -> None:
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in (1, 2))])
+def test_fast_path_equals_stock_vader_on_real_texts_raw_and_normalised(part: int) -> None:
+    """Every third text of all sets; the others are for the slow tests."""
     analyzer, vader, normalise = SentimentIntensityAnalyzer(), Vader(tables().lexicon), Normaliser()
-    for text in everything():
+    for text in everything()[part::3]:
         for version in {text, normalise(text).text}:
             assert vader.scores(version) == stock_scores(analyzer, version), version
 

@@ -108,7 +108,7 @@ def stock(text: str, analyzer: SentimentIntensityAnalyzer = STOCK) -> tuple[floa
 
 def test_fast_path_equals_stock_vader() -> None:
     vader = Vader(tables().lexicon)
-    differ = [text for text in texts(seed=1, count=20_000) if vader.scores(text) != stock(text)]
+    differ = [text for text in texts(seed=1, count=8_000) if vader.scores(text) != stock(text)]
     assert not differ[:3], len(differ)
 
 
@@ -125,7 +125,7 @@ def test_fast_path_equals_stock_vader_with_a_lexicon_of_ones_own() -> None:
     analyzer = SentimentIntensityAnalyzer()
     analyzer.lexicon.update(added)
     vader = Vader({**tables().lexicon, **added})
-    differ = [text for text in texts(seed=2, count=3_000) if vader.scores(text) != stock(text, analyzer)]
+    differ = [text for text in texts(seed=2, count=2_000) if vader.scores(text) != stock(text, analyzer)]
     assert not differ[:3], len(differ)
 
 
