@@ -214,6 +214,20 @@ class Carried(NamedTuple):
     burst: bool
 
 
+class Opened(NamedTuple):
+    """A case as it is after a proposal: opened by it, risen, or what was open already."""
+
+    subject: str
+    case: UUID
+    risen: bool
+
+
+def open_cases(session: Session, org: str, proposals: Sequence[Mapping[str, Any]]) -> list[Opened]:
+    """Open or raise a case for each proposal, one a subject, with its Ticket or Activity. One statement."""
+    rows = session.execute(_CASES, {"org": org, "rows": as_json(list(proposals))})
+    return [Opened(*row) for row in rows]
+
+
 def carry_out(
     session: Session,
     org: str,
@@ -240,10 +254,10 @@ def carry_out(
     if rising:
         session.execute(_ACTIVITIES, {"org": org, "subjects": rising})
     if wanted:
-        for row in session.execute(_CASES, {"org": org, "rows": as_json(list(wanted.values()))}):
-            cases[row.subject] = row.case_id
-            if row.risen:
-                risen.append(row.case_id)
+        for opened in open_cases(session, org, list(wanted.values())):
+            cases[opened.subject] = opened.case
+            if opened.risen:
+                risen.append(opened.case)
     attached = [
         {
             "event_id": facts[decision.ref].event,

@@ -2,6 +2,7 @@
 
 names    what changed since the last digest is taken into the index (workers/names.py)
 follow   posts of identities whose link changed, a batch after the other (workers/follow.py)
+alarms   rules over many posts (workers/alarms.py)
 join     what two workers could not see of each other (workers/gather.py, threads.py, leads.py, incident.py)
 give up  news that nobody took in its time (workers/undelivered.py)
 prune    what is kept too long (workers/prune.py, workers/undelivered.py)
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from workers.alarms import look
 from workers.follow import follow_waiting
 from workers.gather import gather_late
 from workers.incident import adopt, settle_left
@@ -45,6 +47,8 @@ def sweep(sessions: sessionmaker[Session], settings: Settings) -> None:
             adopt(session, org)
         with sessions() as session, session.begin():
             settle_left(session, org)
+        with sessions() as session, session.begin():
+            look(session, org)
         with sessions() as session, session.begin():
             hand_down_late(session, org)
     give_up(sessions)
