@@ -42,6 +42,14 @@ class Thing(msgspec.Struct):
     data: Raw
 
 
+class _Submitted(msgspec.Struct, tag_field="kind", tag="t3"):
+    data: Link
+
+
+class _Commented(msgspec.Struct, tag_field="kind", tag="t1"):
+    data: Comment
+
+
 class Page(msgspec.Struct):
     children: list[Raw]
     after: str | None = None
@@ -123,9 +131,8 @@ class Read(msgspec.Struct):
 
 
 _THING = msgspec.json.Decoder(Thing)
-_LINK = msgspec.json.Decoder(Link)
+_SAID: msgspec.json.Decoder[_Submitted | _Commented] = msgspec.json.Decoder(_Submitted | _Commented)
 _LINKS = msgspec.json.Decoder(list[Link])
-_COMMENT = msgspec.json.Decoder(Comment)
 _MORE = msgspec.json.Decoder(More)
 _BARE = msgspec.json.Decoder(_Bare)
 _LISTING = msgspec.json.Decoder(Listing)
@@ -139,18 +146,16 @@ def read(items: Sequence[Raw], *, now: datetime, me: str | None = None) -> Read:
     while waiting:
         item = waiting.pop()
         try:
-            thing = _decoded(_THING, item)
-            if thing.kind == "t1":
-                one = _decoded(_COMMENT, thing.data)
+            one = _at_once(item)
+            if one is not None:
                 _seen(found, one.name, one.created_utc, now)
-                found.comments += 1
                 whole.append(one)
-                waiting += reversed(_branch(one.replies))
-            elif thing.kind == "t3":
-                link = _decoded(_LINK, thing.data)
-                _seen(found, link.name, link.created_utc, now)
-                whole.append(link)
-            elif thing.kind == "t4":  # a private message: read past, and not kept
+                if isinstance(one, Comment):
+                    found.comments += 1
+                    waiting += reversed(_branch(one.replies))
+                continue
+            thing = _decoded(_THING, item)
+            if thing.kind == "t4":  # a private message: read past, and not kept
                 bare = _decoded(_BARE, thing.data)
                 _seen(found, bare.name, bare.created_utc, now)
             elif thing.kind == "more":
@@ -163,6 +168,16 @@ def read(items: Sequence[Raw], *, now: datetime, me: str | None = None) -> Read:
             waiting += reversed(_salvaged(found, item, now))
     _made(found, whole, now, me)
     return found
+
+
+def _at_once(item: Raw) -> Link | Comment | None:
+    """A submission or a comment; None for anything else. Raises msgspec.ValidationError for one that is unreadable."""
+    try:
+        return _decoded(_SAID, item).data
+    except msgspec.ValidationError:
+        if _decoded(_THING, item).kind in {"t1", "t3"}:
+            raise
+        return None
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], raw: Raw | bytes) -> T:
