@@ -1,7 +1,8 @@
 """Measure, interleaved in one run: stock VADER, the journey, stock VADER, the journey, ...
 
 Prints medians and ratios; exits 1 when a bar is missed. On shared machines only the ratios mean anything.
-`python -m bench names` measures resolve against a million accounts instead (bench/names.py).
+`python -m bench names` measures resolve against a million accounts instead (bench/names.py),
+`python -m bench notify` news to receivers (bench/notify.py).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from bench import names, stages, stock
+from bench import decide, names, notify, stages, stock
 from bench.journey import PARTS, Run, corpus, run
 
 BAR_RATIO = 5.0
@@ -25,6 +26,10 @@ BAR_RATE = 2500.0
 def main() -> None:
     if sys.argv[1:2] == ["names"]:
         names.main(sys.argv[2:])
+    if sys.argv[1:2] == ["decide"]:
+        decide.main(sys.argv[2:])
+    if sys.argv[1:2] == ["notify"]:
+        notify.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--posts", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=5)

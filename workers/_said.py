@@ -11,7 +11,7 @@ import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from workers.folding import UNSPACED
+from workers.folding import UNSPACED, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,7 @@ READ = 10_000
 """How far into a text phrases are looked for, in characters: no text may cost more than a few milliseconds."""
 
 _UNSPACED = re.compile(f"[{UNSPACED}]")
+_WORD = re.compile(r"\w+")
 _APOSTROPHES = dict.fromkeys(map(ord, "\u2019\u2018\u02bc\u2032\u00b4`"), "'")
 
 
@@ -29,6 +30,20 @@ def first_said(words: str, phrases: Sequence[str]) -> str | None:
         return None
     plain = _plain(words[:READ])
     return next((phrase for phrase in phrases if _has(plain, phrase)), None)
+
+
+def words_said(words: str) -> frozenset[str]:
+    """The words of a text, as far as phrases are looked for in it; among them the telling word of each that it has."""
+    words = words[:READ]
+    return frozenset(words_of(words) if words.isascii() else _WORD.findall(_plain(words)))
+
+
+def telling_word(phrase: str) -> str | None:
+    """A word that every text says which has this phrase; None where no single word tells."""
+    wanted = _plain(phrase)
+    if _UNSPACED.search(wanted):
+        return None
+    return max(_WORD.findall(wanted), key=len, default=None)
 
 
 def _has(plain: str, phrase: str) -> bool:

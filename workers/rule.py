@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from workers._said import first_said
+from workers._said import first_said, telling_word, words_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +26,8 @@ Audience = Literal["addressed", "customer", "named"]
 RANK = {"activity": 1, "ticket": 2}
 _PRIORITY = {"low": 0, "normal": 1, "high": 2, "urgent": 3}
 
+NEVER = -2.0
+"""No post scores so little."""
 CONTENT = 4
 """Who gives so many stars complains of nothing, whatever the words sound like."""
 
@@ -77,7 +79,7 @@ class Rule:
         )
 
     def crossed_by(self, post: Heard) -> bool:
-        """Does a post cross it? By its stars, if the rule asks for stars; else by its sentiment."""
+        """Does a post cross it?"""
         return (
             low_enough(post, self)
             and post.belongs_to(self.audience)
@@ -87,35 +89,32 @@ class Rule:
 
 
 def low_enough(post: Heard, rule: Rule) -> bool:
-    """By its stars, if the rule asks for stars; else by its sentiment. Without a score no threshold is crossed."""
-    if rule.rating is not None and (post.rating is None or post.rating > rule.rating):
+    """By its stars, if the rule asks for stars; else by its sentiment. A threshold of 1 takes any score, and none."""
+    if rule.rating is not None:
+        if post.rating is None or post.rating > rule.rating:
+            return False
+    elif post.rating is not None and post.rating >= CONTENT:
         return False
-    if post.sentiment is None:
-        return rule.rating is not None and rule.threshold >= 1.0
-    content = post.rating is not None and post.rating >= CONTENT
-    return post.sentiment <= rule.threshold and not (content and rule.rating is None)
+    return rule.threshold >= 1.0 if post.sentiment is None else post.sentiment <= rule.threshold
 
 
 class Rules:
     """An organisation's rules over single posts, by what they can be asked about.
 
-    A rule lies in one shelf: of the narrowest of its scopes (campaign, account, source, language, platform), or in the
-    one for everything. In a shelf they lie by threshold, so a post is compared with those only that it is under.
+    A rule lies in one shelf: of the narrowest of its scopes (campaign, account, source, kind, language, platform), or
+    in the one for everything. Rules that make Leads lie in none.
     """
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self._all = tuple(rules)
-        shelves: dict[object, list[Rule]] = defaultdict(list)
+        shelved: dict[object, list[Rule]] = defaultdict(list)
         for rule in self._all:
-            if rule.action == "lead":
-                continue
-            scopes = (rule.campaigns, rule.accounts, rule.sources, rule.languages, rule.platforms)
-            for key in next(filter(None, scopes), (None,)):
-                shelves[key].append(rule)
-        self._shelves: dict[object, tuple[list[float], list[Rule]]] = {}
-        for key, shelf in shelves.items():
-            shelf.sort(key=lambda rule: rule.threshold)
-            self._shelves[key] = ([rule.threshold for rule in shelf], shelf)
+            if rule.action != "lead":
+                scopes = (rule.campaigns, rule.accounts, rule.sources, rule.kinds, rule.languages)
+                for key in next(filter(None, (*scopes, rule.platforms)), (None,)):
+                    shelved[key].append(rule)
+        self._shelves = {key: _Shelf(held) for key, held in shelved.items()}
+        self._mildest = max((shelf.mildest for shelf in self._shelves.values()), default=NEVER)
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._all)
@@ -123,21 +122,61 @@ class Rules:
     def __len__(self) -> int:
         return len(self._all)
 
+    def compared_with(self, post: Heard) -> list[Rule]:
+        """The rules that a post may cross, as far as the shelves tell; one may be named twice."""
+        found: list[Rule] = []
+        if post.rating is None and _score(post) > self._mildest:
+            return found
+        for key in {None, post.ref[0], post.lang, *post.kinds, *post.sources, *post.about}:
+            if (shelf := self._shelves.get(key)) is not None:
+                shelf.compare(post, found)
+        return found
+
     def crossed_by(self, post: Heard) -> list[Rule]:
         """The rules that a post crosses, the strongest first; each once. Rules that make Leads are not asked."""
         if not (post.addressed or post.about_us or post.named):
             return []
-        found: dict[UUID, Rule] = {}
-        for key in (None, post.ref[0], post.lang, *post.about, *post.sources):
-            if (shelf := self._shelves.get(key)) is None:
+        crossed = {rule.id: rule for rule in self.compared_with(post) if rule.crossed_by(post)}
+        return sorted(crossed.values(), key=lambda rule: rule.order) if crossed else []
+
+
+class _Shelf:
+    """Rules that no scope tells apart: those for stars, those for phrases by a word of each, and the others."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        telling = {rule: {telling_word(phrase) for phrase in rule.words} for rule in rules}
+        spoken: dict[str, list[Rule]] = defaultdict(list)
+        others: list[Rule] = []
+        for rule, words in telling.items():
+            if rule.rating is not None:
                 continue
-            thresholds, rules = shelf
-            # without a score only a rule that takes any may be crossed, by its stars
-            first = bisect_left(thresholds, 1.0 if post.sentiment is None else post.sentiment)
-            for rule in rules[first:]:
-                if rule.id not in found and rule.crossed_by(post):
-                    found[rule.id] = rule
-        return sorted(found.values(), key=lambda rule: rule.order) if found else []
+            if not words or None in words:
+                others.append(rule)
+            for word in words - {None}:
+                spoken[word].append(rule)
+        self._starred = [rule for rule in rules if rule.rating is not None]
+        self._spoken = spoken
+        self._mildest = max((rule.threshold for asking in spoken.values() for rule in asking), default=NEVER)
+        self._others = sorted(others, key=lambda rule: rule.threshold)
+        self._thresholds = [rule.threshold for rule in self._others]
+        self.mildest = max(self._mildest, *self._thresholds[-1:], NEVER)
+
+    def compare(self, post: Heard, found: list[Rule]) -> None:
+        """Add those that a post is low enough for, or has the stars for, and of whose phrases it says a word."""
+        if post.rating is not None:
+            found += self._starred
+        score = _score(post)
+        if score > self.mildest:
+            return
+        found += self._others[bisect_left(self._thresholds, score) :]
+        if score <= self._mildest:
+            for word in self._spoken.keys() & words_said(post.text):
+                found += self._spoken[word]
+
+
+def _score(post: Heard) -> float:
+    """What its threshold must at least be, for a rule that asks for no stars to take it."""
+    return 1.0 if post.sentiment is None else post.sentiment
 
 
 def strongest(post: Heard, rules: Rules | Sequence[Rule]) -> Rule | None:
