@@ -219,8 +219,8 @@ def fit(kind: str, word: str, platform: str | None) -> str:
         value = folded(word)
     if sum(c.isalnum() for c in value) < 2:
         raise Unfit(f"the {kind} {word!r} is too short to mean anybody")
-    if len(value) > 512:
-        raise Unfit(f"a {kind} of {len(value)} characters is no {kind}")
+    if len(value.encode()) > LONGEST:
+        raise Unfit(f"a {kind} of {len(value)} characters is too long to be found in a post")
     if kind == "handle":
         if platform is not None and platform not in PLATFORMS:
             raise Unfit(f"{platform!r} is no platform; known are {', '.join(PLATFORMS)}")
