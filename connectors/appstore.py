@@ -149,7 +149,8 @@ def _step(cursor: Cursor | None, stand: Stand, seen: list[Sighting], number: int
     ended = backwards.step(backwards.stand(cursor), seen, None, now=now)
     until = min((one.sorted_by for one in seen), default=None)
     reason = f"the App Store shows no more than the newest {PAGES} pages of reviews"
-    return Step(ended.cursor, more=False, gap=Gap(since=before, until=until, reason=reason))
+    lost = before is None or until is None or until > before
+    return Step(ended.cursor, more=False, gap=Gap(since=before, until=until, reason=reason) if lost else None)
 
 
 def _hole(stand: Stand, seen: list[Sighting], number: int) -> Gap | None:

@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from connectors import _anew as anew
 from connectors import _backwards as backwards
 from connectors import _bluesky_wire as wire
 from connectors._base import (
@@ -168,13 +169,17 @@ async def _walk(
         # until is exclusive: a millisecond more, so that posts of the same instant are not passed over
         until = stand.walk.until + timedelta(milliseconds=1)
         params["until"] = until.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    answer = await http.get(
-        f"{watch.host}/xrpc/{method}",
-        params=params,
-        token=watch.token,
-        endpoint=watch.kind,
-        judge=judge_walk if "cursor" in params else judge,
-    )
+    try:
+        answer = await http.get(
+            f"{watch.host}/xrpc/{method}",
+            params=params,
+            token=watch.token,
+            endpoint=watch.kind,
+            judge=judge_walk if "cursor" in params else judge,
+        )
+    except Gone as lost:
+        again = anew.step(stand, lost, now=watch.now)
+        return Page(posts=(), rejects=(), cursor=again.cursor, more=again.more, gap=again.gap)
     if watch.kind == "search":
         found = envelope(_SEARCH, answer, "the search page")
         items, token = found.posts, found.cursor

@@ -35,9 +35,6 @@ CANNOT: Mapping[tuple[str, str], str] = {
 """Clauses that a platform (or one kind of watch) cannot keep, and what in its API is the reason."""
 
 OWED: Mapping[tuple[str, str], str] = {
-    ("a_platform_that_repeats_itself_does_not_hold_us", "appstore"): "a Gap that ends before it begins",
-    ("a_place_that_is_lost_costs_no_post", "bluesky-mentions"): "ends in Gone(cursor=True): see _anew.py",
-    ("a_place_that_is_lost_costs_no_post", "bluesky-search"): "ends in Gone(cursor=True): see _anew.py",
 }
 """Clauses that a connector does not keep yet. Who mends it takes its line out: what is kept is no exception."""
 
