@@ -61,7 +61,7 @@ class Walk(msgspec.Struct, omit_defaults=True):
     seen: list[str] = []
 
 
-class Stand(msgspec.Struct, omit_defaults=True):
+class Stand(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The cursor: everything up to `newest` has landed that could be seen when the last walk began, at `read` (None:
     nobody knows); `seen` are ids near it; a walk if one is on."""
 
@@ -167,7 +167,7 @@ def _begin(items: Sequence[Sighting], marks: list[str], token: str | None, now: 
 
 def _lost(before: Stand, walk: Walk, reason: str) -> Gap | None:
     """The stretch between the watermark and the oldest that the walk saw; None if it reached below."""
-    if before.newest is None or walk.low is None or walk.low <= before.newest:
+    if before.newest is None or (walk.low is not None and walk.low <= before.newest):
         return None
     return Gap(since=before.newest, until=walk.low, reason=reason)
 

@@ -193,6 +193,7 @@ async def _walk(
         token or None,
         now=watch.now,
         depth_cap=SEARCH_DEPTH if watch.kind == "search" else None,
+        late=True,
     )
     return Page(
         posts=tuple(wire.post(view, watch.now) for view in views),

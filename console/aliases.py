@@ -20,6 +20,7 @@ from console.refusal import BadInput, CannotDo
 from models import Alias
 from models.vocabulary import PLATFORMS
 from workers.folding import domain_of, folded, is_ordinary_name, is_shared_host, words_of
+from workers.names import LONGEST
 
 Outcome = Literal["added", "changed", "same"]
 

@@ -94,7 +94,8 @@ class Counters:
 
     def set(self, platform: str, limit: int, seconds: int) -> None:
         """Another limit from now on, for every token."""
-        self._kinds[platform].window = Window(limit, seconds)
+        kind = self._kinds[platform]
+        kind.window = replace(kind.window, limit=limit, seconds=seconds, used=0, until=0.0)
         for key in [key for key in self._windows if key[0] == platform]:
             del self._windows[key]
 

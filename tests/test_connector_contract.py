@@ -34,10 +34,6 @@ CANNOT: Mapping[tuple[str, str], str] = {
 }
 """Clauses that a platform (or one kind of watch) cannot keep, and what in its API is the reason."""
 
-OWED: Mapping[tuple[str, str], str] = {
-}
-"""Clauses that a connector does not keep yet. Who mends it takes its line out: what is kept is no exception."""
-
 NOTHING_TO_LIE_ABOUT: Mapping[str, set[str]] = {
     "the_mark_waits_for_the_walk_to_end": {"feeds"},
     "pages_of_rejects_are_passed": {"feeds"},
@@ -57,12 +53,11 @@ def _cases(clauses: Iterable[str]) -> list[ParameterSet]:
 
 def _case(name: str, stage: str) -> ParameterSet:
     """One clause on one stage: where it is an exception, it has to be broken."""
-    for exceptions in (CANNOT, OWED):
-        for whose in (stage, PLATFORM[stage]):
-            if (name, whose) in exceptions:
-                reason = exceptions[name, whose]
-                mark = pytest.mark.xfail(strict=True, raises=(AssertionError, ConnectorError), reason=reason)
-                return pytest.param(name, stage, marks=mark)
+    for whose in (stage, PLATFORM[stage]):
+        if (name, whose) in CANNOT:
+            reason = CANNOT[name, whose]
+            mark = pytest.mark.xfail(strict=True, raises=(AssertionError, ConnectorError), reason=reason)
+            return pytest.param(name, stage, marks=mark)
     return pytest.param(name, stage)
 
 
@@ -130,7 +125,6 @@ def test_every_exception_is_one_from_a_clause_that_there_is() -> None:
     known = {*STAGES, *FIRST}
     for name, whose in (
         *CANNOT,
-        *OWED,
         *((name, one) for name, all_ in NOTHING_TO_LIE_ABOUT.items() for one in all_),
     ):
         assert name in {**CLAUSES, **BESIDE}

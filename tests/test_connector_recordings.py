@@ -33,17 +33,7 @@ def test_no_recording_lies_about_unplayed() -> None:
     assert {name.split("/")[0] for name in FILES} <= set(connectors())
 
 
-OWED: dict[str, str] = {}
-"""What a connector does not tell as it should yet. Who mends it takes its line out."""
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=OWED[name])) if name in OWED else name
-        for name in FILES
-    ],
-)
+@pytest.mark.parametrize("name", FILES)
 def test_own_recording(name: str) -> None:
     told = json.loads((FOLDER / name).read_text())
     body = told["text"].encode() if "text" in told else json.dumps(told["body"]).encode()
