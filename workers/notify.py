@@ -130,6 +130,10 @@ class _Visit:
             raise
         except DBAPIError:
             raise  # the lease ends with its session
+        except Exception as defect:
+            log.exception("Receiver %s met a defect", receiver.id)
+            self._failure = Told(f"defect: {type(defect).__name__} on our side")
+            self._took = 0
         finally:
             if channel is not None:
                 await channel.aclose()
