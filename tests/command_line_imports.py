@@ -46,11 +46,11 @@ import tests.command_line
 import workers.app
 import workers.rescore
 from console.cli import command
-from workers.app import _load_once
+from workers.app import load_for_digest
 
 __all__ = ["console", "cryptography", "rich", "sqlalchemy", "tests", "typer", "utf_8_sig", "workers"]
 
 command()
-_load_once()
+load_for_digest()
 gc.collect()
 gc.freeze()

@@ -16,9 +16,9 @@ from typing import Any
 import billiard.pool
 from celery import Celery, Task
 from celery.signals import (
+    celeryd_after_setup,
     setup_logging,
     task_postrun,
-    worker_init,
     worker_process_init,
     worker_ready,
     worker_shutting_down,
@@ -132,14 +132,23 @@ def _log_to_stderr(**_: object) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-@worker_init.connect
-def _load_once(**_: object) -> None:
+@celeryd_after_setup.connect
+def _load_once(instance: Any, **_: object) -> None:
     """Before the fork: the pool's processes share what is read here, and none starts by reading it."""
-    from connectors import connectors
+    queues = instance.app.amqp.queues.consume_from
+    if "fetch" in queues:
+        from connectors import connectors
+
+        connectors()
+    if "digest" in queues:
+        load_for_digest()
+
+
+def load_for_digest() -> None:
+    """What scoring and resolving read once: word lists, the language detector."""
     from workers.folding import domain_of, is_ordinary_word, lookalike, spans_of
     from workers.score import Scorer
 
-    connectors()
     is_ordinary_word("acme")
     domain_of("https://www.example.co.uk/")
     lookalike("àcme")
