@@ -123,8 +123,8 @@ def is_ordinary_name(name: str) -> bool:
 
 def is_ordinary_word(name: str) -> bool:
     """Is the whole name one word that English uses for something else?"""
-    word = name.lower()
-    return word.isalpha() and not _ordinary_words().isdisjoint((word, word.removesuffix("s")))
+    word, words = name.lower(), _ordinary_words()
+    return word.isalpha() and (word in words or word.removesuffix("s") in words)
 
 
 @lru_cache(maxsize=20_000)

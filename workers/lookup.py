@@ -134,7 +134,10 @@ _LINKED = """
     ELSE json_build_array(i.id, i.platform, i.stable_id, i.handle, i.name, i.bot) END"""
 _LINKS = """
     LEFT JOIN identities r ON r.id = i.merged_into
-    LEFT JOIN contacts c ON c.id = CASE WHEN r.id IS NULL THEN i.contact_id ELSE r.contact_id END"""
+    LEFT JOIN LATERAL (
+        SELECT k.account_id FROM contacts k
+        WHERE k.id = CASE WHEN r.id IS NULL THEN i.contact_id ELSE r.contact_id END OFFSET 0
+    ) c ON true"""
 
 # Who has a handle that no alias' identity has been noted for, or ever had it: several are nobody. Each arm is one look
 # into an index of its own, since `|| ''` and no LIMIT make no other look cheap.

@@ -359,15 +359,17 @@ def _project(found: Resolved) -> None:
             match(found, _own("lead", author.lead_id, shown))
     if not found.matches:
         return
-    live = found.live
-    named = [made.record for made in live if made.kind == "account" and made.how != "identity"]
-    own = {made.kind: made.record for made in live if made.author}
+    own: dict[str, UUID] = {}
+    named: dict[str, list[UUID]] = {"account": [], "campaign": [], "ticket": []}
+    for made in found.live:
+        if made.author:
+            own[made.kind] = made.record
+        if made.kind in named and made.how != "identity":
+            named[made.kind].append(made.record)
+    account, campaign, ticket = (one[0] if len(one) == 1 else None for one in named.values())
     found.contact = own.get("contact")
-    found.account = named[0] if len(named) == 1 else own.get("account")
-    campaigns = [made.record for made in live if made.kind == "campaign"]
-    found.campaign = campaigns[0] if len(campaigns) == 1 else None
-    tickets = [made.record for made in live if made.kind == "ticket"]
-    found.ticket = tickets[0] if len(tickets) == 1 else None
+    found.account = account or own.get("account")
+    found.campaign, found.ticket = campaign, ticket
 
 
 def _own(kind: str, record: UUID, shown: str | None) -> Matched:

@@ -90,7 +90,9 @@ def _spelt(text: str, starts: int, ends: int, name: str, keyword: bool) -> Spelt
         ends += after[-1][1] if after else 0
         if not stands_alone(text, starts, ends):
             return None
-    written = as_written(text[starts:ends])
+    written = text[starts:ends]
+    if written != name:
+        written = as_written(written)
     if written != name and written.casefold() != name.casefold():
         return None
     if keyword:
