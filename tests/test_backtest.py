@@ -1,0 +1,167 @@
+"""The back-test of a history opens what was opened, case by case; and what a change of a rule would have opened."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+
+from tests.journey import CALM, FURIOUS, MILD, WARM, Journey, post
+from workers.backtest import Replay, replayed
+from workers.history import Stretch, read_past, read_posts
+from workers.standing import read_rules
+
+US = "northwind@town.example"
+ROTTEN = "northwind: terrible, awful, I hate them, the worst."
+SPAN = {
+    "social_events": "recorded_at",
+    "cases": "opened_at risen_at closed_at reopened_at",
+    "case_notes": "at",
+    "matches": "created_at",
+    "holds": "created_at until lifted_at released_at",
+}
+
+
+class Opened(NamedTuple):
+    """What two runs must agree about, of a case."""
+
+    subject: str
+    level: str
+    rule: UUID | None
+    event: UUID | None
+    incident: str | None
+    is_open: bool
+
+
+@pytest.fixture
+def journey(database: str) -> Iterator[Journey]:
+    journey = Journey(database)
+    journey.own(US)
+    yield journey
+    journey.close()
+
+
+def live(journey: Journey) -> list[Opened]:
+    found = journey.execute(
+        "SELECT c.subject, c.level, c.rule_id, c.event_id, p.subject, c.closed_at IS NULL"
+        " FROM cases c LEFT JOIN cases p ON p.id = c.parent_id"
+    )
+    return sorted((Opened(*row) for row in found), key=str)
+
+
+def replay(journey: Journey, since: datetime | None = None) -> Replay:
+    until = datetime.now(UTC) + timedelta(minutes=1)
+    stretch = Stretch(journey.org, since or until - timedelta(days=300), until)
+    with journey.sessions() as session:
+        past, _ = read_past(session, stretch)
+        one = Replay(read_rules(session, journey.org), past)
+        for _batch in replayed(read_posts(session, stretch), [one], until):
+            pass
+    return one
+
+
+def again(replay: Replay) -> list[Opened]:
+    return sorted(
+        (
+            Opened(
+                case.subject,
+                case.level,
+                case.rule,
+                case.event,
+                case.parent.subject if case.parent else None,
+                case.closed_at is None,
+            )
+            for case in replay.cases
+        ),
+        key=str,
+    )
+
+
+def pass_time(journey: Journey, hours: float) -> None:
+    """So many hours go by: all that happened is so much longer ago."""
+    for table, columns in SPAN.items():
+        moved = ", ".join(f"{name} = {name} - make_interval(mins => :minutes)" for name in columns.split())
+        journey.execute(f"UPDATE {table} SET {moved}", minutes=int(hours * 60))
+
+
+PEOPLE = ("ann", "bob", "cem", "dee", "eve", "flo", "gil", "hal", "northwind")
+WORK = (*["ticket", "ticket", "activity"] * 3, "again", "time", "days", "switch", "release", "release")
+
+
+class Town:
+    """People who complain, answer, come back; support that closes and opens again. All by one seed."""
+
+    def __init__(self, journey: Journey, seed: int) -> None:
+        self.journey, self.chance = journey, random.Random(seed)
+        self.source = journey.source()
+        self.said: list[str] = []
+
+    def speak(self) -> None:
+        """A page of some posts, some of which answer earlier ones, or one of the same page."""
+        page = [self._post() for _ in range(self.chance.randint(1, 8))]
+        self.journey.hear(self.source, *page)
+
+    def _post(self) -> Any:
+        chance = self.chance
+        words = chance.choice((FURIOUS, FURIOUS, MILD, CALM, WARM, ROTTEN))
+        by = chance.choice(PEOPLE)
+        answers = chance.choice(self.said[-12:]) if self.said and chance.random() < 0.5 else None
+        more = {"reply_to": answers, "verb": "comment"} if answers else {}
+        to = US if chance.random() < 0.5 and by != "northwind" else None
+        self.said.append(f"{len(self.said)}")
+        # what was written first is not always heard first
+        written = len(self.said) + chance.uniform(-20, 20)
+        return post(self.said[-1], words, by=by, to=to, minutes=max(0.0, written), **more)
+
+    def work(self) -> None:
+        """Support closes something, opens something again, or time goes by."""
+        what = self.chance.choice(WORK)
+        if what == "time":
+            pass_time(self.journey, self.chance.choice((0.5, 2, 30)))
+        elif what == "days":
+            pass_time(self.journey, 24 * 15)
+        elif what == "switch":
+            self.journey.execute(
+                "INSERT INTO holds (of, platform, until, reason, by) "
+                "VALUES ('platform', 'mastodon', now() + interval '1 hour', 'an outage', 'ann')"
+            )
+        elif what == "release":
+            self._release()
+        else:
+            table, before, after = {
+                "ticket": ("tickets", "status = 'open'", "resolved"),
+                "activity": ("activities", "status = 'planned'", "done"),
+                "again": ("tickets", "status = 'resolved'", "open"),
+            }[what]
+            rows = self.journey.execute(f"SELECT id FROM {table} WHERE {before} ORDER BY created_at, id")
+            for row in self.chance.sample(rows, (len(rows) + 1) // 2):
+                self.journey.execute(f"UPDATE {table} SET status = '{after}' WHERE id = '{row.id}'")
+
+    def _release(self) -> None:
+        from workers.release import release
+
+        for row in self.journey.execute("SELECT id FROM holds WHERE released_at IS NULL ORDER BY created_at"):
+            self.journey.execute(
+                "UPDATE holds SET lifted_at = now() WHERE id = :id AND lifted_at IS NULL", id=row.id
+            )
+            for _ in release(self.journey.sessions, self.journey.org, row.id):
+                pass
+            self.journey.execute("UPDATE holds SET released_at = now() WHERE id = :id", id=row.id)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_back_test_of_a_history_opens_what_the_live_run_opened_case_by_case(
+    journey: Journey, seed: int
+) -> None:
+    journey.execute("INSERT INTO policies (burst_all) VALUES (6)")
+    journey.contact("ann@town.example")
+    journey.execute("UPDATE rules SET per_day = 5 WHERE name = 'Displeasure addressed to us'")
+    town = Town(journey, seed)
+    for _ in range(40):
+        town.speak() if town.chance.random() < 0.6 else town.work()
+    assert len(live(journey)) > 6
+    assert again(replay(journey)) == live(journey)
