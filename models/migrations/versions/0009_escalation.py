@@ -50,41 +50,52 @@ RULE_CHECKS = {
 SETTLE = """
 CREATE OR REPLACE FUNCTION settle_cases(which uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    over uuid[];
+    over text[];
+    whose text[];
+    again uuid[];
     earlier uuid;
 BEGIN
     -- first the locks, then, in statements of their own that see what was committed meanwhile, the look
     PERFORM FROM cases WHERE id = ANY (which) ORDER BY org_id, subject, id FOR NO KEY UPDATE;
-    -- a Ticket decides alone; without one the Activity; a case that has lost both is over. All at once: an Incident
-    -- that closes takes thousands with it
+    -- A Ticket decides alone; without one the Activity; a case that has lost both is over. All at once: an Incident
+    -- that closes takes thousands with it. No joins: a table that has just grown by thousands has no statistics
+    -- yet, and a join would compare each with each.
     WITH closed AS (
-        UPDATE cases SET closed_at = now()
-        FROM (SELECT c.id, coalesce(t.status IN {tickets}, a.status IN {activities}, true) AS settled
-              FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id LEFT JOIN activities a ON a.id = c.activity_id
-              WHERE c.id = ANY (which)) AS matter
-        WHERE cases.id = matter.id AND matter.settled AND cases.closed_at IS NULL
-        RETURNING cases.id
+        UPDATE cases c SET closed_at = now()
+        WHERE c.id = ANY (which) AND c.closed_at IS NULL AND coalesce(
+            (SELECT t.status IN {tickets} FROM tickets t WHERE t.id = c.ticket_id),
+            (SELECT a.status IN {activities} FROM activities a WHERE a.id = c.activity_id), true)
+        RETURNING c.org_id, c.subject
     )
-    SELECT array_agg(id) INTO over FROM closed;
-    FOR earlier IN
-        -- those whose own Ticket or Activity was opened again; and the earlier ones of a subject whose Ticket was, and
-        -- which had to wait for the one that has closed now
-        SELECT DISTINCT ON (c.org_id, c.subject) c.id
-        FROM (SELECT unnest(which) AS id
-              UNION
-              SELECT e.id FROM cases c JOIN cases e ON e.org_id = c.org_id AND e.subject = c.subject
-              WHERE c.id = ANY (over)) AS any_of
-        JOIN cases c ON c.id = any_of.id
-        LEFT JOIN tickets t ON t.id = c.ticket_id LEFT JOIN activities a ON a.id = c.activity_id
-        WHERE c.closed_at IS NOT NULL AND NOT coalesce(t.status IN {tickets}, a.status IN {activities}, true)
-        ORDER BY c.org_id, c.subject, c.opened_at DESC
-    LOOP
-        BEGIN
-            UPDATE cases SET closed_at = NULL, reopened_at = now() WHERE id = earlier;
-        EXCEPTION WHEN unique_violation THEN
-            NULL;  -- the subject has complained again since: the newer case is the open one
-        END;
-    END LOOP;
+    SELECT array_agg(subject), array_agg(DISTINCT org_id) INTO over, whose FROM closed;
+    IF over IS NOT NULL THEN
+        -- the earlier ones of a subject, which may have had to wait for the one that has closed now
+        which := which || ARRAY(SELECT id FROM cases
+                                WHERE org_id = ANY (whose) AND subject = ANY (over) AND closed_at IS NOT NULL);
+    END IF;
+    again := ARRAY(
+        SELECT DISTINCT ON (c.org_id, c.subject) c.id FROM cases c
+        WHERE c.id = ANY (which) AND c.closed_at IS NOT NULL AND NOT coalesce(
+            (SELECT t.status IN {tickets} FROM tickets t WHERE t.id = c.ticket_id),
+            (SELECT a.status IN {activities} FROM activities a WHERE a.id = c.activity_id), true)
+          -- whoever has complained again since: the newer case is the open one
+          AND coalesce((SELECT false FROM cases n
+                        WHERE n.org_id = c.org_id AND n.subject = c.subject AND n.closed_at IS NULL), true)
+        ORDER BY c.org_id, c.subject, c.opened_at DESC);
+    IF again = '{{}}' THEN
+        RETURN;
+    END IF;
+    BEGIN
+        UPDATE cases SET closed_at = NULL, reopened_at = now() WHERE id = ANY (again);
+    EXCEPTION WHEN unique_violation THEN
+        FOREACH earlier IN ARRAY again LOOP
+            BEGIN
+                UPDATE cases SET closed_at = NULL, reopened_at = now() WHERE id = earlier;
+            EXCEPTION WHEN unique_violation THEN
+                NULL;  -- at this very moment
+            END;
+        END LOOP;
+    END;
 END
 $$
 """
