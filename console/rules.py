@@ -6,201 +6,90 @@ an organisation without any is given the shipped ones.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from console.aliases import SAYS_NOTHING
 from console.people import folded_name
 from console.refusal import BadInput, CannotDo
-from models.vocabulary import PRIORITIES, RULE_ACTIONS, RULE_AUDIENCES
-from workers.folding import words_of
+from console.rule_known import Known, called
+from console.rule_values import Values, checked, held
+from workers.decide import SUGGESTED
+from workers.verdict import precisions
 
-PER_DAY = 20
-"""Leads in 24 hours that a rule makes unless it says otherwise."""
-MOST_PER_DAY, MOST_WORDS, LONGEST = 10_000, 100, 80
-
+_NAMED = ("sources", "campaigns", "accounts", "assignees")
+_OF_TRIGGERS = ("window_hours", "rearm", "factor", "minimum", "max_age_hours", "threshold")
 _LIST = text("""
-    SELECT id, name, audience, threshold, rating, action, priority, words, per_day, enabled, created_at
+    SELECT id, name, audience, threshold, rating, action, priority, words, per_day, platforms, kinds, sources, campaigns,
+           accounts, languages, trigger, window_hours, rearm, factor, minimum, max_age_hours, owner_id, assign, assignees,
+           to_char(quiet_from, 'HH24:MI') AS quiet_from, to_char(quiet_to, 'HH24:MI') AS quiet_to, quiet_zone,
+           suggests, suggests_since, enabled, created_at
     FROM rules WHERE org_id = :org
-    ORDER BY array_position(ARRAY['ticket', 'activity', 'lead'], action), threshold, name
+    ORDER BY array_position(ARRAY['ticket', 'activity', 'lead', 'notify'], action), threshold, name
 """)
 _COUNTS = text("""
     SELECT (SELECT count(*) FROM cases WHERE rule_id = :id) AS cases,
            (SELECT count(*) FROM cases WHERE rule_id = :id AND closed_at IS NULL) AS open,
+           (SELECT count(*) FROM cases
+            WHERE rule_id = :id AND opened_at > now() - interval '24 hours') AS cases_today,
            (SELECT count(*) FROM leads WHERE rule_id = :id) AS leads,
            (SELECT count(*) FROM leads
-            WHERE rule_id = :id AND created_at > now() - interval '24 hours') AS leads_today
+            WHERE rule_id = :id AND created_at > now() - interval '24 hours') AS leads_today,
+           (SELECT count(*) FROM social_events WHERE rule_id = :id AND held_back = :suggested) AS suggested,
+           (SELECT count(*) FROM social_events WHERE rule_id = :id AND held_back <> :suggested) AS held_back,
+           (SELECT count(*) FROM social_events
+            WHERE rule_id = :id AND held_back IS NULL AND case_id IS NULL) AS told
 """)
-_ADD = text("""
-    INSERT INTO rules (org_id, name, audience, threshold, rating, action, priority, words, per_day, enabled)
-    VALUES (:org, :name, :audience, :threshold, :rating, :action, :priority, :words, :per_day, :enabled)
+_ALARMS = text("""
+    SELECT a.scope, a.fired_at, a.looked_at, a.n, a.value, a.baseline, a.case_id AS case,
+           coalesce(c.name, k.name, 'all') AS name
+    FROM alarms a LEFT JOIN campaigns c ON 'campaign:' || c.id = a.scope
+                  LEFT JOIN accounts k ON 'account:' || k.id = a.scope
+    WHERE a.rule_id = :id ORDER BY a.fired_at DESC NULLS LAST, name LIMIT 20
 """)
-_SET = text("""
-    UPDATE rules SET name = :name, audience = :audience, threshold = :threshold, rating = :rating, action = :action,
-        priority = :priority, words = :words, per_day = :per_day, enabled = :enabled
+_SAID = [name for name in Values.model_fields if name != "quiet"] + ["quiet_from", "quiet_to"]
+_ADD = text(f"""
+    INSERT INTO rules (org_id, {", ".join(_SAID)}) VALUES (:org, {", ".join(f":{name}" for name in _SAID)})
+""")
+_SET = text(f"""
+    UPDATE rules SET {", ".join(f"{name} = :{name}" for name in _SAID)} WHERE org_id = :org AND id = :id
+""")
+_SWITCH = text("""
+    UPDATE rules SET enabled = :enabled, suggests = suggests AND NOT :enabled,
+           suggests_since = CASE WHEN suggests AND :enabled THEN now() ELSE suggests_since END
     WHERE org_id = :org AND id = :id
 """)
 _REMOVE = text("DELETE FROM rules WHERE org_id = :org AND id = :id")
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('earshot.rules.' || :org, 0))")
-
-
-class Values(BaseModel):
-    """What a rule says, checked: each on its own, then all together."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    audience: str
-    threshold: float
-    rating: int | None = None
-    action: str
-    priority: str = "normal"
-    words: tuple[str, ...] = ()
-    per_day: int | None = None
-    enabled: bool = True
-
-    @field_validator("name")
-    @classmethod
-    def _named(cls, name: str) -> str:
-        name = " ".join(name.split())
-        if not any(c.isalnum() for c in name) or "\0" in name:
-            raise ValueError("a rule needs a name that people can say")
-        if len(name) > LONGEST:
-            raise ValueError(f"a name of {len(name)} characters is too long; {LONGEST} are the most")
-        return name
-
-    @field_validator("audience", "action", "priority")
-    @classmethod
-    def _listed(cls, word: str, info: Any) -> str:
-        known = {"audience": RULE_AUDIENCES, "action": RULE_ACTIONS, "priority": PRIORITIES}[info.field_name]
-        if word.lower() not in known:
-            raise ValueError(f"{word!r} is none of {', '.join(known)}")
-        return word.lower()
-
-    @field_validator("threshold")
-    @classmethod
-    def _a_score(cls, threshold: float) -> float:
-        if not -1 <= threshold <= 1:
-            raise ValueError(f"{threshold:g} is no score: they go from -1 (worst) to 1 (best)")
-        return threshold
-
-    @field_validator("rating")
-    @classmethod
-    def _stars(cls, rating: int | None) -> int | None:
-        if rating is not None and not 1 <= rating <= 5:
-            raise ValueError(f"{rating} is not between 1 and 5")
-        return rating
-
-    @field_validator("words")
-    @classmethod
-    def _phrases(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        phrases = list(dict.fromkeys(" ".join(phrase.split()) for phrase in words if phrase.strip()))
-        if len(phrases) > MOST_WORDS:
-            raise ValueError(f"{len(phrases)} phrases are too many; {MOST_WORDS} are the most")
-        for phrase in phrases:
-            if not any(c.isalnum() for c in phrase) or "\0" in phrase:
-                raise ValueError(f"{phrase!r} has no letter to look for")
-            if len(phrase) > LONGEST:
-                raise ValueError(
-                    f"a phrase of {len(phrase)} characters is never said; {LONGEST} are the most"
-                )
-        return tuple(phrases)
-
-    @field_validator("per_day")
-    @classmethod
-    def _so_many(cls, per_day: int | None) -> int | None:
-        if per_day is not None and not 1 <= per_day <= MOST_PER_DAY:
-            raise ValueError(
-                f"{per_day} is not between 1 and {MOST_PER_DAY:,}; to make none, disable the rule"
-            )
-        return per_day
-
-    @model_validator(mode="after")
-    def _together(self) -> Values:
-        wrong: list[str] = []
-        if self.action == "lead":
-            if self.audience == "customer":
-                wrong.append("a customer is a Contact already and becomes no lead; take addressed or named")
-            wrong += [
-                f"almost every post says {phrase!r}, so everybody would become a lead; take words that tell"
-                for phrase in self.words
-                if SAYS_NOTHING.issuperset(words_of(phrase))
-            ]
-            if self.audience == "named" and self.threshold >= 1 and not self.words and self.rating is None:
-                wrong.append(
-                    "whoever says anything about us or an account or campaign of ours would become a lead;"
-                    " say which words make one (--words), or from which score on (--threshold)"
-                )
-            if self.per_day is None:
-                self.per_day = PER_DAY
-        elif self.per_day is not None:
-            wrong.append("only a rule that makes leads has a number per day")
-        if wrong:
-            raise ValueError(". ".join(one[0].upper() + one[1:] for one in wrong))
-        return self
-
-
-def checked(values: Mapping[str, Any]) -> Values:
-    """The rule that these values make. Raises BadInput with all that is wrong."""
-    try:
-        return Values(**values)
-    except ValidationError as wrong:
-        raise BadInput(" ".join(_problems(wrong))) from None
-
-
-def _problems(wrong: ValidationError) -> list[str]:
-    """Everything that is wrong, a sentence each, with its field; never in the words of the library."""
-    told = []
-    for one in wrong.errors(include_url=False, include_input=False, include_context=False):
-        field = str(one["loc"][0]) if one["loc"] else ""
-        reason = one["msg"].removeprefix("Value error, ")
-        if one["type"] != "value_error":
-            reason = _LACKS.get(field, "must be said") if one["type"] == "missing" else _KINDS[field]
-        named = f"{_CALLED.get(field, field.replace('_', ' '))}: " if field else ""
-        said = f"{named}{reason[:1].lower() if named else reason[:1].upper()}{reason[1:]}"
-        told.append(f"{said[:1].upper()}{said[1:].rstrip('.')}.")
-    return list(dict.fromkeys(told))
-
-
-_LACKS = {"threshold": "from which score on? Say it with --threshold, like --threshold -0.4"}
-_CALLED = {"rating": "stars"}
-"""Where people say a field by another name than its column's."""
-_TEXT = "must be a text that can be stored"
-_KINDS = defaultdict(
-    lambda: "no rule has that",
-    name=_TEXT,
-    audience=_TEXT,
-    action=_TEXT,
-    priority=_TEXT,
-    words="no phrase is named",
-    threshold="must be a number between -1 and 1",
-    per_day="must be a whole number",
-    rating="must be a whole number between 1 and 5",
-    enabled="must be yes or no",
-)
-"""What a field must be, for a value of another type."""
+_HEARS = text("""
+    SELECT EXISTS (SELECT FROM receivers WHERE org_id = :org AND state <> 'paused'
+                                           AND (tells = '{}' OR 'post.noticed' = ANY (tells)))
+""")
 
 
 def rules(session: Session, org: str) -> list[dict[str, Any]]:
-    """Every rule: {id, name, audience, threshold, rating, action, priority, words, per_day, enabled, created_at}."""
-    return [dict(row) for row in session.execute(_LIST, {"org": org}).mappings()]
+    """Every rule: its columns, and `names` of the sources, records and people that it names, by their ids."""
+    found = [dict(row) for row in session.execute(_LIST, {"org": org}).mappings()]
+    named = {row for rule in found for field in _NAMED for row in rule[field]}
+    names = called(session, org, [*named, *(rule["owner_id"] for rule in found if rule["owner_id"])])
+    for rule in found:
+        meant = [row for field in _NAMED for row in rule[field]] + [rule["owner_id"]]
+        rule["names"] = {str(row): names[row] for row in meant if row in names}
+    return found
 
 
 def the_rule(session: Session, org: str, named: str) -> dict[str, Any]:
     """The rule of this name, or whose id begins or ends so, or the only one whose name begins so. Raises CannotDo."""
-    held, wanted = rules(session, org), folded_name(named)
-    fits = [rule for rule in held if folded_name(rule["name"]) == wanted]
+    found, wanted = rules(session, org), folded_name(named)
+    fits = [rule for rule in found if folded_name(rule["name"]) == wanted]
     if not fits and len(wanted) >= 4:
         fits = [
-            rule for rule in held if str(rule["id"]).startswith(wanted) or str(rule["id"]).endswith(wanted)
+            rule for rule in found if str(rule["id"]).startswith(wanted) or str(rule["id"]).endswith(wanted)
         ]
     if not fits and wanted:
-        fits = [rule for rule in held if folded_name(rule["name"]).startswith(wanted)]
+        fits = [rule for rule in found if folded_name(rule["name"]).startswith(wanted)]
     if not fits:
         raise CannotDo(f"No rule of {org} is called {named!r}; see `earshot rules list`.")
     if len(fits) > 1:
@@ -209,30 +98,79 @@ def the_rule(session: Session, org: str, named: str) -> dict[str, Any]:
     return fits[0]
 
 
-def counted(session: Session, rule: Mapping[str, Any]) -> dict[str, int]:
-    """What a rule has done: {cases, open, leads, leads_today}; today is the last 24 hours."""
-    return dict(session.execute(_COUNTS, {"id": rule["id"]}).mappings().one())
+def judged(session: Session, org: str, found: Sequence[dict[str, Any]]) -> None:
+    """Add to each rule its `precision`, {cases, judged, wrong, share}; None for one that opens nothing."""
+    known = {one.rule: one for one in precisions(session, org, [rule["id"] for rule in found])}
+    for rule in found:
+        one = known.get(rule["id"])
+        rule["precision"] = one and {
+            "cases": one.cases,
+            "judged": one.judged,
+            "wrong": one.wrong,
+            "share": one.share,
+        }
 
 
-def add_rule(session: Session, org: str, values: Mapping[str, Any]) -> Values:
-    """Add a rule. Raises CannotDo with all that is wrong with it."""
+def counted(session: Session, rule: Mapping[str, Any]) -> dict[str, Any]:
+    """What a rule has done: {cases, open, cases_today, leads, leads_today, told, held_back, suggested, alarms}.
+
+    today is the last 24 hours; told are posts of which receivers were told and that opened nothing; alarms is where a
+    rule over many posts stands, by what it looks at.
+    """
+    done = dict(session.execute(_COUNTS, {"id": rule["id"], "suggested": SUGGESTED}).mappings().one())
+    alarms = [dict(row) for row in session.execute(_ALARMS, {"id": rule["id"]}).mappings()]
+    return done | {"alarms": alarms}
+
+
+def anybody_hears(session: Session, org: str) -> bool:
+    """Is there a receiver of what a rule that only tells has to tell?"""
+    return bool(session.scalar(_HEARS, {"org": org}))
+
+
+def add_rule(session: Session, org: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Add a rule; it as it is stored. Raises CannotDo with all that is wrong with it."""
     made = _made(session, org, values, None)
-    session.execute(_ADD, {"org": org, **made.model_dump(), "words": list(made.words)})
-    return made
+    session.execute(_ADD, {"org": org, **made.columns()})
+    return the_rule(session, org, made.name)
 
 
 def set_rule(
     session: Session, org: str, named: str, values: Mapping[str, Any]
-) -> tuple[dict[str, Any], Values]:
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Change what `values` has; the rule as it was and as it is. Raises CannotDo."""
     session.execute(_ALONE, {"org": org})
     before = the_rule(session, org, named)
-    held = {name: before[name] for name in Values.model_fields} | dict(values)
-    if held["action"] != "lead" and "per_day" not in values:
-        held["per_day"] = None
-    made = _made(session, org, held, before["id"])
-    session.execute(_SET, {"org": org, "id": before["id"], **made.model_dump(), "words": list(made.words)})
-    return before, made
+    made = _made(session, org, _changed(held(before), values), before["id"])
+    session.execute(_SET, {"org": org, "id": before["id"], **made.columns()})
+    return before, the_rule(session, org, str(before["id"]))
+
+
+def _changed(before: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule with other values, and without what says nothing beside them."""
+    after = before | dict(values)
+    gone: set[str] = set()
+    if after["trigger"] != before["trigger"]:
+        gone.update(_OF_TRIGGERS, ("audience",) if after["trigger"] != "post" else ())
+    if after["action"] != before["action"]:
+        gone.update(["per_day"] if "lead" in (before["action"], after["action"]) else [])
+        gone.update({"lead": ("assign", "assignees", "quiet"), "notify": ("assign", "assignees", "per_day")}.get(
+            after["action"], ()
+        ))  # fmt: skip
+    if values.get("quiet") == "" and "quiet" in values:
+        gone.add("quiet_zone")
+    if values.get("per_day") == 0 and after["action"] in ("ticket", "activity"):
+        after["per_day"] = None
+    return {name: value for name, value in after.items() if name in values or name not in gone}
+
+
+def switch_rule(
+    session: Session, org: str, named: str, enabled: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Let a rule count or not, whatever it says; one that only suggests opens again. The rule as it was and as it is."""
+    session.execute(_ALONE, {"org": org})
+    before = the_rule(session, org, named)
+    session.execute(_SWITCH, {"org": org, "id": before["id"], "enabled": enabled})
+    return before, the_rule(session, org, str(before["id"]))
 
 
 def remove_rule(session: Session, org: str, named: str) -> dict[str, Any]:
@@ -258,48 +196,9 @@ def _made(session: Session, org: str, values: Mapping[str, Any], but: object) ->
         if folded_name(rule["name"]) == wanted and rule["id"] != but
     ]
     try:
-        made = checked(values)
+        made = checked(values, Known(session, org))
     except BadInput as wrong:
         raise BadInput(" ".join([*taken, str(wrong)])) from None
     if taken:
         raise CannotDo(taken[0])
     return made
-
-
-_WHO = {
-    "addressed": "a post addressed to us",
-    "customer": "a customer's post to us or about us",
-    "named": "a post about us, or one of our accounts or campaigns,",
-}
-_REVIEWED = {
-    "addressed": "a review of us",
-    "customer": "a customer's review of us",
-    "named": "a review that is about us, or one of our accounts or campaigns,",
-}
-_DOES = {
-    "ticket": "opens a ticket of {priority} priority",
-    "activity": "opens an activity",
-    "lead": "makes its author a lead, {per_day}",
-}
-
-
-def at_most(stars: int) -> str:
-    """So many stars or fewer, in words."""
-    return "1 star" if stars == 1 else f"at most {stars} stars"
-
-
-def told(rule: Mapping[str, Any]) -> str:
-    """A rule as a sentence."""
-    most = rule["per_day"]
-    cap = f"at most {most:,} in 24 hours" if most else "without a limit"
-    does = _DOES[rule["action"]].format(priority=rule["priority"], per_day=cap)
-    any_score = rule["threshold"] >= 1
-    phrases = " or ".join(f'"{phrase}"' for phrase in rule["words"])
-    if rule["rating"] is not None:
-        asks = [] if any_score else [f"scores {rule['threshold']:+.2f} or less"]
-        asks += [f"says {phrases}"] if phrases else []
-        more = f" that {' and '.join(asks)}" if asks else ""
-        return f"{_REVIEWED[rule['audience']]} with {at_most(rule['rating'])}{more} {does}"
-    score = "has any score, or none" if any_score and rule["action"] == "lead" else "has any score"
-    score = score if any_score else f"scores {rule['threshold']:+.2f} or less"
-    return f"{_WHO[rule['audience']]} that {score}{f' and says {phrases}' if phrases else ''} {does}"

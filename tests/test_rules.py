@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from console.refusal import BadInput
-from console.rules import checked
+from console.rule_refused import CALLED
+from console.rule_values import Values, checked
 from tests.command_line import Earshot, earshot, hear, rows
 from tests.conftest import Servers
 from tests.journey import FURIOUS, START, post
@@ -80,12 +81,12 @@ def test_a_lead_rule_has_a_number_per_day_and_any_score_unless_said_otherwise(cl
         (("add", "X y", "--action", "ticket", "--audience", "named", "--threshold", "-40"), "-40 is no score"),
         (("add", "X y", "--action", "ticket", "--audience", "named", "--threshold", "nan"), "nan is no score"),
         (("add", " ! ", "--action", "lead", "--audience", "named"), "a name that people can say"),
-        (("add", "X y", "--action", "lead", "--audience", "customer"), "A customer is a Contact already"),
+        (("add", "X y", "--action", "lead", "--audience", "customer"), "Audience: a customer is a Contact already"),
         (("add", "X y", "--action", "lead", "--audience", "named", "--per-day", "0"), "disable the rule"),
-        (("add", "X y", "--action", "ticket", "--audience", "named", "--threshold", "0", "--per-day", "3"), "per day"),
+        (("add", "X y", "--action", "notify", "--audience", "named", "--per-day", "3"), "Per day: only a rule that opens"),
         (("add", "X y", "--action", "lead", "--audience", "named", "--words", "!?"), "no letter to look for"),
-        (("add", "X y", "--action", "lead", "--audience", "named"), "Whoever says anything about us"),
-        (("add", "X y", "--action", "lead", "--audience", "named", "--words", "the"), "Almost every post says 'the'"),
+        (("add", "X y", "--action", "lead", "--audience", "named"), "Words: whoever says anything about us"),
+        (("add", "X y", "--action", "lead", "--audience", "named", "--words", "the"), "Words: almost every post says 'the'"),
         (("add", "X y", "--action", "lead", "--audience", "named", "--words", "a roaster, of  THE"), "'of THE'"),
         (("show", "No such"), "No rule of main is called 'No such'"),
         (("set", "Nothing", "--threshold", "0"), "No rule of main is called"),
@@ -114,16 +115,16 @@ def test_all_that_is_wrong_with_a_rule_is_said_at_once_and_each_with_its_field(r
     told = refusing.refused(
         "rules", "add", "X y", "--action", "lead", "--audience", "customer", "--words", "the,of", code=2
     )
-    for reason in ("A customer is a Contact", "every post says 'the'", "every post says 'of'"):
+    for reason in ("Audience: a customer is a Contact", "every post says 'the'", "every post says 'of'"):
         assert reason in told, told
 
 
 def test_no_refusal_has_the_words_of_the_library() -> None:
     good = {"name": "x y", "audience": "named", "threshold": 0, "action": "ticket"}
-    for field in ("name", "audience", "threshold", "action", "priority", "words", "per_day", "enabled"):
+    for field in Values.model_fields:
         with pytest.raises(BadInput) as wrong:
             checked({**good, field: object()})
-        assert str(wrong.value).startswith(field.replace("_", " ").capitalize() + ": ")
+        assert str(wrong.value).startswith(CALLED.get(field, field.replace("_", " ")).capitalize() + ": ")
         assert not re.search("[Ii]nput|valid", str(wrong.value)), wrong.value
     with pytest.raises(BadInput, match="Colour: no rule has that"):
         checked({**good, "colour": "red"})
@@ -157,7 +158,7 @@ def test_a_rule_of_no_words_is_not_made_by_words_that_are_empty(refusing: Earsho
     for given in ("", " , "):
         assert "no phrase is named" in refusing.refused(*LEADS, "--words", given, code=2)
     refused = refusing.refused("rules", "set", "bad talk", "--action", "lead", "--threshold", "1", code=2)
-    assert "Whoever says anything about us" in refused
+    assert "Words: whoever says anything about us" in refused
 
 
 def test_two_rules_do_not_share_a_name_and_half_a_name_must_fit_one(cli: Earshot) -> None:

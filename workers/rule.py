@@ -144,19 +144,20 @@ class _Shelf:
     """Rules that no scope tells apart: those for stars, those for phrases by a word of each, and the others."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        telling = {rule: {telling_word(phrase) for phrase in rule.words} for rule in rules}
-        spoken: dict[str, list[Rule]] = defaultdict(list)
+        self._starred = [rule for rule in rules if rule.rating is not None]
+        self._spoken: dict[str, list[Rule]] = defaultdict(list)
         others: list[Rule] = []
-        for rule, words in telling.items():
+        for rule in rules:
             if rule.rating is not None:
                 continue
-            if not words or None in words:
+            told_by = {telling_word(phrase) for phrase in rule.words} or {None}
+            if None in told_by:
                 others.append(rule)
-            for word in words - {None}:
-                spoken[word].append(rule)
-        self._starred = [rule for rule in rules if rule.rating is not None]
-        self._spoken = spoken
-        self._mildest = max((rule.threshold for asking in spoken.values() for rule in asking), default=NEVER)
+                continue
+            for word in filter(None, told_by):
+                self._spoken[word].append(rule)
+        asking = [rule for spoken in self._spoken.values() for rule in spoken]
+        self._mildest = max((rule.threshold for rule in asking), default=NEVER)
         self._others = sorted(others, key=lambda rule: rule.threshold)
         self._thresholds = [rule.threshold for rule in self._others]
         self.mildest = max(self._mildest, *self._thresholds[-1:], NEVER)

@@ -149,7 +149,7 @@ def rule_line(
 
 def _few_stars(rule: dict[str, Any], stars: float | None) -> str:
     """The stars that a review has, and those that the rule asks for; nothing where it asks for none."""
-    from console.rules import at_most
+    from console.rule_told import at_most
 
     if rule["rating"] is None or stars is None:
         return ""

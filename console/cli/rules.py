@@ -1,4 +1,4 @@
-"""`earshot rules`: when a Ticket or an Activity is opened, and who becomes a Lead."""
+"""`earshot rules`: when a Ticket or an Activity is opened, who becomes a Lead, and of what people are told."""
 
 from __future__ import annotations
 
@@ -7,49 +7,34 @@ from typing import Annotated, Any
 import typer
 
 from console.cli import _options
+from console.cli import _rule_options as of
 from console.cli._options import Commands, as_json, chosen_org
 
-app = Commands(no_args_is_help=True, help="When what is opened, and for whom: audience, threshold, words.")
+app = Commands(
+    no_args_is_help=True, help="When what is opened, and for whom: scope, threshold, words, means, spikes."
+)
 
 Named = Annotated[str, typer.Argument(metavar="RULE", help="Its name, how that begins, or its id.")]
-Audience = Annotated[str | None, typer.Option(help="addressed, customer or named.")]
-Threshold = Annotated[float | None, typer.Option(help="Posts that score this or less; -1 to 1.")]
-Action = Annotated[str | None, typer.Option(help="ticket, activity or lead.")]
-Priority = Annotated[str | None, typer.Option(help="Of the Ticket: low, normal, high, urgent.")]
-Words = Annotated[
-    list[str] | None,
-    typer.Option(help="Phrases of which the post must have one; commas between them."),
-]
-OtherWords = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--words", help='Phrases of which the post must have one, commas between them; "" for none.'
-    ),
-]
-Stars = Annotated[
-    int | None, typer.Option(help="Reviews with so many stars or fewer, whatever their words; 1 to 5.")
-]
-OtherStars = Annotated[
-    int | None,
-    typer.Option("--stars", help="Reviews with so many stars or fewer; 1 to 5, 0 to ask for none."),
-]
 _TRIES = 4
-PerDay = Annotated[int | None, typer.Option(help="How many leads in 24 hours at most (default: 20).")]
 
 
 @app.command("list")
 def list_(org: chosen_org = None, json: as_json = False) -> None:
-    """The rules: whose posts, from which score on, with which words, and what follows.
+    """The rules: whose posts, from which score on, what follows, and how many of their cases were right.
+
+    Right are those that nobody marked wrong, of the cases that are closed or judged.
 
     Example: earshot rules list --json
     """
     from console import fleet
     from console.cli import _print
     from console.database import opened
-    from console.rules import rules
+    from console.rule_told import does, right, state, when, whose
+    from console.rules import judged, rules
 
     with opened() as session:
         found = rules(session, _options.org())
+        judged(session, _options.org(), found)
         unknown = None if found else fleet.unknown(session, _options.org())
     if json:
         _print.as_json(found)
@@ -57,62 +42,102 @@ def list_(org: chosen_org = None, json: as_json = False) -> None:
             _print.said(unknown)
         return
     _print.table(
-        ["~name", "audience", ">score", ">stars", "opens", "priority", "~words", ">per day", "enabled"],
-        [
-            (
-                rule["name"],
-                rule["audience"],
-                "any" if rule["threshold"] >= 1 else f"{rule['threshold']:+.2f}",
-                rule["rating"],
-                rule["action"],
-                rule["priority"] if rule["action"] == "ticket" else None,
-                ", ".join(rule["words"]),
-                rule["per_day"],
-                rule["enabled"],
-            )
-            for rule in found
-        ],
+        ["~name", "~of", "~when", "opens", ">right", "state"],
+        [(one["name"], whose(one), when(one), does(one), right(one), state(one)) for one in found],
         unknown or "There are no rules: nothing is opened. earshot rules add NAME ...",
     )
 
 
 @app.command()
 def show(named: Named, org: chosen_org = None, json: as_json = False) -> None:
-    """One rule as a sentence, and what it has done so far.
+    """One rule as a sentence, what it has done so far, and how often it was right.
 
     Example: earshot rules show "A complaint to us"
     """
     from console.cli import _print
     from console.database import opened
-    from console.rules import counted, the_rule, told
+    from console.rule_told import told
+    from console.rules import counted, judged, the_rule
 
     with opened() as session:
         rule = the_rule(session, _options.org(), named)
+        judged(session, _options.org(), [rule])
         done = counted(session, rule)
     if json:
         _print.as_json({**rule, **done})
         return
     _print.fact("rule", rule["name"] + ("" if rule["enabled"] else " (disabled)"))
-    _print.fact("means", told(rule))
-    if rule["action"] == "lead":
-        _print.fact("leads", f"{done['leads']:,} made, {done['leads_today']:,} of them in the last 24 hours")
-    else:
-        _print.fact("cases", f"{done['cases']:,} opened or raised, {done['open']:,} of them open")
+    _print.fact("means", f"{told(rule)}.")
+    for name, words in _done(rule, done):
+        _print.fact(name, words)
     _print.fact("id", str(rule["id"]))
+
+
+def _done(rule: dict[str, Any], done: dict[str, Any]) -> list[tuple[str, str]]:
+    from console.words import counted as so_many
+    from console.words import score
+
+    of_most = f" of at most {rule['per_day']:,}" if rule["per_day"] else ""
+    facts: list[tuple[str, str]] = []
+    if rule["action"] == "lead":
+        made, today = done["leads"], done["leads_today"]
+        facts.append(("leads", f"{made:,} made, {today:,} of them{of_most} in the last 24 hours"))
+    elif rule["action"] == "notify":
+        facts.append(("told", f"of {so_many(done['told'], 'post')} that opened nothing"))
+    else:
+        opened, today = f"{done['cases']:,} opened or raised", f"{done['cases_today']:,}{of_most}"
+        facts.append(("cases", f"{opened}, {done['open']:,} of them open; {today} in the last 24 hours"))
+    found = rule["precision"]
+    if found and found["judged"]:
+        facts.append(
+            ("right", f"{found['judged'] - found['wrong']:,} of {found['judged']:,} closed or judged")
+        )
+    elif found:
+        facts.append(("right", "none of its cases is closed or judged yet"))
+    if done["held_back"]:
+        facts.append(("held back", so_many(done["held_back"], "post")))
+    if rule["suggests"]:
+        since = f" since {rule['suggests_since']:%Y-%m-%d}" if rule["suggests_since"] else ""
+        so_far = f"only{since}: {so_many(done['suggested'], 'post')} would have opened something"
+        facts.append(
+            ("suggests", f"{so_far}; earshot rules enable {str(rule['id'])[-8:]} lets it open again")
+        )
+    if rule["owner_id"]:
+        facts.append(("whose", rule["names"].get(str(rule["owner_id"]), "(gone)")))
+    for one in done["alarms"]:
+        stands = f"fired {one['fired_at']:%Y-%m-%d %H:%M} UTC" if one["fired_at"] else "not fired"
+        value = "–" if one["value"] is None else f"{one['value']:g} to {one['baseline'] or 0:g}"
+        value = score(one["value"]) if rule["trigger"] == "mean" else value
+        facts.append(("stands", f"{one['name']}: {value} of {so_many(one['n'], 'post')}, {stands}"))
+    return facts
 
 
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="What people call it.")],
-    action: Annotated[str, typer.Option(help="ticket, activity or lead.")],
-    audience: Annotated[str, typer.Option(help="addressed, customer or named.")],
-    threshold: Annotated[
-        float | None, typer.Option(help="Posts that score this or less; -1 to 1. For leads and stars: any.")
-    ] = None,
-    stars: Stars = None,
-    priority: Priority = None,
-    words: Words = None,
-    per_day: PerDay = None,
+    action: Annotated[str, typer.Option(help="ticket, activity, lead or notify.")],
+    audience: of.Audience = None,
+    threshold: of.Threshold = None,
+    stars: of.Stars = None,
+    words: of.Words = None,
+    max_age: of.MaxAge = None,
+    platforms: of.Platforms = None,
+    kinds: of.Kinds = None,
+    sources: of.Sources = None,
+    campaigns: of.Campaigns = None,
+    accounts: of.Accounts = None,
+    languages: of.Languages = None,
+    trigger: of.Trigger = None,
+    over: of.Over = None,
+    rearm: of.Rearm = None,
+    factor: of.Factor = None,
+    minimum: of.Minimum = None,
+    priority: of.Priority = None,
+    per_day: of.PerDay = None,
+    assign: of.Assign = None,
+    owner: of.Owner = None,
+    quiet: of.Quiet = None,
+    zone: of.Zone = None,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
@@ -120,72 +145,105 @@ def add(
 
     Audiences: addressed mentions, answers or reviews us; customer is a contact's post to us or about us; named is
     about us or names an account or a campaign of ours. A lead is made of a stranger only: of nobody who is a
-    contact, an account's, a lead already, or has an open case; once, and at most so many in 24 hours.
+    contact, an account's, a lead already, or has an open case; once, and at most so many in 24 hours. notify opens
+    nothing and tells the receivers.
 
     With --stars a rule asks for a review's stars; a rule without them never takes one of 4 or 5 for a complaint.
 
+    A mean or a spike counts what is about us or ours by the hour; it fires once, and again only when it was over.
+
     Examples: earshot rules add "Refunds" --action ticket --audience addressed --threshold 0 --words "refund, money back"
               earshot rules add "Looking for coffee" --action lead --audience named --words "looking for, recommend"
+              earshot rules add "Spring on Reddit" --action ticket --audience named --threshold -0.4 --platform reddit
+              --campaign "Spring launch" --assign ann@acme.example,bob@acme.example
+              earshot rules add "Mood" --action ticket --trigger mean --over 24h --threshold -0.2 --rearm 0 --minimum 30
+              earshot rules add "Storm" --action notify --trigger spike --over 3h --factor 3 --minimum 50
     """
+    given = dict(locals())
     from console.cli import _print
     from console.database import opened_for
-    from console.rules import add_rule, the_rule, told
+    from console.rule_told import told
+    from console.rules import add_rule
 
-    if threshold is None and (action.lower() == "lead" or stars is not None):
-        threshold = 1.0
-    given = {"priority": priority, "per_day": per_day, "threshold": threshold, "rating": stars}
-    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    phrases: list[str] | None = _phrases(words)
-    if words is not None and not any(phrase.strip() for phrase in phrases or ()):
-        phrases = None
-    values |= {"name": name, "audience": audience, "action": action, "words": phrases}
     chosen = _options.org()
+    values = of.values({option: given[option] for option in _SAID} | {"name": name, "action": action})
+    if words is not None and not values["words"]:
+        values["words"] = None
     with opened_for(chosen) as session:
-        made = add_rule(session, chosen, values)
-        rule = the_rule(session, chosen, made.name)
+        rule = add_rule(session, chosen, values)
+        warnings = _warnings(session, chosen, rule)
     if json:
         _print.as_json({"done": "added", "org": chosen, "rule": rule})
     else:
-        _print.line(f"Added {made.name!r} (organisation {chosen}): {told(made.model_dump())}.")
-    _warn(made.model_dump())
+        _print.line(f"Added {rule['name']!r} (organisation {chosen}): {told(rule)}.")
+    for words_ in warnings:
+        _print.said(words_)
 
 
 @app.command("set")
 def set_(
     named: Named,
     name: Annotated[str | None, typer.Option(help="A new name.")] = None,
-    action: Action = None,
-    audience: Audience = None,
-    threshold: Threshold = None,
-    stars: OtherStars = None,
-    priority: Priority = None,
-    words: OtherWords = None,
-    per_day: PerDay = None,
+    action: Annotated[str | None, typer.Option(help="ticket, activity, lead or notify.")] = None,
+    audience: of.Audience = None,
+    threshold: of.Threshold = None,
+    stars: of.Stars = None,
+    words: of.Words = None,
+    max_age: of.MaxAge = None,
+    platforms: of.Platforms = None,
+    kinds: of.Kinds = None,
+    sources: of.Sources = None,
+    campaigns: of.Campaigns = None,
+    accounts: of.Accounts = None,
+    languages: of.Languages = None,
+    trigger: of.Trigger = None,
+    over: of.Over = None,
+    rearm: of.Rearm = None,
+    factor: of.Factor = None,
+    minimum: of.Minimum = None,
+    priority: of.Priority = None,
+    per_day: of.PerDay = None,
+    assign: of.Assign = None,
+    owner: of.Owner = None,
+    quiet: of.Quiet = None,
+    zone: of.Zone = None,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
-    """Change what is given of a rule; the rest stays. What it opened before stays as it is.
+    """Change what is given of a rule; the rest stays, and "" takes a scope, words, an owner or quiet hours away.
+
+    What it opened before stays as it is.
 
     Examples: earshot rules set "A complaint to us" --threshold -0.5
               earshot rules set Refunds --words "refund, money back, chargeback" --priority urgent
+              earshot rules set Refunds --campaign "" --quiet 22:00-07:00 --zone Europe/Berlin
     """
-    given: dict[str, Any] = {"name": name, "action": action, "audience": audience, "threshold": threshold}
-    given |= {"priority": priority, "per_day": per_day, "words": None if words is None else _phrases(words)}
-    values = {name: value for name, value in given.items() if value is not None}
-    if stars is not None:
-        values["rating"] = stars or None
+    given = dict(locals())
+    from console.cli import _print
+    from console.database import opened
+    from console.rules import set_rule
+
+    values = of.values({option: given[option] for option in (*_SAID, "name", "action")})
     if not values:
         raise typer.BadParameter("nothing to change: --threshold, --words, --priority, ...")
-    _change(named, values, json)
+    chosen = _options.org()
+    with opened() as session:
+        before, rule = set_rule(session, chosen, named, values)
+        warnings = _warnings(session, chosen, rule) if rule != before and rule["enabled"] else []
+    _changed(chosen, before, rule, json)
+    for words_ in warnings:
+        _print.said(words_)
 
 
 @app.command()
 def enable(named: Named, org: chosen_org = None, json: as_json = False) -> None:
-    """Let a rule count again, for what is said from now on.
+    """Let a rule count again, for what is said from now on; one that only suggests opens again.
+
+    How often it is right is counted anew from then on.
 
     Example: earshot rules enable "Bad talk about us or ours"
     """
-    _change(named, {"enabled": True}, json)
+    _switch(named, True, json)
 
 
 @app.command()
@@ -194,7 +252,7 @@ def disable(named: Named, org: chosen_org = None, json: as_json = False) -> None
 
     Example: earshot rules disable "Bad talk about us or ours"
     """
-    _change(named, {"enabled": False}, json)
+    _switch(named, False, json)
 
 
 @app.command()
@@ -225,41 +283,69 @@ def remove(named: Named, org: chosen_org = None, json: as_json = False) -> None:
     _print.line(f"Removed {gone['name']!r} (organisation {chosen}); what it opened stays.")
 
 
-def _change(named: str, values: dict[str, Any], json: bool) -> None:
-    from console.cli import _print
+def _switch(named: str, enabled: bool, json: bool) -> None:
     from console.database import opened
-    from console.rules import set_rule, the_rule, told
+    from console.rules import switch_rule
 
-    chosen = _options.org()
     with opened() as session:
-        before, made = set_rule(session, chosen, named, values)
-        rule = the_rule(session, chosen, str(before["id"]))
-    now = made.model_dump()
-    same = all(
-        tuple(before[name]) == now[name] if name == "words" else before[name] == now[name] for name in now
-    )
-    state = "" if made.enabled else " (disabled)"
+        before, rule = switch_rule(session, _options.org(), named, enabled)
+    _changed(_options.org(), before, rule, json)
+
+
+def _changed(org: str, before: dict[str, Any], rule: dict[str, Any], json: bool) -> None:
+    from console.cli import _print
+    from console.rule_told import told
+
+    same = before == rule
     if json:
         done = "same" if same else "changed"
-        _print.as_json({"done": done, "org": chosen, "rule": rule, "before": before})
-    else:
-        _print.line(f"{made.name!r}{state}{', as before' if same else ''}: {told(now)}.")
-    if not same and made.enabled:
-        _warn(now)
-
-
-def _phrases(words: list[str] | None) -> list[str]:
-    return [phrase for given in words or () for phrase in given.split(",")]
-
-
-def _warn(rule: dict[str, Any]) -> None:
-    from console.cli import _print
-
-    if rule["rating"] is not None:
+        _print.as_json({"done": done, "org": org, "rule": rule, "before": before})
         return
-    if rule["action"] != "lead" and rule["threshold"] >= 0 and not rule["words"]:
-        _print.said("Most posts are no complaint and score 0 or more: this opens something for them as well.")
-    if rule["action"] == "lead" and not rule["words"] and rule["threshold"] >= 1:
-        _print.said(
+    state = "" if rule["enabled"] else " (disabled)"
+    _print.line(f"{rule['name']!r}{state}{', as before' if same else ''}: {told(rule)}.")
+    if before["suggests"] and not rule["suggests"]:
+        _print.line("It opens again; how often it is right is counted from now on.")
+
+
+def _warnings(session: Any, org: str, rule: dict[str, Any]) -> list[str]:
+    """What may not be meant, though it can be done."""
+    from console.rules import anybody_hears
+
+    told = []
+    if rule["action"] == "notify" and not anybody_hears(session, org):
+        told.append("There is no receiver that hears of it yet: earshot receivers add webhook NAME URL")
+    if rule["rating"] is not None or rule["words"] or rule["trigger"] != "post":
+        return told
+    if rule["action"] in ("ticket", "activity") and rule["threshold"] >= 0:
+        told.append("Most posts are no complaint and score 0 or more: this opens something for them as well.")
+    if rule["action"] == "lead" and rule["threshold"] >= 1:
+        told.append(
             "Without --words every stranger of this audience becomes a lead, up to the number per day."
         )
+    return told
+
+
+_SAID = [
+    "audience",
+    "threshold",
+    "stars",
+    "words",
+    "max_age",
+    "platforms",
+    "kinds",
+    "sources",
+    "campaigns",
+    "accounts",
+    "languages",
+    "trigger",
+    "over",
+    "rearm",
+    "factor",
+    "minimum",
+    "priority",
+    "per_day",
+    "assign",
+    "owner",
+    "quiet",
+    "zone",
+]
