@@ -118,6 +118,7 @@ async def _tell(url: str, ours: Settings, news: int) -> float:
     engine = create_async_engine(
         driver(url),
         pool_size=8,
+        max_overflow=0,
         isolation_level="AUTOCOMMIT",
         pool_reset_on_return=None,
         hide_parameters=True,

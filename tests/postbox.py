@@ -75,7 +75,7 @@ class Postbox:
                 if command in self.refuses:
                     await say(self.refuses[command])
                 elif command == "EHLO":
-                    offers = "AUTH PLAIN" if safe else "STARTTLS" if self.tls else "8BITMIME"
+                    offers = "AUTH PLAIN" if safe or not self.tls else "STARTTLS"
                     await say(f"250-test\r\n250 {offers}")
                 elif command == "STARTTLS":
                     await say("220 go ahead")

@@ -12,9 +12,9 @@ import random
 import sys
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from tests.telling import OK, Delivery, Hearing, answers
+from tests.telling import OK, Delivery, Hearing, answers, fleet_engine
 from workers import telling
 from workers._settings import settings
 from workers.notify import notify
@@ -22,9 +22,8 @@ from workers.notify import notify
 
 async def tell() -> None:
     # here nothing waits for hours
-    telling.FIRST, telling.LONGEST, telling.ALIVE, telling.AWAY = 0.02, 0.1, 0.05, 0.1
-    engine = create_async_engine(settings().database, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
-    sessions = async_sessionmaker(engine, expire_on_commit=False)
+    telling.FIRST, telling.LONGEST, telling.ALIVE, telling.AWAY = 0.3, 0.5, 0.05, 0.1
+    sessions = async_sessionmaker(fleet_engine(settings().database), expire_on_commit=False)
     while True:
         await notify(sessions, settings())
         await asyncio.sleep(0.02)

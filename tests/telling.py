@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from standardwebhooks.webhooks import Webhook
 
 from tests.journey import Journey
@@ -177,9 +177,7 @@ class Owing(Journey):
         ours = self.settings.model_copy(update=settings)
 
         async def go() -> int:
-            engine = create_async_engine(
-                self.url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, hide_parameters=True
-            )
+            engine = fleet_engine(self.url)
             try:
                 return await notify(async_sessionmaker(engine, expire_on_commit=False), ours)
             finally:
@@ -199,6 +197,18 @@ class Owing(Journey):
 
     def activities(self) -> list[Any]:
         return self.execute("SELECT * FROM activities ORDER BY created_at, id")
+
+
+def fleet_engine(url: str) -> AsyncEngine:
+    """As a worker has it: a connection that is closed when it comes back would end the leases taken by it."""
+    return create_async_engine(
+        url,
+        pool_size=8,
+        max_overflow=0,
+        isolation_level="AUTOCOMMIT",
+        pool_reset_on_return=None,
+        hide_parameters=True,
+    )
 
 
 def now() -> datetime:

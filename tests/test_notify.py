@@ -236,12 +236,13 @@ def test_old_news_is_forgotten_and_what_is_owed_never(owing: Owing, desk: Hearin
     assert sorted(owing.states()) == ["delivered", "owed", "owed"]
 
 
-def test_waits_grow_are_jittered_and_bounded_and_believe_a_platform_for_an_hour_at_most() -> None:
-    refused, away = Told("no", alive=True), Told("away", after=10**9)
+def test_waits_grow_are_jittered_and_bounded_and_are_never_shorter_than_what_is_asked_for() -> None:
+    refused, away = Told("no", alive=True), Told("away")
     waits = [news_waits(n, refused, 1.0) for n in range(20)]
     assert waits[:3] == [5.0, 15.0, 45.0]
     assert waits == sorted(waits)
     assert waits[-1] == 10_800.0
     assert receiver_waits(20, refused, 1.2) == 72.0
-    assert receiver_waits(20, away, 1.0) == 3600.0
+    assert receiver_waits(20, away, 1.0) == 1800.0
+    assert receiver_waits(1, Told("busy", after=900.0), 1.0) == 900.0
     assert receiver_waits(1, Told("away"), 0.8) == 4.0

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from tests.keyed import a_key, keys
 from tests.postbox import Postbox, postbox
 from tests.telling import Owing
-from workers import notify
+from workers import letter, notify
 from workers._settings import BadSetting, Settings
 from workers.mail import is_address, message, server
 from workers.outbox import News
@@ -126,6 +126,27 @@ def test_words_of_others_end_no_header_and_steer_no_screen() -> None:
     text = made.get_content()
     assert "> .\n> QUIT\n> b" in text
     assert not {c for c in text if not c.isprintable()} - {"\n"}
+
+
+def test_a_digest_counts_lists_and_says_how_much_is_left_out() -> None:
+    lines = [
+        {
+            "kind": "case.opened",
+            "at": "2026-01-01T10:00:00+00:00",
+            "case": "c",
+            "subject": "Bad\x1b[2J",
+            "ticket": 7,
+        },
+        {"kind": "case.closed", "at": "2026-01-01T10:05:00+00:00", "case": "c"},
+    ]
+    counts = {"case.opened": 1, "case.closed": 300}
+    told = {"since": lines[0]["at"], "until": lines[1]["at"], "counts": counts, "news": lines, "more": 299}
+    assert letter.subject("digest", told) == "[Earshot] 301 pieces of news in one"
+    said = letter.words("digest", told).splitlines()
+    assert "2026-01-01 10:00 UTC  New: ticket 7, Bad[2J" in said
+    assert "2026-01-01 10:05 UTC  Closed: c" in said
+    assert "    300  Closed" in said
+    assert said[-1] == "... and 299 more."
 
 
 @pytest.mark.parametrize("url", ["smtp://h", "http://h", "smtps://", "smtps://h:x", "c4n4ry"])

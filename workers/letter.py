@@ -43,7 +43,8 @@ def words(kind: str, body: Mapping[str, Any]) -> str:
 
 
 def _one(kind: str, body: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{_HAPPENED.get(kind, kind)}: {_line(body.get('subject') or body.get('said') or kind)}"
+    about = body.get("subject") or body.get("said") or body.get("rule") or kind
+    yield f"{_HAPPENED.get(kind, kind)}: {_line(about)}"
     yield ""
     ticket = body.get("ticket") or {}
     if ticket:
@@ -54,6 +55,8 @@ def _one(kind: str, body: Mapping[str, Any]) -> Iterator[str]:
     if body.get("score") is not None:
         limit = f" (threshold {body['threshold']:+.2f})" if body.get("threshold") is not None else ""
         yield f"Score:    {body['score']:+.2f}{limit}"
+    if body.get("judged"):
+        yield f"Verdicts: {body['judged']:,}, {body.get('wrong', 0):,} of them that it was wrong"
     for name, key in (("Opened", "opened_at"), ("Closed", "closed_at")):
         if body.get(key):
             yield f"{name + ':':<10}{_moment(body[key])}"

@@ -19,14 +19,12 @@ FIRST, LONGEST = 5.0, 10_800.0
 """Seconds from the first failure of a piece of news to its second try, and the most that it waits between two."""
 ALIVE, AWAY = 60.0, 1_800.0
 """The most that a receiver waits between two visits, when it answers and when it does not."""
-AFTER = 3_600.0
-"""The most that a Retry-After is believed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """One try. `why` it was not taken, for people, None when it was; `alive`: there was an answer, and it was no;
-    `after`: seconds that the receiver asks for; `gone`: it wants nothing ever again."""
+    `after`: seconds that the receiver asks for, as far as connectors/_limits.py believes it; `gone`: it wants nothing ever again."""
 
     why: str | None = None
     alive: bool = False
@@ -53,13 +51,13 @@ class Channel(Protocol):
 def news_waits(attempts: int, told: Told, jitter: float) -> float:
     """Seconds until news that was tried so often before is tried again; `jitter` is in [0.8, 1.2]."""
     wait = min(FIRST * 3.0 ** min(attempts, 12), LONGEST) * jitter
-    return max(wait, min(told.after or 0.0, AFTER))
+    return max(wait, told.after or 0.0)
 
 
 def receiver_waits(failures: int, told: Told, jitter: float) -> float:
     """Seconds until a receiver that so many visits in a row failed at is visited again."""
     wait = min(FIRST * 3.0 ** min(failures - 1, 12), ALIVE if told.alive else AWAY) * jitter
-    return max(wait, min(told.after or 0.0, AFTER))
+    return max(wait, told.after or 0.0)
 
 
 class Standing(NamedTuple):

@@ -53,6 +53,7 @@ def webhook(
     from console.database import opened_for
     from console.receivers import add_webhook, the_receiver
     from workers._settings import settings
+    from workers.undelivered import command
 
     chosen = _options.org()
     with opened_for(chosen) as session:
@@ -72,7 +73,7 @@ def webhook(
         return
     _print.line(f"{row['name']} is told {_of(row)} from now on (organisation {chosen}).")
     _print.line(f"Its secret, which is not shown again: {secret}")
-    _print.line(f"Try it: earshot receivers test {row['name']}")
+    _print.line(f"Try it: {command(row['name'], chosen)}")
 
 
 @adding.command()
@@ -95,6 +96,7 @@ def email(
     from console.database import opened_for
     from console.receivers import add_email, the_receiver
     from workers._settings import settings
+    from workers.undelivered import command
 
     chosen = _options.org()
     with opened_for(chosen) as session:
@@ -107,7 +109,7 @@ def email(
         _print.as_json({"done": "added", "org": chosen, "receiver": row})
         return
     _print.line(f"{row['name']} is told {_of(row)} from now on (organisation {chosen}).")
-    _print.line(f"Try it: earshot receivers test {row['name']}")
+    _print.line(f"Try it: {command(row['name'], chosen)}")
 
 
 @app.command("list")
