@@ -89,11 +89,11 @@ def pass_time(journey: Journey, hours: float) -> None:
 
 
 PEOPLE = ("ann", "bob", "cem", "dee", "eve", "flo", "gil", "hal", "northwind")
-WORK = (*["ticket", "ticket", "activity"] * 3, "again", "time", "days", "switch", "release", "release")
+WORK = (*["ticket", "ticket", "activity"] * 3, "time", "days", "switch", "release", "release")
 
 
 class Town:
-    """People who complain, answer, come back; support that closes and opens again. All by one seed."""
+    """People who complain, answer, come back; support that closes, time that goes by. All by one seed."""
 
     def __init__(self, journey: Journey, seed: int) -> None:
         self.journey, self.chance = journey, random.Random(seed)
@@ -118,7 +118,7 @@ class Town:
         return post(self.said[-1], words, by=by, to=to, minutes=max(0.0, written), **more)
 
     def work(self) -> None:
-        """Support closes something, opens something again, or time goes by."""
+        """Support closes something, turns the crisis switch on or releases what it held, or time goes by."""
         what = self.chance.choice(WORK)
         if what == "time":
             pass_time(self.journey, self.chance.choice((0.5, 2, 30)))
@@ -135,7 +135,6 @@ class Town:
             table, before, after = {
                 "ticket": ("tickets", "status = 'open'", "resolved"),
                 "activity": ("activities", "status = 'planned'", "done"),
-                "again": ("tickets", "status = 'resolved'", "open"),
             }[what]
             rows = self.journey.execute(f"SELECT id FROM {table} WHERE {before} ORDER BY created_at, id")
             for row in self.chance.sample(rows, (len(rows) + 1) // 2):

@@ -65,6 +65,7 @@ class Replay:
         self._next = 0
         self._due: list[tuple[datetime, int]] = []
         self._last: dict[str, Case] = {}
+        self._of_subject: dict[str, list[Case]] = {}
         self._of: dict[Ref, Case] = {}
         self._incidents: dict[str, Case] = {}
         self._children: dict[UUID, list[Case]] = {}
@@ -116,11 +117,11 @@ class Replay:
             waiting = sorted(self._held.pop(change.of, ()), key=lambda post: post.heard.occurred_at)
             for first in range(0, len(waiting), AT_ONCE):
                 self._decide(change.at, waiting[first : first + AT_ONCE])
-        elif (case := self._last.get(str(change.of))) is not None:
+        elif of := self._of_subject.get(str(change.of)):
             if change.what == "close":
-                self._close(case, change.at)
+                self._close(self._last[of[-1].subject], change.at)
             else:
-                self._reopen(case)
+                self._reopen(next((case for case in of if case.event == change.event), of[-1]))
 
     def _close(self, case: Case, at: datetime) -> None:
         """Close a case; an Incident takes with it what has its Ticket."""
@@ -254,6 +255,7 @@ class Replay:
 
     def _enter(self, case: Case) -> None:
         self.cases.append(case)
+        self._of_subject.setdefault(case.subject, []).append(case)
         self._last[case.subject] = case
         self._tickets.take(case)
         self._spent.take(case)

@@ -7,6 +7,7 @@ its text and its score are those of now, because no others are kept. Nothing is 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import groupby
@@ -21,7 +22,7 @@ from workers.past import Batch, Change, Past, Post, Spell, Stored
 from workers.reheard import COLUMNS, JOINS, heard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
     from sqlalchemy import RowMapping
@@ -85,7 +86,8 @@ _CASES = text("""
 """)
 _NOTES = text("""
     SELECT case_id, what, at FROM case_notes
-    WHERE org_id = :org AND case_id = ANY (:cases) AND what IN ('reply', 'reopened') ORDER BY case_id, at
+    WHERE org_id = :org AND case_id = ANY (:cases) AND what IN ('reply', 'reopened', 'summary')
+    ORDER BY case_id, at
 """)
 _POLICY = text("""
     SELECT coalesce(max(burst_after), 20), coalesce(max(burst_all), 100), coalesce(max(burst_minutes), 60),
@@ -132,9 +134,16 @@ def read_past(session: Session, stretch: Stretch) -> tuple[Past, Known]:
     values = {"org": org, "since": since, "until": until}
     rows = session.execute(_CASES, {**values, "days": days, "lately": lately}).mappings().all()
     notes = session.execute(_NOTES, {"org": org, "cases": [row["id"] for row in rows]}).all()
-    by_case = {case: list(told) for case, told in groupby(notes, key=lambda note: note.case_id)}
+    signs: dict[UUID, list[tuple[datetime, str]]] = defaultdict(list)
+    for note in notes:
+        signs[note.case_id].append((note.at, note.what))
+    latest: dict[str, RowMapping] = {}
+    for row in rows:
+        if (before := latest.get(_subject(row))) is not None:
+            signs[before["id"]].append((row["opened_at"], "newer"))
+        latest[_subject(row)] = row
     switches = session.execute(_SWITCHES, values).all()
-    changes = [one for row in rows for one in _changes(row, by_case.get(row["id"], ()))]
+    changes = [one for row in rows for one in _changes(row, signs[row["id"]])]
     changes += [Change(row.released_at, "release", row.id) for row in switches if row.released_at]
     lasted = [
         row["closed_at"] - row["opened_at"] for row in rows if row["closed_at"] and row["opened_at"] >= since
@@ -143,7 +152,9 @@ def read_past(session: Session, stretch: Stretch) -> tuple[Past, Known]:
         since=since,
         policy=policy,
         cases=[_stored(row, since) for row in rows],
-        changes=sorted((one for one in changes if since <= one.at < until), key=lambda one: one.at),
+        changes=sorted(
+            (one for one in changes if since <= one.at < until), key=lambda one: (one.at, one.what)
+        ),
         switches=[
             Spell(
                 Switch(row.id, row.of, row.platform or row.what, row.until),
@@ -168,7 +179,7 @@ def _stored(row: RowMapping, since: datetime) -> Stored:
     level: Level = "activity" if risen is not None and risen >= since else row["level"]
     return Stored(
         id=row["id"],
-        subject=row["person"] or row["subject"],
+        subject=_subject(row),
         level=row["level"],
         opened_at=row["opened_at"],
         set_at=risen or row["opened_at"],
@@ -184,26 +195,32 @@ def _stored(row: RowMapping, since: datetime) -> Stored:
     )
 
 
-def _changes(row: RowMapping, notes: Iterable[Any]) -> Iterator[Change]:
+def _subject(row: RowMapping) -> str:
+    return str(row["person"] or row["subject"])
+
+
+def _changes(row: RowMapping, signs: Sequence[tuple[datetime, str]]) -> Iterator[Change]:
     """When a case was closed, as far as that is kept, and when a person opened it again.
 
-    Only the last closing is. Of the others it is known that they were before the case was opened again, and before an
-    answer came to it as to a closed one. Where a post opened it again, the replay decides that itself.
+    Only the last closing is. That it was closed before shows by `signs`: it was opened again, an answer came to it as to
+    a closed one, its subject has a newer one, or it is an Incident that was summed up. Where a post opened it again, the
+    replay decides that itself.
     """
-    subject = row["person"] or row["subject"]
-    told = [(note.at, note.what) for note in notes]
-    again = row["reopened_at"]
+    told = list(signs)
+    again, closed = row["reopened_at"], row["closed_at"]
     if again is not None and (again, "reopened") not in told:
-        told = sorted([*told, (again, "by a person")])
+        told.append((again, "by a person"))
     is_open = True
-    for at, what in told:
-        if is_open and (row["closed_at"] is None or at < row["closed_at"]):
-            yield Change(at - _JUST_BEFORE, "close", subject)
-        is_open = what != "reply"
+    for at, what in sorted(told):
+        if what == "summary":
+            yield Change(at, "close", _subject(row))
+        elif is_open and (closed is None or at < closed):
+            yield Change(at - _JUST_BEFORE, "close", _subject(row))
+        is_open = what in ("reopened", "by a person")
         if what == "by a person":
-            yield Change(at, "reopen", subject)
-    if row["closed_at"] is not None:
-        yield Change(row["closed_at"], "close", subject)
+            yield Change(at, "reopen", _subject(row), row["event_id"])
+    if closed is not None:
+        yield Change(closed, "close", _subject(row))
 
 
 # --- posts -----------------------------------------------------------------------------------------------

@@ -55,11 +55,13 @@ class Stored(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What people did meanwhile: closed or reopened the case of a subject, released what a switch held."""
+    """What people did meanwhile: closed the case of a subject, opened one of them again (the one that rests on `event`),
+    released what a switch held."""
 
     at: datetime
     what: Literal["close", "reopen", "release"]
     of: str | UUID
+    event: UUID | None = None
 
 
 class Spell(NamedTuple):
