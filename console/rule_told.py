@@ -40,13 +40,13 @@ def told(rule: Row) -> str:
         asks = _post(rule)
     elif rule["trigger"] == "mean":
         asks = (
-            f"the mean of all that is about us or ours{_where(rule)}, over {span_said(rule['window_hours'])} and of"
-            f" {rule['minimum']:,} posts at least, that falls to {rule['threshold']:+.2f}"
+            f"the mean of {_all(rule)}, over {span_said(rule['window_hours'])} and of {rule['minimum']:,} at least,"
+            f" that falls to {rule['threshold']:+.2f}"
         )
-        does += f", and can again once it rose to {rule['rearm']:+.2f}"
+        does += f", and again only after it rose to {rule['rearm']:+.2f}"
     else:
         asks = (
-            f"a number of posts about us or ours{_where(rule)} that is {rule['factor']:g} times as high within"
+            f"a number of {_all(rule)} that is {rule['factor']:g} times as high within"
             f" {span_said(rule['window_hours'])} as it used to be, and {rule['minimum']:,} at least,"
         )
     return "; ".join([f"{asks} {does}{_limit(rule)}", *_beside(rule)])
@@ -59,13 +59,23 @@ def _post(rule: Row) -> str:
     if rule["rating"] is not None:
         asks = [*([] if any_score else [f"scores {rule['threshold']:+.2f} or less"]), *asks]
         more = f" that {' and '.join(asks)}" if asks else ""
-        return f"{_REVIEWED[rule['audience']]}{_where(rule)} with {at_most(rule['rating'])}{more}"
-    score = "has any score, or none" if any_score else f"scores {rule['threshold']:+.2f} or less"
-    return f"{_WHO[rule['audience']]}{_where(rule)} that {' and '.join([score, *asks])}"
+        return f"{_where(rule, _REVIEWED)} with {at_most(rule['rating'])}{more}"
+    score = "has any score, or none," if any_score and asks else "has any score, or none"
+    score = score if any_score else f"scores {rule['threshold']:+.2f} or less"
+    return f"{_where(rule, _WHO)} that {' and '.join([score, *asks])}"
 
 
-def _where(rule: Row) -> str:
-    """The scope, as it goes on after "a post"."""
+def _all(rule: Row) -> str:
+    return f"posts{'' if rule['accounts'] or rule['campaigns'] else ' about us or ours'}{_scope(rule)}"
+
+
+def _where(rule: Row, who: Mapping[str, str]) -> str:
+    scope, whose_post = _scope(rule), who[rule["audience"]]
+    return f"{whose_post}{scope}{',' if scope and whose_post.endswith(',') else ''}"
+
+
+def _scope(rule: Row) -> str:
+    """As it goes on after "a post"."""
     parts = [
         f" on {either(rule['platforms'])}" if rule["platforms"] else "",
         f" found by a watch of the kind {either(rule['kinds'])}" if rule["kinds"] else "",
@@ -104,7 +114,7 @@ def whose(rule: Row) -> str:
         *(", ".join(_named(rule, field)) for field in ("sources", "campaigns", "accounts")),
         ", ".join(rule["languages"]),
     ]
-    return " · ".join(filter(None, parts))
+    return " · ".join(filter(None, parts)) or "all"
 
 
 def when(rule: Row) -> str:

@@ -34,6 +34,7 @@ from console.cli import (
     owed,
     own,
     platforms,
+    policy,
     quarantine,
     receivers,
     record,
@@ -84,6 +85,7 @@ app.add_typer(sources.app, name="sources", rich_help_panel=FOLLOW)
 app.add_typer(credentials.app, name="credentials", rich_help_panel=FOLLOW)
 app.add_typer(budget.app, name="budget", rich_help_panel=FOLLOW)
 app.add_typer(rules.app, name="rules", rich_help_panel=FOLLOW)
+app.add_typer(policy.app, name="policy", rich_help_panel=FOLLOW)
 app.add_typer(receivers.app, name="receivers", rich_help_panel=TELL)
 app.add_typer(owed.app, name="owed", rich_help_panel=TELL)
 app.add_typer(crisis.app, name="crisis", rich_help_panel=FOLLOW)

@@ -154,8 +154,7 @@ def add(
 
     Examples: earshot rules add "Refunds" --action ticket --audience addressed --threshold 0 --words "refund, money back"
               earshot rules add "Looking for coffee" --action lead --audience named --words "looking for, recommend"
-              earshot rules add "Spring on Reddit" --action ticket --audience named --threshold -0.4 --platform reddit
-              --campaign "Spring launch" --assign ann@acme.example,bob@acme.example
+              earshot rules add Spring --action ticket --audience named --threshold -0.4 --campaign "Spring launch"
               earshot rules add "Mood" --action ticket --trigger mean --over 24h --threshold -0.2 --rearm 0 --minimum 30
               earshot rules add "Storm" --action notify --trigger spike --over 3h --factor 3 --minimum 50
     """
