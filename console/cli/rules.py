@@ -6,13 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli import _options
+from console.cli import _options, rules_test
 from console.cli import _rule_options as of
 from console.cli._options import Commands, as_json, chosen_org
 
 app = Commands(
     no_args_is_help=True, help="When what is opened, and for whom: scope, threshold, words, means, spikes."
 )
+
+app.command("test")(rules_test.backtest)
 
 Named = Annotated[str, typer.Argument(metavar="RULE", help="Its name, how that begins, or its id.")]
 _TRIES = 4
