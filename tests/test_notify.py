@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
 
 from tests.keyed import a_key, keys
-from tests.telling import HANG, OK, Hearing, Owing, answers, hearing, now
+from tests.telling import HANG, OK, SECRET, Hearing, Owing, answers, hearing, now
 from workers.telling import Told, news_waits, receiver_waits
 from workers.undelivered import forget
 
@@ -246,3 +247,30 @@ def test_waits_grow_are_jittered_and_bounded_and_are_never_shorter_than_what_is_
     assert receiver_waits(20, away, 1.0) == 1800.0
     assert receiver_waits(1, Told("busy", after=900.0), 1.0) == 900.0
     assert receiver_waits(1, Told("away"), 0.8) == 4.0
+
+
+def test_two_workers_at_once_tell_a_receiver_each_piece_once(owing: Owing, desk: Hearing) -> None:
+    owing.receiver(desk)
+    for number in range(60):
+        owing.story(f"post:mastodon:{number}")
+    with ThreadPoolExecutor(3) as workers:
+        took = list(workers.map(lambda _: owing.notifies(), range(3)))
+    assert sum(took) == len(desk.heard) == len({one.id for one in desk.heard}) == 180
+
+
+def test_a_secret_is_in_no_log_error_or_repr(
+    owing: Owing, desk: Hearing, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    receiver = owing.receiver(desk)
+    owing.story("post:mastodon:1")
+    for answer in (answers("500 Oops"), b"junk\r\n\r\n", answers("302 Found"), OK):
+        desk.answer = lambda _, answer=answer: answer
+        owing.notifies(again=True)
+    with pytest.MonkeyPatch.context() as patch, keys(patch, a_key("o")):
+        owing.opens("post:mastodon:2")
+        owing.notifies(again=True)
+    assert "does not open" in owing.stands(receiver).last_error
+    said = f"{caplog.text} {[repr(row) for row in owing.owed()]} {owing.activities()} {owing.stands(receiver).last_error}"
+    assert SECRET.removeprefix("whsec_") not in said
+    assert "key=k" not in said.replace(desk.url, "")
