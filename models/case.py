@@ -22,7 +22,8 @@ class Case(Record):
     `burst:<theme>`; of a rule over many posts `rule:<rule id>:<scope>`.
 
     A case that an Incident took in has it as `parent_id`; without a Ticket of its own it has the Incident's, and closes
-    with it. `themes` are what a burst may be of: `campaign:<id>`, `account:<id>`, `keyword:<word>`. `verdict` is the
+    with it. `themes` are what its Ticket counts for: `campaign:<id>`, `account:<id>`, `keyword:<word>`, `all`; none
+    where an Incident took it in from the start. `verdict` is the
     last that a person gave. `event_id`, `rule_id`, `score` and `threshold` are those of the post that set its present level.
     """
 
@@ -44,7 +45,7 @@ class Case(Record):
             "ix_cases_burst",
             "org_id",
             "opened_at",
-            postgresql_where=text("level = 'ticket' AND parent_id IS NULL"),
+            postgresql_where=text("level = 'ticket' AND themes <> '{}'"),
         ),
         one_of("verdict", VERDICTS),
         Index("ix_cases_org_id_subject", "org_id", "subject", "opened_at"),

@@ -95,10 +95,11 @@ class Switch(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """A case that is closed: whose, and since when."""
+    """A case that is closed: whose, since when, and whether its Ticket is that of the Incident that took it in."""
 
     subject: str
     at: datetime
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Decision:
     `subject` names the case by its author; `case` is the stored one, and `answers` the post of this batch whose case
     it joins by answering. `also` are the other rules that it crossed, `tells` those that only tell. `incident` is the
     theme of the Incident that takes the case in, `own` whether that has a Ticket of its own all the same. `themes` are
-    what its Ticket counts for, `switch` what held it back.
+    what its Ticket counts for: nothing where an Incident takes it in. `switch` is what held it back.
     """
 
     ref: Ref
@@ -268,11 +269,15 @@ class _World:
         if incident is None and rule.level == "ticket" and action != "reopen":
             self._tickets.update(themes)
         own = incident is None or (post.customer and post.addressed)
-        return replace(joins, action=action, themes=themes, incident=incident, own=own)
+        counted = themes if incident is None else ()
+        return replace(joins, action=action, themes=counted, incident=incident, own=own)
 
     def _reopens(self, post: Heard) -> UUID | None:
-        """The author's own closed case that the post answers, if it was closed lately."""
+        """The author's own closed case that the post answers, if it was closed lately. Not one that has the Ticket of
+        an Incident: that would open the Incident again, and with it everybody's."""
         if post.closed_case is None or (closed := self._standing.closed.get(post.closed_case)) is None:
+            return None
+        if closed.shared:
             return None
         lately = self._standing.now - closed.at <= self._standing.policy.reopens_within
         return post.closed_case if closed.subject == post.subject and lately else None

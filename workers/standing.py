@@ -69,6 +69,10 @@ _STANDING = text("""
         SELECT coalesce(max(burst_after), 20) AS burst_after, coalesce(max(burst_all), 100) AS burst_all,
                coalesce(max(burst_minutes), 60) AS burst_minutes, coalesce(max(reopen_days), 14) AS reopen_days
         FROM policies WHERE org_id = :org
+    ), over AS MATERIALIZED (
+        -- an Incident that is over has dealt with what was before
+        SELECT substr(subject, length(:incident) + 1) AS theme, max(closed_at) AS at FROM cases
+        WHERE org_id = :org AND subject = ANY (:incidents) AND closed_at IS NOT NULL GROUP BY subject
     )
     SELECT json_build_object(
         'now', now(),
@@ -77,9 +81,10 @@ _STANDING = text("""
                  WHERE org_id = :org AND closed_at IS NULL AND subject = ANY (:subjects)),
         'tickets', (SELECT json_object_agg(theme, n) FROM (
                         SELECT theme, count(*) AS n FROM cases, policy, unnest(themes) AS theme
-                        WHERE org_id = :org AND level = 'ticket' AND parent_id IS NULL
+                        WHERE org_id = :org AND level = 'ticket' AND themes <> '{}'
                           AND opened_at > now() - make_interval(mins => policy.burst_minutes)
                           AND theme = ANY (:themes)
+                          AND opened_at > coalesce((SELECT at FROM over WHERE over.theme = theme.theme), '-infinity')
                         GROUP BY theme) AS counted),
         'spent', (SELECT json_object_agg(rule_id, n) FROM (
                       SELECT rule_id, count(*) AS n FROM cases
@@ -91,8 +96,9 @@ _STANDING = text("""
                                   AND coalesce(platform, campaign_id::text, rule_id::text) IS NOT NULL),
         'blocked', (SELECT json_agg('identity:' || id) FROM identities
                     WHERE id = ANY (:authors) AND blocked),
-        'closed', (SELECT json_agg(json_build_array(id, subject, closed_at)) FROM cases
-                   WHERE id = ANY (:closed) AND closed_at IS NOT NULL)
+        'closed', (SELECT json_agg(json_build_array(c.id, c.subject, c.closed_at, p.id IS NOT NULL))
+                   FROM cases c LEFT JOIN cases p ON p.id = c.parent_id AND p.ticket_id = c.ticket_id
+                   WHERE c.id = ANY (:closed) AND c.closed_at IS NOT NULL)
     )::text
 """)
 
@@ -105,7 +111,7 @@ class _Told(msgspec.Struct):
     spent: dict[UUID, int] | None = None
     switches: list[tuple[UUID, str, str, datetime]] | None = None
     blocked: list[str] | None = None
-    closed: list[tuple[UUID, str, datetime]] | None = None
+    closed: list[tuple[UUID, str, datetime, bool]] | None = None
 
 
 _told = msgspec.json.Decoder(_Told)
@@ -117,20 +123,26 @@ _NOTHING = Standing(now=datetime.max.replace(tzinfo=UTC))
 
 
 class _Asked(NamedTuple):
-    """What a batch wants to know: subjects of those who cross, Tickets it might open by theme, rules with a number."""
+    """What a batch wants to know: subjects of those who cross, what they might count for, rules with a number.
+
+    `tickets` are the Tickets that it might open, each as what it would count for by one rule or another.
+    """
 
     subjects: list[str]
-    might: Counter[str]
+    themes: list[str]
+    tickets: list[list[tuple[str, ...]]]
     rules: list[UUID]
     closed: list[UUID]
 
     @property
     def values(self) -> dict[str, Any]:
-        themes = sorted(self.might)
+        incidents = [INCIDENT + theme for theme in self.themes]
         return {
-            "subjects": self.subjects + [INCIDENT + theme for theme in themes],
+            "subjects": self.subjects + incidents,
+            "incidents": incidents,
+            "incident": INCIDENT,
             "authors": [UUID(who[9:]) for who in self.subjects if who.startswith("identity:")],
-            "themes": themes,
+            "themes": self.themes,
             "rules": self.rules,
             "closed": self.closed,
         }
@@ -145,7 +157,7 @@ def stand(session: Session, org: str, posts: Sequence[Heard], rules: Rules) -> S
     alone = [f"rule {rule}" for rule in asked.rules]
     alone += [
         f"burst {org} {theme}"
-        for theme, n in asked.might.items()
+        for theme, n in _might(asked.tickets, standing.incidents).items()
         if 2 * (standing.tickets.get(theme, 0) + n) >= standing.policy.most(theme)
     ]
     if not alone:
@@ -157,7 +169,8 @@ def stand(session: Session, org: str, posts: Sequence[Heard], rules: Rules) -> S
 
 def _asked(posts: Sequence[Heard], rules: Rules) -> _Asked:
     subjects: set[str] = set()
-    might: Counter[str] = Counter()
+    themes: set[str] = set()
+    tickets: list[list[tuple[str, ...]]] = []
     numbered: set[UUID] = set()
     closed = {post.closed_case for post in posts if post.closed_case is not None}
     for post in posts:
@@ -166,11 +179,19 @@ def _asked(posts: Sequence[Heard], rules: Rules) -> _Asked:
             continue
         subjects.add(post.subject)
         numbered.update(rule.id for rule in crossed if rule.per_day is not None)
+        counts = {rule: themes_of(post, rule) for rule in crossed if rule.action in RANK}
         # an Activity opens no burst, but joins an Incident that is there
-        for level in RANK:
-            themes = {theme for rule in crossed if rule.action == level for theme in themes_of(post, rule)}
-            might.update(dict.fromkeys(themes, int(level == "ticket")))
-    return _Asked(sorted(subjects), might, sorted(numbered), sorted(closed))
+        themes.update(*counts.values())
+        tickets.append([of for rule, of in counts.items() if rule.action == "ticket"])
+    return _Asked(sorted(subjects), sorted(themes), tickets, sorted(numbered), sorted(closed))
+
+
+def _might(tickets: Sequence[Sequence[tuple[str, ...]]], incidents: frozenset[str]) -> Counter[str]:
+    """How many Tickets of each theme might open; what an Incident takes in is none."""
+    might: Counter[str] = Counter()
+    for one in tickets:
+        might.update({theme for of in one if incidents.isdisjoint(of) for theme in of})
+    return might
 
 
 def _read(session: Session, org: str, asked: _Asked) -> Standing:
@@ -185,7 +206,7 @@ def _read(session: Session, org: str, asked: _Asked) -> Standing:
         spent=told.spent or {},
         switches=[_switch(*row) for row in told.switches or ()],
         blocked=frozenset(told.blocked or ()),
-        closed={case: Closed(subject, at) for case, subject, at in told.closed or ()},
+        closed={case: Closed(*closed) for case, *closed in told.closed or ()},
         policy=Policy(burst_after, burst_all, timedelta(minutes=minutes), timedelta(days=days)),
     )
 

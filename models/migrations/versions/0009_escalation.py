@@ -244,7 +244,7 @@ def _cases() -> None:
     op.create_check_constraint("verdict", "cases", f"verdict IN ({listed})")
     where_set("cases", "parent_id")
     where_set("cases", "rule_id", "opened_at")
-    index("cases", "org_id opened_at", name="ix_cases_burst", where="level = 'ticket' AND parent_id IS NULL")
+    index("cases", "org_id opened_at", name="ix_cases_burst", where="level = 'ticket' AND themes <> '{}'")
     record(
         "case_notes",
         to("case_id", "cases", lost="CASCADE", null=False),
