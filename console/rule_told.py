@@ -46,8 +46,9 @@ def told(rule: Row) -> str:
         does += f", and again only after it rose to {rule['rearm']:+.2f}"
     else:
         asks = (
-            f"a number of {_all(rule)} that is {rule['factor']:g} times as high within"
-            f" {span_said(rule['window_hours'])} as it used to be, and {rule['minimum']:,} at least,"
+            f"a number of {'negative ' if rule['threshold'] < 1 else ''}{_all(rule)} within"
+            f" {span_said(rule['window_hours'])} that is {rule['factor']:g} times that of the same hours on the days"
+            f" before, and {rule['minimum']:,} at least,"
         )
     return "; ".join([f"{asks} {does}{_limit(rule)}", *_beside(rule)])
 
@@ -124,7 +125,8 @@ def when(rule: Row) -> str:
             f"mean of {span_said(rule['window_hours'])} {rule['threshold']:+.2f}, {rule['minimum']:,} posts"
         )
     if rule["trigger"] == "spike":
-        return f"{rule['factor']:g} x in {span_said(rule['window_hours'])}, {rule['minimum']:,} posts"
+        kind = "negative posts" if rule["threshold"] < 1 else "posts"
+        return f"{rule['factor']:g} x in {span_said(rule['window_hours'])}, {rule['minimum']:,} {kind}"
     asks = [] if rule["threshold"] >= 1 else [f"{rule['threshold']:+.2f}"]
     asks += [at_most(rule["rating"])] if rule["rating"] is not None else []
     return ", ".join([*(asks or ["any score"]), *(f'"{phrase}"' for phrase in rule["words"])])

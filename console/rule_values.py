@@ -21,6 +21,7 @@ from console.rule_refused import either, many, only, problems, refuse, unsayable
 from console.rule_spans import parsed_hours, parsed_quiet
 from models.vocabulary import PLATFORMS, PRIORITIES, RULE_ACTIONS, RULE_ASSIGN, RULE_AUDIENCES, RULE_TRIGGERS
 from workers.folding import words_of
+from workers.hours import NEGATIVE
 
 PER_DAY = 20
 """Leads in 24 hours that a rule makes unless it says otherwise."""
@@ -128,8 +129,11 @@ class Values(BaseModel):
     def _a_score(cls, threshold: float, info: ValidationInfo) -> float:
         if not -1 <= threshold <= 1:
             raise ValueError(f"{threshold:g} is no score: they go from -1 (worst) to 1 (best)")
-        if info.data.get("trigger") == "spike" and threshold < 1:
-            raise ValueError("a spike counts posts, whatever they score")
+        if info.data.get("trigger") == "spike" and threshold not in (1, NEGATIVE):
+            raise ValueError(
+                f"a spike is one of all posts, or with --threshold {NEGATIVE:g} one of negative posts; the hours count"
+                " no other score"
+            )
         return threshold
 
     @field_validator("rating")

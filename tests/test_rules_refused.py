@@ -61,7 +61,7 @@ def test_what_is_refused_below_is_refused_for_that_alone(rule: dict[str, object]
         (POST, {"rearm": 0.0}, "Rearm: only a rule over a mean"),
         (POST, {"minimum": 3}, "Minimum: only a rule over a mean (--trigger mean) or a spike"),
         (SPIKE, {"rearm": 0.0}, "Rearm: only a rule over a mean"),
-        (SPIKE, {"threshold": -0.2}, "Threshold: a spike counts posts"),
+        (SPIKE, {"threshold": -0.2}, "Threshold: a spike is one of all posts, or with --threshold -0.05 one"),
         (SPIKE, {"max_age_hours": "3d"}, "Max age: only a rule over single posts"),
         (MEAN, {"factor": 3}, "Factor: only a rule over a spike"),
         (MEAN, {"rating": 2}, "Stars: the hours are counted by platform"),

@@ -33,6 +33,8 @@ def test_a_post_is_compared_with_the_rules_of_its_scope_only() -> None:
     assert {one.name for one in rules.compared_with(low)} == {"3", "4"}
     assert rules.compared_with(heard(None, -0.9)) == []
     assert rules.compared_with(heard(None, -0.3, about=frozenset(CAMPAIGNS))) == []
+    steps = Rules(rule(n, threshold=-n / 10) for n in range(10))
+    assert {one.name for one in steps.compared_with(heard(None, -0.5))} == {"0", "1", "2", "3", "4", "5"}
 
 
 def test_a_post_is_compared_with_those_rules_only_whose_stars_or_words_it_may_have() -> None:

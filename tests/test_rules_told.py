@@ -76,7 +76,14 @@ def test_a_rule_over_many_posts_is_told_with_its_window_and_turned_into_another(
     ) in said
     spike = ("--trigger", "spike", "--over", "3h", "--factor", "3", "--minimum", "50")
     said = cli.done("rules", "set", "Mood", *spike).out
-    assert "is 3 times as high within 3 hours as it used to be, and 50 at least, opens a ticket" in said
+    assert (
+        "within 3 hours that is 3 times that of the same hours on the days before, and 50 at least, opens"
+        in said
+    )
+    assert (
+        "a number of negative posts about us" in cli.done("rules", "set", "Mood", "--threshold", "-0.05").out
+    )
+    cli.done("rules", "set", "Mood", "--threshold", "1")
     rule = cli.done("rules", "show", "Mood", "--json").json
     assert (rule["trigger"], rule["rearm"], rule["threshold"], rule["alarms"]) == ("spike", None, 1.0, [])
     assert "Threshold: from which score on?" in cli.refused(

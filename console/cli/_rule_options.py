@@ -49,7 +49,9 @@ Over = Annotated[str | None, _option("--over", says="The last 24h, 3h, 7d.", pan
 Rearm = Annotated[
     float | None, _option(says="mean: to what it must rise before the rule fires again.", panel=MANY)
 ]
-Factor = Annotated[float | None, _option(says="spike: how many times as many as before.", panel=MANY)]
+Factor = Annotated[
+    float | None, _option(says="spike: how many times as many as on the days before.", panel=MANY)
+]
 Minimum = Annotated[int | None, _option(says="How many posts there must be at least.", panel=MANY)]
 
 Priority = Annotated[str | None, _option(says="Of the Ticket: low, normal, high, urgent.", panel=AFTER)]
