@@ -80,6 +80,7 @@ def _marks(axes: Any, tested: Tested, before: float) -> None:
         textcoords="offset points",
         ha="right" if right else "left",
         va="top",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
     )
 
 

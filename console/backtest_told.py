@@ -12,7 +12,7 @@ from console.words import counted, score, span
 def said_at(tested: Tested, value: float) -> str:
     """A threshold (or so many stars) as people read it."""
     if by_stars(tested.rule):
-        return f"{value:g}"
+        return "1 star" if value == 1 else f"{value:g} stars"
     return "any" if value >= 1 else score(value)
 
 
@@ -44,7 +44,6 @@ def how(before: Mapping[str, Any], after: Mapping[str, Any], tested: Tested) -> 
     differs = [name for name in after if after[name] != before[name] and name != "names"]
     axis = "rating" if by_stars(tested.rule) else "threshold"
     at = f"at {said_at(tested, tested.would.value)}"
-    at = f"{at} star{'' if tested.would.value == 1 else 's'}" if axis == "rating" else at
     if not differs:
         return "as it stands"
     if differs == [axis]:
@@ -72,7 +71,7 @@ def remarks(
         yield f"{counted(known.rescored, 'case')} opened by a score that is another one by now."
     if known.ruled:
         yield f"{counted(known.ruled, 'case')} opened by a rule that is gone, or has another threshold by now."
-    if stood.never and stood.lasts is not None:
+    if stood.never and stood.lasts is not None and (tested is None or tested.would.cases):
         yield (
             f"Nobody closed the {counted(stood.never, 'case')} of authors who never had one; they are taken to last"
             f" {span(stood.lasts.total_seconds())}, as half of those did that were closed."
@@ -85,18 +84,14 @@ def nothing(stood: Stood) -> str:
     return f"No post was recorded between {since} and {until} UTC, so there is nothing to test on"
 
 
-def row(tested: Tested, at: At) -> list[object]:
-    """One line of the table of thresholds; ▸ stands before the one that is tested."""
+def row(tested: Tested, at: At, before: Mapping[str, Any]) -> list[object]:
+    """One line of the table of thresholds; ▸ stands before the one that is tested, and it is said which is that of now."""
     mark = "▸ " if at.value == tested.would.value else ""
+    is_now = at.value == (before["rating"] if by_stars(tested.rule) else before["threshold"])
     right = None if at.precision is None else f"{at.precision:.0%} of {at.judged:,}"
-    return [
-        f"{mark}{said_at(tested, at.value)}",
-        at.cases,
-        f"{at.per_day:.1f}",
-        at.taken_in or None,
-        at.wrong,
-        right,
-    ]
+    now = "now " if is_now and not mark else ""
+    rate = f"{at.per_day:.1f}"
+    return [f"{mark}{now}{said_at(tested, at.value)}", at.cases, rate, at.taken_in or None, at.wrong, right]
 
 
 def _days(days: float) -> str:

@@ -157,7 +157,7 @@ def _one(
         ">in Incidents",
         ">wrong",
     ]
-    _print.table([*columns, ">precision"], [row(tested, at) for at in tested.at], "")
+    _print.table([*columns, ">precision"], [row(tested, at, before) for at in tested.at], "")
     _differs(session, tested.differs, limit)
 
 
@@ -207,19 +207,19 @@ def _differs(session: Session, differs: Sequence[Differs], limit: int) -> None:
 
     new = sum(one.what == "new" for one in differs)
     if not differs:
-        _print.line("The cases are the ones that were opened, each of them.")
+        _print.line("Nothing would be new and nothing missing.")
         return
     _print.line(f"{new:,} would be new, {len(differs) - new:,} would be missing:")
     shown = differs[:limit]
     _print.table(
-        ["", "written", ">score", "~author", "~what was said", "~instead"],
+        ["case", "written", ">score", "~author", "~what was said", "~instead"],
         [
             (
                 post["what"],
-                post["occurred_at"],
+                post["occurred_at"] and f"{post['occurred_at']:%Y-%m-%d}",
                 score(post["sentiment"]),
-                one_line(f"{post['author'] or 'somebody'} on {post['platform'] or 'nowhere'}", 40),
-                one_line(post["text"] or "(gone)", 100),
+                one_line(post["author"] or "somebody", 24),
+                one_line(post["text"] or "(gone)", 70),
                 _instead(post),
             )
             for post in told(session, shown)
