@@ -146,8 +146,15 @@ class _Visit:
         return standing._replace(wait=max(standing.wait, self._wait))
 
     def _over(self) -> bool:
+        failed = self._failure is not None
+        proven = self._took or not self._receiver.failures
         gone = self._failure is not None and self._failure.gone
-        return gone or self._streak >= STREAK or asyncio.get_running_loop().time() >= self._until
+        return (
+            gone
+            or (failed and not proven)
+            or self._streak >= STREAK
+            or asyncio.get_running_loop().time() >= self._until
+        )
 
     async def _most(self) -> int:
         """How much may be taken now: one where the receiver has to show first that it is there, and within the budget."""
