@@ -1,7 +1,6 @@
-"""`python -m tests.teller`: a worker process that tells what is owed, over and over, until it is killed.
+"""Processes to be killed: a worker that tells what is owed, over and over, and a receiver.
 
-And `python -m tests.teller hear PORT FILE SEED`: a receiver of its own process. It writes what it takes to a file before
-it answers, refuses some of it, and can be killed at any moment as well.
+The receiver writes what it takes to a file before it answers, and refuses some of it.
 """
 
 from __future__ import annotations
@@ -9,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import sys
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from tests.telling import OK, Delivery, Hearing, answers, fleet_engine
 from workers import telling
+from workers._loop import die_with_parent
 from workers._settings import settings
 from workers.notify import notify
 
@@ -47,8 +46,9 @@ async def hear(port: int, file: Path, seed: int) -> None:
     await server.serve_forever()
 
 
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["hear"]:
-        asyncio.run(hear(int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])))
-    else:
-        asyncio.run(tell())
+def run(env: dict[str, str], hears: tuple[int, Path, int] | None) -> None:
+    """What a process of its own does, until it is killed: hear (port, file, seed), or tell."""
+    os.environ.clear()
+    os.environ.update(env)
+    die_with_parent()
+    asyncio.run(hear(*hears) if hears else tell())

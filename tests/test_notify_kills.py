@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import command_line, teller
 from tests.keyed import a_key, keys
 from tests.telling import Owing
 from tests.waiting import eventually
 
-ROOT = Path(__file__).parent.parent
+_forking = command_line._forking
+"""The server that tests/command_line.py has prepared: a process starts at once."""
 
 
 @pytest.fixture
@@ -34,20 +33,23 @@ def owing(database: str) -> Iterator[Owing]:
 class Mortal:
     """A process that is started again whenever it was killed."""
 
-    def __init__(self, start: Callable[[], subprocess.Popen[bytes]]) -> None:
-        self._start = start
-        self.process = start()
+    def __init__(self, env: dict[str, str], hears: tuple[int, Path, int] | None = None) -> None:
+        self._what = (env, hears)
         self.deaths = 0
+        self._start()
+
+    def _start(self) -> None:
+        self._process = _forking.Process(target=teller.run, args=self._what)
+        self._process.start()
 
     def kill(self) -> None:
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.process = self._start()
+        self.end()
+        self._start()
         self.deaths += 1
 
     def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        self._process.kill()
+        self._process.join()
 
 
 def run(owing: Owing, folder: Path, *, seconds: float, seed: int, every: float) -> None:
@@ -64,13 +66,7 @@ def run(owing: Owing, folder: Path, *, seconds: float, seed: int, every: float) 
         "EARSHOT_ENCRYPTION_KEY": a_key(),
         "EARSHOT_REQUEST_DEADLINE": "0.3",
     }
-    teller = [sys.executable, "-m", "tests.teller"]
-    hearer = [*teller, "hear", str(port), str(heard), str(seed)]
-
-    def started(words: list[str]) -> Callable[[], subprocess.Popen[bytes]]:
-        return lambda: subprocess.Popen(words, env=env, cwd=ROOT, stderr=subprocess.DEVNULL)
-
-    mortals = [Mortal(started(teller)), Mortal(started(teller)), Mortal(started(hearer))]
+    mortals = [Mortal(env), Mortal(env), Mortal(env, (port, heard, seed))]
     stop = threading.Event()
 
     def write() -> None:
