@@ -2,7 +2,8 @@
 
 Prints medians and ratios; exits 1 when a bar is missed. On shared machines only the ratios mean anything.
 `python -m bench names` measures resolve against a million accounts instead (bench/names.py),
-`python -m bench notify` news to receivers (bench/notify.py).
+`python -m bench notify` news to receivers (bench/notify.py), `python -m bench decide` 1, 20 and 200 rules
+(bench/decide.py).
 """
 
 from __future__ import annotations

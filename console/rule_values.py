@@ -363,8 +363,8 @@ class Values(BaseModel):
         zone = zone.strip() or "UTC"
         if zone == "UTC":
             return zone
-        unknown = isinstance(info.context, Known) and not info.context.has_zone(zone)
-        if zone not in available_timezones() or unknown:
+        known = info.context
+        if zone not in available_timezones() or (isinstance(known, Known) and not known.has_zone(zone)):
             raise ValueError(f"{zone!r} is no time zone; say UTC, or one like Europe/Berlin")
         if "quiet" in info.data and info.data["quiet"] is None:
             raise ValueError("a time zone is for quiet hours; say them with --quiet 22:00-07:00")

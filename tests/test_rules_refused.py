@@ -48,6 +48,10 @@ def test_what_is_refused_below_is_refused_for_that_alone(rule: dict[str, object]
 @pytest.mark.parametrize(
     ("rule", "more", "reason"),
     [
+        (POST, {"name": "x" * 81}, "Name: a name of 81 characters"),
+        (POST, {"rating": 6}, "Stars: 6 is not between"),
+        (POST, {"words": [f"word {n}" for n in range(101)]}, "Words: 101 phrases are too many"),
+        (POST, {"words": ["x" * 81]}, "Words: a phrase of 81 characters"),
         (POST, {"platforms": ["reddit", "myspace"]}, "Platform: 'myspace' is none of appstore"),
         (POST, {"platforms": list(connectors())}, "Platform: these are all that Earshot follows"),
         (POST, {"kinds": ["hashtag", "hash"]}, "Kind: 'hash' is none of"),

@@ -32,10 +32,10 @@ def first_said(words: str, phrases: Sequence[str]) -> str | None:
     return next((phrase for phrase in phrases if _has(plain, phrase)), None)
 
 
-def words_said(words: str) -> frozenset[str]:
+def words_said(words: str) -> list[str]:
     """The words of a text, as far as phrases are looked for in it; among them the telling word of each that it has."""
     words = words[:READ]
-    return frozenset(words_of(words) if words.isascii() else _WORD.findall(_plain(words)))
+    return words_of(words) if words.isascii() else _WORD.findall(_plain(words))
 
 
 def telling_word(phrase: str) -> str | None:

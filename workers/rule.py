@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
+from workers._language import UNKNOWN
 from workers._said import first_said, telling_word, words_said
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Rule:
         """Is a post within the scope, whoever it is for?"""
         return (
             (not self.platforms or post.ref[0] in self.platforms)
-            and (not self.languages or post.lang in self.languages)
+            and (not self.languages or (post.lang or UNKNOWN) in self.languages)
             and (not self.kinds or not self.kinds.isdisjoint(post.kinds))
             and (not self.sources or not self.sources.isdisjoint(post.sources))
             and (not self.campaigns or not self.campaigns.isdisjoint(post.about))
@@ -127,7 +128,7 @@ class Rules:
         found: list[Rule] = []
         if post.rating is None and _score(post) > self._mildest:
             return found
-        for key in {None, post.ref[0], post.lang, *post.kinds, *post.sources, *post.about}:
+        for key in (None, post.ref[0], post.lang or UNKNOWN, *post.kinds, *post.sources, *post.about):
             if (shelf := self._shelves.get(key)) is not None:
                 shelf.compare(post, found)
         return found
