@@ -1,8 +1,8 @@
 """Markdown of a post -> plain text and the addresses it links to.
 
 https://spec.commonmark.org/, with what Reddit adds (https://www.reddit.com/wiki/markdown): tables, `~~struck~~`,
-`>!spoilers!<`, `^raised`. A text falls into blocks, and most blocks are what they seem: words, a quotation, a list, code.
-Those are read here; the parser, which takes tens of times as long, sees only blocks that leave a doubt (a test holds both
+`>!spoilers!<`, `^raised`. A text falls into blocks, and most blocks are what they seem: words, a quotation, a list, a table,
+code. Those are read here; the parser, which takes tens of times as long, sees only blocks that leave a doubt (a test holds both
 against each other). Surprising: a line break is only a space, unless two spaces stand before it; quoted lines keep
 their `> `, because they are somebody else's words.
 """
@@ -37,6 +37,8 @@ _QUOTE = re.compile(r"^> ?", re.MULTILINE)
 _ITEM = re.compile(r"( *)([*+-]|\d{1,9}[.)]) (?=[^ \n])").match
 _SHIFTED = re.compile(rf" {{1,3}}(?![ \t]|{_BEGIN}))", re.MULTILINE).match
 _CODE = re.compile(r" {4}[^\n]*(?:\n {4}[^\n]*)*").fullmatch
+_COLUMNS = re.compile(r"(?!- )(?=[^|]*\|)(?:\| *)?:?-+:? *(?:\| *:?-+:? *)*\|? *").fullmatch
+_MOST_CELLS = 65_536
 _SPOILER = re.compile(r">!(.*?)!<", re.DOTALL)
 _RAISED = re.compile(r"(?<!\S)\^+(?:\(([^()]*)\)|(?=[A-Za-z0-9]))")
 _PARAGRAPHS = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
@@ -104,7 +106,7 @@ def quickly(text: str, links: list[str]) -> str:
         waiting, only_code = [], True
         if begins is None and not _BEGINS_BELOW.search(block):
             out.paragraph(block)
-        elif begins is None or not out.simple(block):
+        elif not out.simple(block):
             waiting, only_code = [block], False
     out.together(waiting)
     return out.text()
@@ -140,7 +142,7 @@ class _Out:
         self._add(self._inline(block))
 
     def simple(self, block: str) -> bool:
-        """A line across, or a heading or a quotation that is nothing else; False for any other block."""
+        """A line across, or a heading, a quotation or a table that is nothing else; False for any other block."""
         if _RULE(block):
             pass
         elif heading := _HEADING(block):
@@ -151,6 +153,9 @@ class _Out:
                 return False
             self._gap = "\n\n"
             self._add(_quoted(self._inline(inner)))
+        elif rows := _rows(block):
+            for row in rows:
+                self._add(" ".join([self._inline(cell) for cell in row]).strip())
         else:
             return False
         self._gap = "\n\n"
@@ -256,6 +261,25 @@ def _is_item(mark: re.Match[str], depths: list[int], nested: str | None) -> bool
         return False
     depths.append(len(mark[0]))
     return True
+
+
+def _rows(block: str) -> list[list[str]]:
+    """The cells of a table that is nothing else, row by row; no row of any other block."""
+    lines = block.split("\n")
+    if len(lines) < 2 or "\\" in block or not _COLUMNS(lines[1]):
+        return []
+    width = len(_cells(lines.pop(1)))
+    if any("|" not in line or (line[0] != "|" and _BEGINS.match(line)) for line in lines):
+        return []
+    rows = [_cells(line) for line in lines]
+    if len(rows[0]) != width or width * len(rows) > _MOST_CELLS:
+        return []
+    return [row[:width] for row in rows]
+
+
+def _cells(line: str) -> list[str]:
+    cells = line.strip(" \t").split("|")
+    return cells[not cells[0] : len(cells) - (not cells[-1])]
 
 
 def _quoted(found: str) -> str:

@@ -52,6 +52,26 @@ def test_pieces_of_markup_in_any_order_are_read_as_the_parser_reads_them() -> No
         _compare("".join(piece + " " * (seeded.random() < 0.4) for piece in pieces))
 
 
+def test_tables_of_any_make_are_read_as_the_parser_reads_them() -> None:
+    seeded = random.Random(20261123)
+    for _ in range(500):
+        wide, edge = seeded.randint(1, 3), seeded.choice(["|", "| ", ""])
+        rows = [[seeded.choice(CELLS) for _ in range(wide + (seeded.random() < 0.1))] for _ in range(4)]
+        rows.insert(1, [seeded.choice(("---", ":--", " -: ", "-")) for _ in range(wide)])
+        lines = [edge + "|".join(row) + edge.strip() * (seeded.random() < 0.7) for row in rows]
+        _compare("\n\n".join(seeded.sample(["words", "- item", "\n".join(lines), "# head"], 3)))
+
+
+def test_a_table_does_not_meet_the_parser() -> None:
+    assert markdown._rows("| a | b |\n|---|---|\n| *1* | 2 |") == [[" a ", " b "], [" *1* ", " 2 "]]
+
+
+CELLS = [
+    "a", " two words ", "*em*", "`c`", "[x](/r/b)", "", " ", "- ", " - ", "1. ", "# h", "> q", "***", "\\", "\\|",
+    "&amp;", "_u_", "http://a.b", "=", ":", "    x", "é",
+]  # fmt: skip
+
+
 def _compare(text: str) -> None:
     links: list[str] = []
     by_parser: list[str] = []
