@@ -51,6 +51,15 @@ def envelope(decoder: msgspec.json.Decoder[T], answer: Answer, what: str) -> T:
         raise Garbled(f"{what} is not whole JSON") from None
 
 
+def at_once(decoder: msgspec.json.Decoder[T], answer: Answer) -> T | None:
+    """The whole answer as the decoder's type, which holds no Raw; None where anything in it is of another shape or no
+    JSON, so that `envelope` has to look."""
+    try:
+        return decoder.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def _is_utf8(body: bytes) -> bool:
     if body.isascii():
         return True

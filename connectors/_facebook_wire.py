@@ -9,7 +9,9 @@ neither says when it was written. `updated_time` moves with every comment, so it
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -17,7 +19,7 @@ from connectors import _graph as graph
 from connectors import _text, _times
 from connectors._base import Author, Mention, Post, Reject
 from connectors._decode import raw_text
-from connectors._graph_nested import Thing, Told, unreadable
+from connectors._graph_nested import Thing, Told
 
 POST = (
     "id,message,story,created_time,updated_time,permalink_url,from,message_tags,"
@@ -28,50 +30,49 @@ COMMENT = "id,message,created_time,permalink_url,from,parent{id,from},message_ta
 EITHER = "id,message,created_time,permalink_url,from,message_tags"
 """Fields that a post and a comment both have: what can be asked for where only an id is known."""
 
-_NOTHING = msgspec.Raw(b"null")
 
-
-class From(msgspec.Struct):
+class From(msgspec.Struct, gc=False):
     id: str | int | None = None
     name: str | None = None
 
 
-class Tag(msgspec.Struct):
+class Tag(msgspec.Struct, gc=False):
     id: str | int | None = None
     name: str | None = None
     type: str | None = None
 
 
-class _Count(msgspec.Struct):
+class _Count(msgspec.Struct, gc=False):
     total_count: int | None = None
 
 
-class Summed(msgspec.Struct):
+class Summed(msgspec.Struct, gc=False):
     summary: _Count | None = None
 
 
-class Shares(msgspec.Struct):
+class Shares(msgspec.Struct, gc=False):
     count: int | None = None
 
 
-class Parent(msgspec.Struct):
+class Parent(msgspec.Struct, gc=False):
     id: str | int | None = None
     author: From | None = msgspec.field(name="from", default=None)
 
 
-class Attachment(msgspec.Struct):
+class Attachment(msgspec.Struct, omit_defaults=True, gc=False):
     type: str | None = None
     url: str | None = None
     unshimmed_url: str | None = None
 
 
-class Attachments(msgspec.Struct):
+class Attached(Attachment, omit_defaults=True, gc=False):
+    """What hangs on a comment, or (`data`) all that hangs on a post."""
+
     data: list[Attachment] = []
 
 
-class Item(msgspec.Struct, omit_defaults=True):
-    """A post and a comment alike. Tags and attachments are read apart: their shapes changed over the years, and
-    must not cost the words that they hang on."""
+class Item(msgspec.Struct, omit_defaults=True, gc=False):
+    """A post and a comment alike."""
 
     id: str | int
     created_time: str | None = None
@@ -81,9 +82,9 @@ class Item(msgspec.Struct, omit_defaults=True):
     permalink_url: str | None = None
     author: From | None = msgspec.field(name="from", default=None)
     parent: Parent | None = None
-    message_tags: msgspec.Raw = _NOTHING
-    attachments: msgspec.Raw = _NOTHING
-    attachment: msgspec.Raw = _NOTHING
+    message_tags: list[Tag] | None = None
+    attachments: Attached | None = None
+    attachment: Attached | None = None
     shares: Shares | None = None
     reactions: Summed | None = None
     comments: Summed | None = None
@@ -91,11 +92,48 @@ class Item(msgspec.Struct, omit_defaults=True):
     comment_count: int | None = None
 
 
-ITEM = msgspec.json.Decoder(Item)
-_TAGS = msgspec.json.Decoder(list[Tag])
+PAGE = msgspec.json.Decoder(graph.Typed[Item])
+_ITEM = msgspec.json.Decoder(Item)
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ATTACHED = msgspec.json.Decoder(Attached)
+_BESIDE: Mapping[str, msgspec.json.Decoder[Any]] = {
+    "message_tags": msgspec.json.Decoder(list[Tag]),
+    "attachments": _ATTACHED,
+    "attachment": _ATTACHED,
+}
+"""Their shapes changed over the years, and must not cost the words that they hang on."""
+
 _COMMENT_AT = re.compile(r"/([0-9]+)/posts/([0-9]+)/?\?comment_id=(?:([0-9]+)&reply_comment_id=)?[0-9]+")
-_ATTACHMENTS = msgspec.json.Decoder(Attachments)
-_ATTACHMENT = msgspec.json.Decoder(Attachment)
+
+
+def item(raw: msgspec.Raw | Item, what: str) -> Item | Reject:
+    """An item of a page, without its tags and attachments where they alone are unreadable."""
+    if isinstance(raw, Item):
+        return raw
+    try:
+        return _ITEM.decode(raw)
+    except msgspec.ValidationError:
+        pass
+    try:
+        return _ITEM.decode(msgspec.json.encode(_without_odd(raw)))
+    except msgspec.ValidationError as error:
+        return Reject(raw=raw_text(raw), reason=f"no {what}: {error}")
+
+
+def _without_odd(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    fields = _FIELDS.decode(raw)
+    for name in _BESIDE.keys() & fields.keys():
+        try:
+            _BESIDE[name].decode(fields[name])
+        except msgspec.ValidationError:
+            del fields[name]
+    return fields
+
+
+def items(raw: Sequence[msgspec.Raw | Item], what: str) -> tuple[list[Item], list[Reject]]:
+    """Every item of a page that can be read, and what the others were."""
+    read = [item(one, what) for one in raw]
+    return [one for one in read if isinstance(one, Item)], [one for one in read if isinstance(one, Reject)]
 
 
 def post(item: Item, now: datetime, *, place: str | None = None) -> Post | Reject:
@@ -112,9 +150,9 @@ def post(item: Item, now: datetime, *, place: str | None = None) -> Post | Rejec
         author=author(item.author),
         url=_text.web(item.permalink_url),
         place=place,
-        mentions=_mentions(item.message_tags),
+        mentions=_mentions(item.message_tags) if item.message_tags else (),
         hashtags=graph.hashtags(text),
-        links=graph.links(text, *_attached(item.attachments)),
+        links=graph.links(text, *_shared(item.attachments)),
         counts=graph.counts(
             likes=_total(item.reactions),
             replies=_total(item.comments),
@@ -143,44 +181,42 @@ def comment(item: Item, now: datetime, *, thread: str | None) -> Post | Reject:
         reply_to_author=_text.ident(str(answered.id)) if answered and answered.id else None,
         thread=_text.ident(thread) if thread else None,
         place=page_of(thread),
-        mentions=_mentions(item.message_tags),
+        mentions=_mentions(item.message_tags) if item.message_tags else (),
         hashtags=graph.hashtags(text),
-        links=graph.links(text, *_attached(item.attachment)),
+        links=graph.links(text, *_shared(item.attachment)),
         counts=graph.counts(likes=item.like_count, replies=item.comment_count),
         truncated=truncated,
     )
 
 
-def told(raw: msgspec.Raw, now: datetime) -> Told:
+def told(raw: msgspec.Raw | Item, now: datetime) -> Told:
     """An item of a page's feed, for the sweep."""
-    try:
-        item = ITEM.decode(raw)
-    except msgspec.ValidationError as error:
-        return unreadable(raw, f"no post: {error}")
-    key, comments = str(item.id), _total(item.comments) or 0
-    mark = f"{item.updated_time} {comments}"[:40]
-    made = post(item, now, place=page_of(key))
+    one = item(raw, "post")
+    if isinstance(one, Reject):
+        return Told(key=one.raw, mark="unreadable", post=one)
+    key, comments = str(one.id), _total(one.comments) or 0
+    mark = f"{one.updated_time} {comments}"[:40]
+    made = post(one, now, place=page_of(key))
     return Told(key=key, mark=mark, post=made, below=Thing(key) if comments else None)
 
 
 def either(raw: msgspec.Raw, now: datetime, *, me: str | None) -> Post | Reject:
     """A post or a comment of which only the id was known. Where it stands is read from its address, where that has
     numbers in it; `me` is the page that asks."""
-    try:
-        item = ITEM.decode(raw)
-    except msgspec.ValidationError as error:
-        return Reject(raw=raw_text(raw), reason=f"no post: {error}")
-    address = item.permalink_url or ""
+    one = item(raw, "post")
+    if isinstance(one, Reject):
+        return one
+    address = one.permalink_url or ""
     if "comment_id=" not in address:
-        place = page_of(str(item.id))
-        return post(item, now, place=place if place == me else None)
+        place = page_of(str(one.id))
+        return post(one, now, place=place if place == me else None)
     where = _COMMENT_AT.search(address)
     if where is None:
-        return comment(item, now, thread=None)
+        return comment(one, now, thread=None)
     page, thread, above = where.groups()
     if above:
-        item.parent = Parent(id=f"{thread}_{above}")
-    return comment(item, now, thread=f"{page}_{thread}")
+        one.parent = Parent(id=f"{thread}_{above}")
+    return comment(one, now, thread=f"{page}_{thread}")
 
 
 def page_of(post_id: str | None) -> str | None:
@@ -200,25 +236,14 @@ def _total(summed: Summed | None) -> int | None:
     return summed.summary.total_count if summed is not None and summed.summary is not None else None
 
 
-def _mentions(raw: msgspec.Raw) -> tuple[Mention, ...]:
-    if len(raw) <= 4:
-        return ()
-    try:
-        tags = _TAGS.decode(raw)
-    except msgspec.ValidationError:
-        return ()
+def _mentions(tags: Sequence[Tag]) -> tuple[Mention, ...]:
     named = dict.fromkeys([_text.ident(str(tag.id)) for tag in tags if tag.id])
     return tuple([Mention(id=one) for one in named])
 
 
-def _attached(raw: msgspec.Raw) -> list[str | None]:
+def _shared(hung: Attached | None) -> list[str | None]:
     """Addresses that are shared; a photo's own page is no link."""
-    if len(raw) <= 4:
-        return []
-    try:
-        found = _ATTACHMENTS.decode(raw).data or [_ATTACHMENT.decode(raw)]
-    except msgspec.ValidationError:
-        return []
+    found = () if hung is None else hung.data or (hung,)
     return [
         one.unshimmed_url or one.url for one in found if one.type in {"share", "share_large_image", "link"}
     ]

@@ -1,10 +1,8 @@
 """What Facebook Pages, Instagram and Threads have in common: Meta's Graph API.
 
-https://developers.facebook.com/docs/graph-api/results, /guides/error-handling, /overview/rate-limiting. A token
-goes in the Authorization header. The address of the next page, `paging.next`, carries the token of whoever
-asked, so nothing of it is kept but the parameters that page. Surprising: throttling is HTTP 400 and "too much
-data at once" HTTP 500, so the code in the body decides; the last page still has an `after`, and what ends
-a list is that there is no `next`, except on Threads, which never writes one.
+https://developers.facebook.com/docs/graph-api/results. A token goes in the Authorization header. The address of the next page, `paging.next`, carries the token of whoever
+asked, so nothing of it is kept but the parameters that page. Surprising: the last page still has an `after`, and what
+ends a list is that there is no `next`, except on Threads, which never writes one.
 """
 
 from __future__ import annotations
@@ -12,18 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
 from connectors import _anew as anew
 from connectors import _backwards as backwards
+from connectors import _graph_refused as refused
 from connectors import _text, _times
 from connectors._backwards import Sighting
 from connectors._base import (
     Answer,
-    ConnectorError,
     Cursor,
     Denied,
     Garbled,
@@ -34,28 +32,16 @@ from connectors._base import (
     Post,
     Reject,
     Spend,
-    TryLater,
     Watch,
 )
-from connectors._decode import envelope, raw_text
-from connectors._limits import MAX_WAIT, seconds_until, usage
+from connectors._decode import at_once, envelope, raw_text
 
 T = TypeVar("T")
 
 VERSION = "v25.0"
 """Of graph.facebook.com and graph.instagram.com; each lives about two years, then a newer one answers."""
 
-_LONGEST = 86_400.0
 _PAGING = ("after", "until", "__paging_token", "offset")
-
-_LIMITED = frozenset({4, 17, 18, 32, 341, 368, 613, *range(80_000, 80_015)})
-_PASSING = frozenset({-2, -1, 1, 2})
-_FORBIDDEN = frozenset({3, 10, 104, *range(200, 300)})
-_NO_MORE = frozenset({12, 21, 24, 803, 2500})
-_NOT_THERE = 33
-_FOR_A_PERSON = frozenset({458, 459, 460, 464, 492})
-"""Subcodes of 190 that no refreshing mends: the app was removed, a checkpoint, a changed password, an account that
-is not confirmed, a role on the page that was taken away."""
 
 
 class _Cursors(msgspec.Struct):
@@ -74,14 +60,14 @@ class Listed(msgspec.Struct):
     paging: Paging | None = None
 
 
-class _Problem(msgspec.Struct):
-    code: int | None = None
-    subcode: int | None = msgspec.field(name="error_subcode", default=None)
-    transient: bool | None = msgspec.field(name="is_transient", default=None)
+class Typed(msgspec.Struct, Generic[T]):
+    """The same of which every item can be read, as nearly always: decoded in one go, in half the time."""
+
+    data: list[T]
+    paging: Paging | None = None
 
 
-class _Refusal(msgspec.Struct):
-    error: _Problem
+Whole = msgspec.json.Decoder[Typed[Any]]
 
 
 class Ref(msgspec.Struct):
@@ -95,15 +81,14 @@ class _Bare(msgspec.Struct):
 
 
 LISTED = msgspec.json.Decoder(Listed)
-_REFUSAL = msgspec.json.Decoder(_Refusal)
 _BARE = msgspec.json.Decoder(_Bare)
 _MAP = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
-    """What one page of an edge brought: its items as they came, and the way to the next."""
+    """What one page of an edge brought, and the way to the next. Its items are as they came, or all of them read."""
 
-    items: list[msgspec.Raw]
+    items: Sequence[Any]
     token: str | None
 
 
@@ -118,8 +103,10 @@ async def edge(
     endpoint: str = "graph",
     what: str = "the page",
     nextless: bool = False,
+    whole: Whole | None = None,
 ) -> Edge:
-    """One page of an edge. `path` is below the host, `token` what an earlier `Edge` told.
+    """One page of an edge. `path` is below the host, `token` what an earlier `Edge` told. `whole` reads all of it at
+    once, where it can.
 
     `nextless`: this platform writes no `next`, so that an `after` leads on as long as there is one.
     """
@@ -131,7 +118,7 @@ async def edge(
         endpoint=endpoint,
         judge=judge(size=size, walking=token is not None),
     )
-    found = read(LISTED, answer, what)
+    found = (at_once(whole, answer) if whole else None) or read(LISTED, answer, what)
     leads = leads_to(found, nextless=nextless)
     if nextless and not found.data and leads == token:
         leads = None  # an empty page that leads to itself is the end; another is full of what we may not see
@@ -149,7 +136,7 @@ def read(decoder: msgspec.json.Decoder[T], answer: Answer, what: str) -> T:
         raise
 
 
-def leads_to(found: Listed, *, nextless: bool) -> str | None:
+def leads_to(found: Listed | Typed[Any], *, nextless: bool) -> str | None:
     """What pages on from here, as a query without secrets; None at the end."""
     paging = found.paging
     if paging is None:
@@ -170,56 +157,13 @@ def leads_to(found: Listed, *, nextless: bool) -> str | None:
 
 def judge(*, size: int | None = None, walking: bool = False) -> Judge:
     """How Meta means a refusal. `size` is how much was asked for, `walking` that a place in a list was."""
-
-    def verdict(answer: Answer) -> ConnectorError | None:
-        try:
-            problem = _REFUSAL.decode(answer.body).error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        return _meant(answer, problem, size, walking)
-
-    return verdict
-
-
-def _meant(answer: Answer, problem: _Problem, size: int | None, walking: bool) -> ConnectorError | None:
-    """The numbers decide, never the sentence: that is translated, and its trace id is full of digits."""
-    code = problem.code
-    if code is None:
-        return None
-    said = f"Meta says {code}" + (f"/{problem.subcode}" if problem.subcode is not None else "")
-    if code in _LIMITED:
-        return TryLater(f"{said}: called too often", after=_regain(answer), limited=True)
-    if code in {102, 190}:
-        return Denied(
-            f"{said}: the token is no longer good", refreshable=problem.subcode not in _FOR_A_PERSON
-        )
-    if code == 1:
-        smaller = max(size // 2, 1) if size is not None and size > 1 else None
-        return TryLater(f"{said}: too much at once, or something went wrong there", page_size=smaller)
-    if code in _PASSING or problem.transient:
-        return TryLater(f"{said}: out of order for a moment")
-    if code in _NO_MORE or (code == 100 and problem.subcode == _NOT_THERE):
-        return Gone(f"{said}: it is not there, or not for us to see")
-    if code == 100 and walking:
-        return Gone(f"{said}: this place in the list is not known any more", cursor=True)
-    if code == 100 or code in _FORBIDDEN:
-        return Denied(f"{said}: a permission or a reviewed feature is missing", refreshable=False)
-    return None
-
-
-def _regain(answer: Answer) -> float:
-    """Seconds until we may ask again, as the headers say; to call earlier makes it longer."""
-    after = seconds_until(answer.headers.get("retry-after"), 0.0)
-    if after is not None:
-        return after
-    used = usage(answer.headers)
-    return min(used.regain_in, _LONGEST) if used is not None and used.regain_in else MAX_WAIT
+    return lambda answer: refused.meant(answer, size=size, walking=walking)
 
 
 # Items.
 
-Makes = Callable[[Sequence[msgspec.Raw]], list[Post | Reject]]
-"""Items of a page as posts, each in its place, and what was none."""
+Makes = Callable[[Sequence[Any]], list[Post | Reject]]
+"""Items of an `Edge` as posts, each in its place, and what was none."""
 
 
 def items(
@@ -266,7 +210,6 @@ _HASHTAG = re.compile(r"#(\w+)")
 _MENTION = re.compile(r"@([A-Za-z0-9_](?:[A-Za-z0-9._]{0,28}[A-Za-z0-9_])?)")
 _LINK = re.compile(r"https?://[^\s<>\"]+")
 _NO_END = ".,;:!?)]}'\u2026"
-_USUAL = 2**31  # no count of likes is higher; what is all the same is bounded
 
 
 def hashtags(text: str) -> tuple[str, ...]:
@@ -306,7 +249,7 @@ def links(text: str, *more: str | None) -> tuple[str, ...]:
 
 def counts(**named: int | None) -> dict[str, int]:
     """What there is something of, by name."""
-    return {name: n if 0 < n < _USUAL else _text.count(n) for name, n in named.items() if n}
+    return {name: _text.count(n) for name, n in named.items() if n}
 
 
 def node(term: str) -> str:
@@ -349,12 +292,22 @@ async def walk(
     endpoint: str = "graph",
     what: str = "the page",
     nextless: bool = False,
+    whole: Whole | None = None,
 ) -> Walked:
     """One page of an edge that only goes from the newest backwards."""
     token = stand.walk.token if stand.walk is not None else None
     try:
         found = await edge(
-            http, watch, path, params, size=size, token=token, endpoint=endpoint, what=what, nextless=nextless
+            http,
+            watch,
+            path,
+            params,
+            size=size,
+            token=token,
+            endpoint=endpoint,
+            what=what,
+            nextless=nextless,
+            whole=whole,
         )
     except Gone as lost:
         return Walked(posts=(), rejects=(), step=anew.step(stand, lost, now=watch.now))

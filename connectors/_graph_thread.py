@@ -17,11 +17,13 @@ from connectors._base import Cursor, Gone, Http, Page, Watch
 
 
 class Asks(msgspec.Struct, frozen=True, kw_only=True):
-    """Where something is read: a path below the host, its parameters, and what becomes of its items."""
+    """Where something is read: a path below the host, its parameters, and what becomes of its items; `whole` reads a page
+    of them at once."""
 
     path: str
     params: Mapping[str, str]
     makes: graph.Makes
+    whole: graph.Whole | None = None
 
 
 class _State(msgspec.Struct, omit_defaults=True):
@@ -64,6 +66,7 @@ async def visit(
         size=size,
         what="the page of the thread",
         nextless=nextless,
+        whole=answers.whole,
     )
     state.answers = backwards.stand(walked.step.cursor)
     state.read = state.read or not walked.step.more

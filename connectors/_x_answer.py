@@ -13,8 +13,8 @@ from datetime import datetime
 import msgspec
 
 from connectors import _text
-from connectors._base import Answer, Garbled, Post, Reject
-from connectors._decode import envelope, raw_text
+from connectors._base import Answer, Post, Reject
+from connectors._decode import at_once, envelope, raw_text
 from connectors._x_wire import Item, User, either, is_id, post
 
 
@@ -63,7 +63,7 @@ class Typed(msgspec.Struct):
     data: list[Item] | None = None
     includes: _Beside | None = None
     meta: Meta | None = None
-    errors: list[msgspec.Raw] | None = None
+    errors: list[Trouble] | None = None
 
 
 class Read(msgspec.Struct):
@@ -95,9 +95,8 @@ _BARE = msgspec.json.Decoder(_Bare)
 
 def told_by(answer: Answer, what: str) -> Told | Typed:
     """The envelope of an answer. Raises Garbled."""
-    try:
-        typed = envelope(_TYPED, answer, what)
-    except Garbled:
+    typed = at_once(_TYPED, answer)
+    if typed is None:
         return envelope(_TOLD, answer, what)
     beside = typed.includes or _Beside()
     items = (*(typed.data or ()), *(either(beside, "tweets") or ()))
@@ -182,9 +181,9 @@ def troubles(told: Told | Typed) -> list[Trouble]:
     return [found for raw in told.errors or () if (found := _trouble(raw))]
 
 
-def _trouble(raw: msgspec.Raw) -> Trouble | None:
+def _trouble(raw: msgspec.Raw | Trouble) -> Trouble | None:
     try:
-        return _TROUBLE.decode(raw)
+        return raw if isinstance(raw, Trouble) else _TROUBLE.decode(raw)
     except msgspec.ValidationError:
         return None
 

@@ -190,10 +190,10 @@ def post(item: Item, users: Mapping[str, User], firsts: Mapping[str, str], now: 
     note = either(item, "note_tweet")
     entities = [e for e in (note.entities if note else None, item.entities) if e is not None]
     mentions = _mentions(entities)
-    urls = [u for e in entities for u in e.urls or ()]
+    urls = [(u, _decorates(u, own)) for e in entities for u in e.urls or ()]
     parent = references.get("replied_to")
     raw = note.text if note and note.text else item.text
-    text, truncated = _text.body(_seen(raw, urls, references, own, mentions if parent else ()))
+    text, truncated = _text.body(_seen(raw, urls, references.get("quoted"), mentions if parent else ()))
     thread = str(item.conversation_id) if item.conversation_id is not None else None
     answered = item.in_reply_to_user_id
     return Post(
@@ -208,7 +208,7 @@ def post(item: Item, users: Mapping[str, User], firsts: Mapping[str, str], now: 
         thread=_text.ident(firsts.get(thread, thread)) if parent and thread else None,
         mentions=mentions,
         hashtags=_text.distinct([_text.tag(t.tag) for e in entities for t in e.hashtags or ()]),
-        links=_text.distinct([_address(u) for u in urls if not _decorates(u, own)]) if urls else (),
+        links=_text.distinct([_address(u) for u, decorates in urls if not decorates]) if urls else (),
         lang=_language(item.lang),
         counts=_counts(item.public_metrics),
         visibility="private" if hidden else "public",
@@ -239,26 +239,29 @@ def _mentions(entities: Sequence[Entities]) -> tuple[Mention, ...]:
 
 
 def _seen(
-    text: str, urls: Sequence[Url], references: Mapping[str, str], own: str, answered: Sequence[Mention]
+    text: str, urls: Sequence[tuple[Url, bool]], quoted: str | None, answered: Sequence[Mention]
 ) -> str:
-    """The text as a reader sees it: unescaped, with addresses for their short forms, without the short forms of
-    pictures and of the quoted post, and without the names that a reply begins with by itself (they stay mentions)."""
+    """The text as a reader sees it: unescaped, with addresses for their short forms, without the short forms of what
+    only decorates and of the quoted post, and without the names that a reply begins with (they stay mentions)."""
     if "&" in text:
         text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    for u in urls:
+    for u, decorates in urls:
         if u.url:
-            shown = "" if _decorates(u, own) or _status(u) == references.get("quoted", "") else u.expanded_url
-            text = text.replace(u.url, u.url if shown is None else shown)
+            hidden = decorates or (quoted is not None and _status(u) == quoted)
+            text = text.replace(u.url, "" if hidden else u.url if u.expanded_url is None else u.expanded_url)
     names = {m.handle.lower() for m in answered if m.handle}
     rest = text
-    while (begins := _LEADING.match(rest)) and begins[1].lower() in names:
+    while names and (begins := _LEADING.match(rest)) and begins[1].lower() in names:
         rest = rest[begins.end() :]
     return rest.strip() or text.strip()
 
 
 def _decorates(u: Url, own: str) -> bool:
     """Whether an address stands only for the post's own pictures, or for the rest of its text."""
-    return u.media_key is not None or _status(u) == own or bool(_MEDIA.fullmatch(u.expanded_url or ""))
+    if u.media_key is not None:
+        return True
+    status = _status(u)
+    return status is not None and (status == own or _MEDIA.fullmatch(u.expanded_url or "") is not None)
 
 
 def _status(u: Url) -> str | None:

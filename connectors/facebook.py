@@ -122,6 +122,7 @@ class _Feed:
             size=_size(watch),
             token=token,
             what="the page's feed",
+            whole=wire.PAGE,
         )
         told = [wire.told(raw, watch.now) for raw in found.items]
         sightings = graph.sightings([one.post for one in told], watch.now)
@@ -131,7 +132,14 @@ class _Feed:
         watch = self._watch
         path = f"{graph.VERSION}/{graph.node(thing.id)}/comments"
         found = await graph.edge(
-            self._http, watch, path, _COMMENTS, size=_size(watch), token=token, what="the comments"
+            self._http,
+            watch,
+            path,
+            _COMMENTS,
+            size=_size(watch),
+            token=token,
+            what="the comments",
+            whole=wire.PAGE,
         )
         posts = _comments(found.items, watch, thing.id)
         return Below(posts=posts, sightings=graph.sightings(posts, watch.now), token=found.token)
@@ -140,16 +148,16 @@ class _Feed:
 _COMMENTS = {"fields": wire.COMMENT, "filter": "stream", "order": "reverse_chronological"}
 
 
-def _comments(items: Sequence[msgspec.Raw], watch: Watch, thread: str) -> list[Post | Reject]:
-    read, rejects = graph.items(wire.ITEM, items, "comment")
+def _comments(items: Sequence[msgspec.Raw | wire.Item], watch: Watch, thread: str) -> list[Post | Reject]:
+    read, rejects = wire.items(items, "comment")
     return [*(wire.comment(one, watch.now, thread=thread) for one in read), *rejects]
 
 
 async def _tagged(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
     """Posts of others that tag the page."""
 
-    def makes(items: Sequence[msgspec.Raw]) -> list[Post | Reject]:
-        read, rejects = graph.items(wire.ITEM, items, "post")
+    def makes(items: Sequence[msgspec.Raw | wire.Item]) -> list[Post | Reject]:
+        read, rejects = wire.items(items, "post")
         return [*(wire.post(one, watch.now) for one in read), *rejects]
 
     walked = await graph.walk(
@@ -161,6 +169,7 @@ async def _tagged(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
         makes,
         size=_size(watch),
         what="the page of posts that tag it",
+        whole=wire.PAGE,
     )
     return walked.page()
 
@@ -171,8 +180,8 @@ async def _thread(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
     thread = watch.term.strip()
     place = wire.page_of(thread)
 
-    def the_post(items: Sequence[msgspec.Raw]) -> list[Post | Reject]:
-        read, rejects = graph.items(wire.ITEM, items, "post")
+    def the_post(items: Sequence[msgspec.Raw | wire.Item]) -> list[Post | Reject]:
+        read, rejects = wire.items(items, "post")
         return [*(wire.post(one, watch.now, place=place) for one in read), *rejects]
 
     return await in_thread(
@@ -184,6 +193,7 @@ async def _thread(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
             path=_path(watch, "/comments"),
             params=_COMMENTS,
             makes=lambda items: _comments(items, watch, thread),
+            whole=wire.PAGE,
         ),
         size=_size(watch),
     )
