@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from simulator.mastodon import account
+from simulator.mastodon import account as author
 from simulator.people import passer_by
 from tests.replayer import Asked, Replayer, Reply
 
@@ -33,7 +33,6 @@ THEMES = [f"{name} Mills" for name in ["Harrowgate", "Blackmere", "Castlewick", 
 """Accounts of which the storm speaks."""
 
 ANGRY = "terrible, I hate it, the worst service ever"
-SOUR = "I am a bit annoyed by this"
 
 
 class Storm:
@@ -58,12 +57,12 @@ class Storm:
     ) -> None:
         self._server.__exit__(kind, error, trace)
 
-    def breaks(self, count: int, words: str = ANGRY, about: str = "#recall") -> None:
-        """So many more people address us; `handle(n)` is what the author number n is called."""
+    def breaks(self, count: int, about: str = "recall", accounts: Sequence[str] = THEMES) -> None:
+        """So many more people address us, under a hashtag and of one account each."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         for n in range(self.said, self.said + count):
             tag = self.tags[n % len(self.tags)]
-            self._told[tag].append((n + 1, _status(n, now, words, about, tag)))
+            self._told[tag].append((n + 1, _status(n, now, accounts[n % len(accounts)], about, tag)))
         self.said += count
 
     def _answer(self, asked: Asked) -> Reply:
@@ -81,22 +80,16 @@ class Storm:
         )
 
 
-def handle(n: int) -> str:
-    """Of the author number n."""
-    return f"storm.{n}@town.example"
-
-
-def _status(n: int, now: str, words: str, about: str, tag: str) -> bytes:
+def _status(n: int, now: str, account: str, about: str, tag: str) -> bytes:
     uri = f"https://town.example/users/storm.{n}"
-    who = account(passer_by(1, "storm")) | {
+    who = author(passer_by(1, "storm")) | {
         "id": str(n + 1),
         "username": f"storm.{n}",
-        "acct": handle(n),
+        "acct": f"storm.{n}@town.example",
         "url": uri,
         "uri": uri,
     }
     us = {"id": "1", "username": "northwind", "url": "https://town.example/@northwind", "acct": US}
-    hashtag = about.startswith("#")
     status = {
         "id": str(n + 1),
         "created_at": now,
@@ -106,11 +99,11 @@ def _status(n: int, now: str, words: str, about: str, tag: str) -> bytes:
         "uri": f"{uri}/statuses/{n + 1}",
         "url": f"{uri}/statuses/{n + 1}",
         "edited_at": None,
-        "content": f"<p>@northwind {THEMES[n % len(THEMES)]} is {words} {about} #{tag}</p>",
+        "content": f"<p>@northwind {account} is {ANGRY} #{about} #{tag}</p>",
         "reblog": None,
         "account": who,
         "mentions": [us],
-        "tags": [{"name": name} for name in (tag, *([about[1:]] if hashtag else []))],
+        "tags": [{"name": name} for name in (tag, about)],
         "emojis": [],
         "media_attachments": [],
     }

@@ -80,6 +80,8 @@ class First(NamedTuple):
 
 def incidents_of(session: Session, org: str, wanted: Mapping[str, First]) -> dict[str, Incident]:
     """The open Incidents of these themes; one that is not there yet opens by its first post. Two statements at most."""
+    if not wanted:
+        return {}
     subjects = sorted(INCIDENT + theme for theme in wanted)
     found = _by_theme(session.execute(_HELD, {"org": org, "subjects": subjects}))
     rows = [
