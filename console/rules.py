@@ -153,10 +153,10 @@ def _changed(before: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any
         gone.update(_OF_TRIGGERS, ("audience",) if after["trigger"] != "post" else ())
     if after["action"] != before["action"]:
         gone.update(["per_day"] if "lead" in (before["action"], after["action"]) else [])
-        gone.update({"lead": ("assign", "assignees", "quiet"), "notify": ("assign", "assignees", "per_day")}.get(
+        gone.update({"lead": ("assign", "assignees", "quiet", "quiet_zone"), "notify": ("assign", "assignees", "per_day")}.get(
             after["action"], ()
         ))  # fmt: skip
-    if values.get("quiet") == "" and "quiet" in values:
+    if values.get("quiet") == "":
         gone.add("quiet_zone")
     if values.get("per_day") == 0 and after["action"] in ("ticket", "activity"):
         after["per_day"] = None

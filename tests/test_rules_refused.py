@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from connectors import connectors
 from console.refusal import BadInput
+from console.rule_known import kinds_of
 from console.rule_values import CODES, checked
 from tests.command_line import Earshot, earshot, rows
 from tests.conftest import Servers
 
+KINDS = frozenset[str]().union(*map(kinds_of, connectors()))
 POST = {"name": "x y", "action": "ticket", "audience": "named", "threshold": -0.4}
 MEAN = {
     "name": "x y", "action": "ticket", "trigger": "mean", "threshold": -0.2, "rearm": 0.0, "window_hours": "24h",
@@ -56,6 +59,7 @@ def test_what_is_refused_below_is_refused_for_that_alone(rule: dict[str, object]
         (POST, {"platforms": list(connectors())}, "Platform: these are all that Earshot follows"),
         (POST, {"kinds": ["hashtag", "hash"]}, "Kind: 'hash' is none of"),
         (POST, {"platforms": ["reddit"], "kinds": ["reviews"]}, "Kind: nothing of the kind reviews is followed on reddit"),
+        (POST, {"kinds": sorted(KINDS)}, "Kind: these are all kinds that there are"),
         (POST, {"languages": ["english"]}, "Language: 'english' is no code"),
         (POST, {"languages": sorted(CODES)}, "Language: these are all languages"),
         (POST, {"languages": ["de", "fr"]}, "Language: only English is scored, so nothing in de or fr falls"),
@@ -69,9 +73,11 @@ def test_what_is_refused_below_is_refused_for_that_alone(rule: dict[str, object]
         (SPIKE, {"max_age_hours": "3d"}, "Max age: only a rule over single posts"),
         (MEAN, {"factor": 3}, "Factor: only a rule over a spike"),
         (MEAN, {"rating": 2}, "Stars: the hours are counted by platform"),
+        (MEAN, {"sources": [UUID(int=1)]}, "Source: the hours are counted by"),
         (MEAN, {"words": ["late"]}, "Words: the hours are counted by"),
         (MEAN, {"kinds": ["hashtag"]}, "Kind: the hours are counted by"),
         (MEAN, {"audience": "addressed"}, "Audience: hours count all"),
+        (MEAN, {"campaigns": [UUID(int=1)], "accounts": [UUID(int=2)]}, "Account: the hours are counted by account or"),
         (MEAN, {"per_day": 3}, "Per day: a mean or a spike fires once"),
         (MEAN, {"action": "lead"}, "Action: a lead is made of one author's post"),
         (MEAN, {"window_hours": "0h"}, "Over: a window of 0 hours has no post in it"),

@@ -105,7 +105,10 @@ def test_a_rule_that_only_tells_is_warned_of_where_nobody_hears(cli: Earshot, da
         database,
         "INSERT INTO receivers (org_id, name, kind, address) VALUES ('main', 'd', 'email', 'd@us.example')",
     )
-    assert cli.done("rules", "set", "Recall", "--words", "recall, rückruf").err == ""
+    berlin = ("--quiet", "22:00-07:00", "--zone", "Europe/Berlin")
+    assert cli.done("rules", "set", "Recall", "--words", "recall, rückruf", *berlin).err == ""
+    said = cli.done("rules", "set", "Recall", "--action", "lead").out
+    assert said.endswith('says "recall" or "rückruf" makes its author a lead, at most 20 in 24 hours.\n')
 
 
 def test_what_people_thought_of_its_cases_is_shown_and_a_rule_that_only_suggests_opens_again_by_enable(
