@@ -28,7 +28,7 @@ _PART = text("""
 _EVENT = text("""
     SELECT e.id, e.platform, e.external_id, e.url, e.verb, e.direction, e.voice, e.text, e.lang, e.sentiment,
            e.unscored, e.scorer, e.occurred_at, e.edited_at, e.recorded_at, e.reply_to, e.thread, e.addressed,
-           e.about_us, e.reposts, e.rating, e.case_role, e.held_back, e.case_id, e.sightings, e.ticket_id,
+           e.about_us, e.reposts, e.rating, e.case_role, e.held_back, e.hold_id, e.case_id, e.sightings, e.ticket_id,
            i.handle, i.name AS author, i.stable_id, i.bot, i.ours, i.former_handles,
            r.name AS rule, r.audience, r.threshold, r.rating AS stars, r.action, r.words AS asked,
            k.name AS account, g.name AS campaign, t.number AS ticket, t.status AS ticket_status, t.priority,
@@ -57,11 +57,24 @@ _MATCHES = text("""
 """)
 _CASE = text("""
     SELECT c.id AS case, c.subject, c.level, c.score, c.threshold, c.opened_at, c.risen_at, c.closed_at,
-           c.event_id, r.name AS rule, t.number AS ticket, c.activity_id AS activity,
+           c.reopened_at, pt.number AS incident, p.ticket_id = c.ticket_id AS shared, p.closed_at AS incident_closed_at,
+           (SELECT count(*) FROM cases n WHERE n.parent_id = p.id) AS siblings, c.event_id, r.name AS rule, t.number AS ticket, c.activity_id AS activity,
            coalesce(t.status, a.status) AS status,
            (SELECT count(*) FROM social_events n WHERE n.case_id = c.id) AS posts
     FROM cases c LEFT JOIN rules r ON r.id = c.rule_id LEFT JOIN tickets t ON t.id = c.ticket_id
-    LEFT JOIN activities a ON a.id = c.activity_id WHERE c.id = :case
+    LEFT JOIN activities a ON a.id = c.activity_id
+    LEFT JOIN cases p ON p.id = c.parent_id LEFT JOIN tickets pt ON pt.id = p.ticket_id
+    WHERE c.id = :case
+""")
+_NOTES = text("""
+    SELECT n.at, n.what, n.score, n.threshold, r.name AS rule, r.action
+    FROM case_notes n LEFT JOIN rules r ON r.id = n.rule_id
+    WHERE n.org_id = :org AND n.case_id = :case AND n.event_id = :id ORDER BY n.at, n.id
+""")
+_HOLD = text("""
+    SELECT h.id, h.of, coalesce(h.platform, g.name, r.name) AS what, h.until, h.reason, h.by, h.lifted_at,
+           h.lifted_at IS NULL AND h.until > now() AS active
+    FROM holds h LEFT JOIN campaigns g ON g.id = h.campaign_id LEFT JOIN rules r ON r.id = h.rule_id WHERE h.id = :hold
 """)
 _SOURCES = text("""
     SELECT s.id, s.platform, s.kind, s.term, s.escalate_from FROM sources s WHERE s.id = ANY(:ids)
@@ -107,7 +120,8 @@ def explained(session: Session, org: str, event: UUID) -> dict[str, Any]:
 
     The event's columns; `words`: what weighed, with the lexicon that the score was made with (None where it has
     no score); `now`: {sentiment, unscored, scorer} as today's scorer has it; `corrections`, the newest first, those
-    taken back too; `matches`; `case` or None; `sources` that heard it, in the order in which they did.
+    taken back too; `matches`; `case` or None; `noted`: what its case says of this post; `hold`: the
+    crisis switch that holds it back, or None; `sources` that heard it, in the order in which they did.
     """
     row = dict(session.execute(_EVENT, {"id": event}).mappings().one())
     sightings, case = row.pop("sightings"), row.pop("case_id")
@@ -124,6 +138,8 @@ def explained(session: Session, org: str, event: UUID) -> dict[str, Any]:
     row["matches"] = _all(session, _MATCHES, {"id": event})
     row["sources"] = _all(session, _SOURCES, {"ids": sightings})
     row["case"] = next(iter(_all(session, _CASE, {"case": case})), None) if case else None
+    row["noted"] = _all(session, _NOTES, {"org": org, "case": case, "id": event}) if case else []
+    row["hold"] = next(iter(_all(session, _HOLD, {"hold": row.pop("hold_id")})), None)
     row["words"] = None
     if row["sentiment"] is not None:
         row["words"] = weighed(scorer_then(session, org, row["scorer"]), row["text"])

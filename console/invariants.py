@@ -78,6 +78,20 @@ INVARIANTS: Mapping[str, TextClause] = {
         SELECT count(*) FROM cases WHERE org_id = :org AND closed_at IS NULL
           AND ticket_id IS NULL AND activity_id IS NULL
     """),
+    "an event that crossed a rule for cases has one, or a reason why not": text("""
+        SELECT count(*) FROM social_events e JOIN rules r ON r.id = e.rule_id
+        WHERE e.org_id = :org AND r.action IN ('ticket', 'activity') AND e.case_id IS NULL AND e.held_back IS NULL
+    """),
+    "a case that was taken in was so by an Incident": text("""
+        SELECT count(*) FROM cases c JOIN cases p ON p.id = c.parent_id
+        WHERE c.org_id = :org AND (p.subject NOT LIKE 'burst:%' OR p.org_id <> c.org_id)
+    """),
+    # one that joined at that very moment is closed within a minute: workers/incident.py, settle_left
+    "an open case that has its Incident's ticket has an open Incident": text("""
+        SELECT count(*) FROM cases c JOIN cases p ON p.id = c.parent_id
+        WHERE c.org_id = :org AND c.closed_at IS NULL AND c.ticket_id = p.ticket_id
+          AND p.closed_at < now() - interval '3 minutes'
+    """),
     "no identity is merged into one that is merged itself": text("""
         SELECT count(*) FROM identities i JOIN identities r ON r.id = i.merged_into
         WHERE i.org_id = :org AND (r.merged_into IS NOT NULL OR r.org_id <> i.org_id)

@@ -206,7 +206,7 @@ def _read(session: Session, org: str, asked: _Asked) -> Standing:
         spent=told.spent or {},
         switches=[_switch(*row) for row in told.switches or ()],
         blocked=frozenset(told.blocked or ()),
-        closed={case: Closed(*closed) for case, *closed in told.closed or ()},
+        closed={case: Closed(subject, at, shared) for case, subject, at, shared in told.closed or ()},
         policy=Policy(burst_after, burst_all, timedelta(minutes=minutes), timedelta(days=days)),
     )
 

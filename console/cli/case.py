@@ -103,6 +103,44 @@ def judge(
         )
 
 
+@app.command("open")
+def open_(
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="An id, its end, an external id or address.")],
+    org: chosen_org = None,
+    json: as_json = False,
+) -> None:
+    """Take a suggestion: open what a rule that only suggests would have opened for this post.
+
+    The rule goes on suggesting: `earshot rules change` lets it open by itself again.
+
+    Examples: earshot cases --suggested
+              earshot case open 9f3c2a71
+    """
+    from console.cli import _print
+    from console.database import opened
+    from console.explain import find
+    from console.opening import open_suggested, settle_opened
+
+    chosen = _options.org()
+    with opened() as session:
+        post = find(session, chosen, event)
+        made = open_suggested(session, chosen, post)
+    with opened() as session:
+        settle_opened(session, chosen, post, made)
+    if json:
+        done = {
+            "done": made.role,
+            "case": made.case,
+            "level": made.level,
+            "ticket": made.ticket,
+            "event": post,
+        }
+        _print.as_json(done)
+        return
+    what = f"ticket #{made.ticket}" if made.ticket else "an activity"
+    _print.line(f"The post {made.role} a case: {what}.")
+
+
 def _facts(told: dict[str, Any]) -> Sequence[tuple[str, str]]:
     from console.words import counted, one_line, score
 

@@ -14,6 +14,13 @@ def cases(
     open_: Annotated[bool, typer.Option("--open", help="The open ones only (this is the default).")] = False,
     closed: Annotated[bool, typer.Option("--closed", help="The closed ones only.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Open and closed.")] = False,
+    children: Annotated[
+        bool, typer.Option("--children", help="Those too that an Incident took in and that have its ticket.")
+    ] = False,
+    suggested: Annotated[
+        bool,
+        typer.Option("--suggested", help="Instead: posts that rules which only suggest would have opened."),
+    ] = False,
     limit: Annotated[
         int | None,
         typer.Option("--limit", "-n", min=1, max=_options.MOST, help="How many at most; the newest first."),
@@ -23,7 +30,10 @@ def cases(
 ) -> None:
     """Cases with their Ticket or Activity, the score and the rule that opened them; the newest first.
 
+    An Incident stands for all that it took in, counted as it is now.
+
     Examples: earshot cases -n 20
+              earshot cases --suggested
               earshot cases --all --json | jq '.[].ticket.number'
     """
     from console import fleet
@@ -31,12 +41,15 @@ def cases(
     from console.cli import _print
     from console.database import opened
 
-    if open_ + closed + everything > 1:
-        raise typer.BadParameter("choose one of --open, --closed and --all")
+    if open_ + closed + everything + suggested > 1:
+        raise typer.BadParameter("choose one of --open, --closed, --all and --suggested")
+    if suggested:
+        _suggested(limit, json)
+        return
     which = "all" if everything else "closed" if closed else "open"
     with opened() as session:
         chosen = _options.org()
-        found = read(session, chosen, which, limit)  # type: ignore[arg-type]
+        found = read(session, chosen, which, limit, children=children)  # type: ignore[arg-type]
         unknown = None if found else fleet.unknown(session, chosen)
     if json:
         _print.as_json(found)
@@ -61,11 +74,46 @@ def cases(
     )
 
 
-def _row(case: dict[str, Any]) -> tuple[object, ...]:
+def _suggested(limit: int | None, json: bool) -> None:
+    from console.cli import _print
+    from console.database import opened
+    from console.opening import suggested
     from console.words import one_line, score
+
+    with opened() as session:
+        found = suggested(session, _options.org(), limit)
+    if json:
+        _print.as_json(found)
+        return
+    rows = [
+        (
+            post["occurred_at"],
+            str(post["event"])[-8:],
+            score(post["score"]),
+            f"{one_line(post['author'] or 'somebody', 40)} on {post['platform']}",
+            one_line(post["account"] or "", 40),
+            f"{post['rule'] or 'a rule that is gone'} → {post['action'] or '–'}",
+            one_line(post["text"], 160),
+        )
+        for post in found
+    ]
+    columns = ["written", "event", ">score", "~author", "~account", "~would open", "~what was said"]
+    _print.table(columns, rows, "No rule suggests anything. `earshot rules list` shows which only suggest.")
+    if rows:
+        _print.said("`earshot case open EVENT` opens what the rule would have.")
+
+
+def _row(case: dict[str, Any]) -> tuple[object, ...]:
+    from console.words import counted, one_line, score
 
     number = f"#{case['ticket']['number']}" if case["ticket"] else "activity"
     author = f"{one_line(case['author'] or 'somebody', 40)} on {case['platform'] or 'an unknown platform'}"
+    said = one_line(case["text"] or "", 160)
+    if case["incident"]:
+        author = f"Incident, {counted(case['children'], 'case')}, {counted(case['posts'], 'post')}"
+        said = one_line(case["incident"].removeprefix("Incident: "), 160)
+    elif case["parent"]:
+        said = f"(in Incident #{case['parent']}) {said}"
     whom = one_line(case["contact"] or "", 40)
     account = one_line(case["account"] or "", 40)
     return (
@@ -77,5 +125,5 @@ def _row(case: dict[str, Any]) -> tuple[object, ...]:
         f"{account} ({whom})" if account and whom else account or whom,
         case["posts"],
         case["rule"],
-        one_line(case["text"] or "", 160),
+        said,
     )

@@ -216,8 +216,9 @@ def _consequences(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
             "rule",
             rule_line(told["rule"], told["sentiment"], told["rating"], told["case"] if set_by_it else None),
         )
+    yield from _crossed_too(told["noted"])
     if told["held_back"]:
-        yield "held back", f"it crossed the threshold and opened nothing: {told['held_back']}"
+        yield from _held_back(told)
     case = told["case"]
     if case is None:
         if told["voice"] == "own":
@@ -231,8 +232,60 @@ def _consequences(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     state = "closed" if case["closed_at"] else f"open ({(case['status'] or 'no status').replace('_', ' ')})"
     posts, opened = counted(case["posts"], "post"), f"{case['opened_at']:%Y-%m-%d %H:%M}"
     yield "case", f"{told['case_role'] or 'noted'}: {what}, {state}, {posts}, opened {opened}"
+    if case["incident"]:
+        yield "", _taken_in(case)
+    for note in told["noted"]:
+        if note["what"] in _SINCE:
+            yield "", f"{_SINCE[note['what']]} {note['at']:%Y-%m-%d %H:%M}"
     if case["event_id"] != told["id"] and case["score"] is not None:
         yield (
             "",
             f"its level was set by another post: {score(case['score'])} under “{one_line(case['rule'] or '–')}”",
         )
+
+
+_SINCE = {
+    "reply": "it answered the case when that was closed, and crossed nothing:",
+    "reopened": "it opened the case again, because its author answered:",
+    "edited": "it was edited:",
+    "gone": "it is gone from the platform since",
+}
+
+
+def _crossed_too(noted: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The other rules that a post crossed, which are noted on its case."""
+    from console.words import one_line, score
+
+    for note in noted:
+        if note["what"] == "rule":
+            rule = f"{one_line(note['rule'])} → {note['action']}" if note["rule"] else "a rule that is gone"
+            yield "crossed too", f"{rule} (threshold {score(note['threshold'])})"
+
+
+def _held_back(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Why it opened nothing, and what opens it all the same."""
+    from console.words import one_line
+    from workers.decide import SUGGESTED
+
+    hold = told["hold"]
+    if hold is None:
+        yield "held back", f"it crossed the threshold and opened nothing: {one_line(told['held_back'])}"
+        if told["held_back"] == SUGGESTED and told["case"] is None:
+            yield "", f"earshot case open {str(told['id'])[-8:]} opens what it would have"
+        return
+    state = f"on until {hold['until']:%Y-%m-%d %H:%M} UTC" if hold["active"] else "off by now"
+    what = f"{hold['of']} {one_line(hold['what'] or 'that is gone', 80)}"
+    yield "held back", f"it crossed the threshold and opened nothing: the crisis switch for {what}, {state}"
+    yield (
+        "",
+        f"“{one_line(hold['reason'], 200)}”, says {one_line(hold['by'], 40)}; earshot crisis release lets it go",
+    )
+
+
+def _taken_in(case: dict[str, Any]) -> str:
+    """The Incident of a case."""
+    from console.words import counted
+
+    state = "closed" if case["incident_closed_at"] else "open"
+    own = "it has that ticket" if case["shared"] else "it keeps a ticket of its own"
+    return f"in Incident #{case['incident']} ({state}, {counted(case['siblings'], 'case')}): {own}"

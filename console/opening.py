@@ -1,0 +1,93 @@
+"""What rules only suggest: listed, and opened by a person who finds a suggestion right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from console.refusal import CannotDo
+from workers.decide import SUGGESTED, decide
+from workers.escalate import carry_out
+from workers.gather import gather
+from workers.incident import adopt
+from workers.reheard import COLUMNS, JOINS, facts, heard
+from workers.rule import Rules
+from workers.standing import read_rules, stand
+
+_LIST = text("""
+    SELECT e.id AS event, e.occurred_at, e.platform, coalesce(i.handle, i.name) AS author, k.name AS account,
+           e.sentiment AS score, r.name AS rule, r.action, r.threshold, e.text, e.url
+    FROM social_events e
+    LEFT JOIN identities i ON i.id = e.identity_id LEFT JOIN rules r ON r.id = e.rule_id
+    LEFT JOIN accounts k ON k.id = e.account_id
+    WHERE e.org_id = :org AND e.held_back = :suggested AND e.case_id IS NULL
+    ORDER BY e.occurred_at DESC, e.id DESC LIMIT :most
+""")
+_EVENT = text(f"""
+    SELECT {COLUMNS}, e.rule_id, e.held_back FROM social_events e {JOINS} WHERE e.id = :event
+    FOR NO KEY UPDATE OF e
+""")
+_MADE = text("""
+    SELECT c.id AS case, c.level, t.number AS ticket, e.case_role AS role
+    FROM social_events e JOIN cases c ON c.id = e.case_id LEFT JOIN tickets t ON t.id = c.ticket_id WHERE e.id = :event
+""")
+
+
+class Made(NamedTuple):
+    """What a post belongs to now, and whether it opened that or joined it; what has to be looked at afterwards."""
+
+    case: UUID
+    level: str
+    ticket: int | None
+    role: str
+    risen: list[UUID]
+    burst: bool
+
+
+def suggested(session: Session, org: str, most: int | None = None) -> list[dict[str, Any]]:
+    """Posts for which a rule that only suggests would have opened something, the newest first: {event, occurred_at,
+    platform, author, account, score, rule, action, threshold, text, url}."""
+    values = {"org": org, "suggested": SUGGESTED, "most": most}
+    return [dict(row) for row in session.execute(_LIST, values).mappings()]
+
+
+def open_suggested(session: Session, org: str, event: UUID) -> Made:
+    """Open what its rule would have opened for this post, had it not only suggested; its number a day and the age of a
+    post do not count, since a person has looked. Raises CannotDo where there is nothing to open, and why."""
+    row = session.execute(_EVENT, {"event": event}).mappings().one()
+    if row["case_id"] is not None:
+        raise CannotDo("This post belongs to a case already; `earshot explain` shows which.")
+    if row["held_back"] != SUGGESTED:
+        why = (
+            f"held back: {row['held_back']}"
+            if row["held_back"]
+            else "it crossed no rule that opens something"
+        )
+        raise CannotDo(
+            f"No rule suggests this post ({why}); `earshot cases --suggested` lists those that are."
+        )
+    known = read_rules(session, org)
+    rules = Rules(
+        replace(rule, suggests=False, per_day=None, oldest=None) if rule.id == row["rule_id"] else rule
+        for rule in known
+    )
+    post = heard(row)
+    standing = stand(session, org, [post], rules)
+    decision = next(iter(decide([post], rules, standing)), None)
+    if decision is None or decision.action in ("hold", "tell", "note"):
+        why = (decision and decision.reason) or "it crosses no rule any more"
+        raise CannotDo(f"Nothing was opened: {why}.")
+    carried = carry_out(session, org, [decision], {post.ref: facts(row)}, {}, standing.policy)
+    case, level, ticket, role = session.execute(_MADE, {"event": event}).one()
+    return Made(case, level, ticket, role, carried.risen, carried.burst)
+
+
+def settle_opened(session: Session, org: str, event: UUID, made: Made) -> None:
+    """In a transaction of its own: replies that were there join the case, and an Incident takes in what is its."""
+    gather(session, org, replies=[], attached=[event], risen=made.risen)
+    if made.burst:
+        adopt(session, org)
