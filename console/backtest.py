@@ -142,10 +142,11 @@ class Testing:
         self.past, self.known = read_past(session, stretch)
         self.held = read_rules(session, stretch.org)
         self.names = {row["id"]: row["name"] for row in rules(session, stretch.org)}
-        self._variants: dict[float | None, Rule] = {}
+        self._variants: dict[float, Rule] = {}
         self._replays: dict[float | None, Replay] = {}
         if tested is None:
             self._replays[None] = Replay(self.held, self.past)
+            self._widest = self.held
             return
         # what is tested counts, whether it is enabled and trusted by now or not
         rule = replace(rule_of(tested), suggests=False)
@@ -155,13 +156,14 @@ class Testing:
             self._variants[value] = varied
             self._replays[value] = Replay(Rules([*others, varied]), self.past)
         self.value = _value(rule)
+        self._widest = Rules([*others, self._variants[max(self._variants)]])
 
     def batches(self) -> Iterator[float]:
         """Replay the stretch; how much of it is done, from 0 to 1."""
         posts = read_posts(self._session, self._stretch)
         begins = self.known.first or self._stretch.since
         whole = (self._stretch.until - begins).total_seconds() or 1.0
-        for batch in replayed(posts, list(self._replays.values()), self._stretch.until):
+        for batch in replayed(posts, list(self._replays.values()), self._stretch.until, self._widest):
             yield min(1.0, (batch.at - begins).total_seconds() / whole)
 
     @property

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
 import pytest
 
+from tests.backtesting import backtested, opened
 from tests.journey import CALM, FURIOUS, MILD, WARM, Journey, post
-from workers.backtest import Replay, replayed
-from workers.history import Stretch, read_past, read_posts
-from workers.standing import read_rules
 
 US = "northwind@town.example"
 ROTTEN = "northwind: terrible, awful, I hate them, the worst."
@@ -26,59 +22,12 @@ SPAN = {
 }
 
 
-class Opened(NamedTuple):
-    """What two runs must agree about, of a case."""
-
-    subject: str
-    level: str
-    rule: UUID | None
-    event: UUID | None
-    incident: str | None
-    is_open: bool
-
-
 @pytest.fixture
 def journey(database: str) -> Iterator[Journey]:
     journey = Journey(database)
     journey.own(US)
     yield journey
     journey.close()
-
-
-def live(journey: Journey) -> list[Opened]:
-    found = journey.execute(
-        "SELECT c.subject, c.level, c.rule_id, c.event_id, p.subject, c.closed_at IS NULL"
-        " FROM cases c LEFT JOIN cases p ON p.id = c.parent_id"
-    )
-    return sorted((Opened(*row) for row in found), key=str)
-
-
-def replay(journey: Journey, since: datetime | None = None) -> Replay:
-    until = datetime.now(UTC) + timedelta(minutes=1)
-    stretch = Stretch(journey.org, since or until - timedelta(days=300), until)
-    with journey.sessions() as session:
-        past, _ = read_past(session, stretch)
-        one = Replay(read_rules(session, journey.org), past)
-        for _batch in replayed(read_posts(session, stretch), [one], until):
-            pass
-    return one
-
-
-def again(replay: Replay) -> list[Opened]:
-    return sorted(
-        (
-            Opened(
-                case.subject,
-                case.level,
-                case.rule,
-                case.event,
-                case.parent.subject if case.parent else None,
-                case.closed_at is None,
-            )
-            for case in replay.cases
-        ),
-        key=str,
-    )
 
 
 def pass_time(journey: Journey, hours: float) -> None:
@@ -162,5 +111,6 @@ def test_the_back_test_of_a_history_opens_what_the_live_run_opened_case_by_case(
     town = Town(journey, seed)
     for _ in range(40):
         town.speak() if town.chance.random() < 0.6 else town.work()
-    assert len(live(journey)) > 6
-    assert again(replay(journey)) == live(journey)
+    with journey.sessions() as session:
+        assert len(opened(session)) > 6
+        assert backtested(session) == opened(session)

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.orm import Session
 
 from local.home import Home
 from tests import simulated, world_truth
+from tests.backtesting import backtested, opened
 from tests.conftest import Servers
 from tests.fleet import Addresses, Fleet, fleet, heard, introduce, netloc, play
 from tests.simulated import World
@@ -64,6 +67,8 @@ def test_the_world_is_recorded_as_it_is_and_hearing_it_again_doubles_nothing(
             [asked] = [post["external_id"] for post in truth["posts"] if post["key"] == "names-ticket"]
             number = "SELECT t.number FROM social_events e JOIN tickets t ON t.id = e.ticket_id WHERE external_id = %(id)s"
             assert running.value(number, id=asked) == 1001
+            with Session(create_engine(database, poolclass=NullPool)) as session:
+                assert backtested(session) == opened(session)
 
             before = world_truth.snapshot(running.rows)
             duplicates = running.value("SELECT sum(duplicate) FROM ledger")

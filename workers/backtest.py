@@ -71,7 +71,8 @@ class Replay:
         self._children: dict[UUID, list[Case]] = {}
         self._held: dict[UUID, list[Post]] = {}
         self._tickets = _Lately(past.policy.burst_window, _themes)
-        self._spent = _Lately(DAY, lambda case: (case.rule,))
+        numbered = {rule.id for rule in rules if rule.per_day is not None}
+        self._spent = _Lately(DAY, lambda case: (case.rule,) if case.rule in numbered else ())
         self._stored: dict[str, list[Stored]] = {}
         for stored in past.cases:
             self._stored.setdefault(stored.subject, []).append(stored)
@@ -383,15 +384,23 @@ def incident(case: Case | Stored) -> bool:
     return case.subject.startswith(INCIDENT)
 
 
-def replayed(history: Iterable[Batch], replays: Sequence[Replay], until: datetime) -> Iterator[Batch]:
-    """Replay a history, read once, under several sets of rules side by side; each batch once it is done."""
+def replayed(
+    history: Iterable[Batch], replays: Sequence[Replay], until: datetime, widest: Rules | None = None
+) -> Iterator[Batch]:
+    """Replay a history, read once, under several sets of rules side by side; each batch once it is done.
+
+    What neither crosses the `widest` of the rules nor answers anything does nothing under any, and is not asked about.
+    """
     answered: dict[Ref, list[Ref]] = {}
     for batch in history:
         for post in batch.posts:
             if post.answers is not None:
                 answered.setdefault(post.answers, []).append(post.heard.ref)
-        for one in replays:
-            one.hear(batch.at, batch.posts, answered)
+        posts = batch.posts
+        if widest is not None:
+            posts = [post for post in posts if post.heard.reply_to or widest.crossed_by(post.heard)]
+        for one in replays if posts else ():
+            one.hear(batch.at, posts, answered)
         yield batch
     for one in replays:
         one.until(until)
