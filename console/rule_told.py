@@ -148,5 +148,5 @@ def right(rule: Row) -> str | None:
 
 
 def state(rule: Row) -> str:
-    """on, off, or that it only suggests."""
-    return "off" if not rule["enabled"] else "suggests" if rule["suggests"] else "on"
+    """What follows its name where it is off, or only suggests."""
+    return " (off)" if not rule["enabled"] else " (suggests)" if rule["suggests"] else ""

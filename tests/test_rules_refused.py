@@ -17,6 +17,7 @@ from tests.conftest import Servers
 
 KINDS = frozenset[str]().union(*map(kinds_of, connectors()))
 POST = {"name": "x y", "action": "ticket", "audience": "named", "threshold": -0.4}
+TELLS = {"name": "x y", "action": "notify", "audience": "addressed"}
 MEAN = {
     "name": "x y", "action": "ticket", "trigger": "mean", "threshold": -0.2, "rearm": 0.0, "window_hours": "24h",
     "minimum": 30,
@@ -43,7 +44,7 @@ def refusing(servers: Servers, shared_folder: Path) -> Iterator[Earshot]:
         yield earshot(shared_folder / "nowhere", database_url=fleet)
 
 
-@pytest.mark.parametrize("rule", [POST, MEAN, SPIKE], ids=["post", "mean", "spike"])
+@pytest.mark.parametrize("rule", [POST, TELLS, MEAN, SPIKE], ids=["post", "tells", "mean", "spike"])
 def test_what_is_refused_below_is_refused_for_that_alone(rule: dict[str, object]) -> None:
     assert checked(rule).name == "x y"
 
@@ -100,6 +101,9 @@ def test_what_is_refused_below_is_refused_for_that_alone(rule: dict[str, object]
         (POST, {"quiet": "22:00-07:00", "quiet_zone": "Europe/Berln"}, "Zone: 'Europe/Berln' is no time zone"),
         (POST, {"quiet_zone": "Europe/Berlin"}, "Zone: a time zone is for quiet hours"),
         (POST, {"assign": "rotation"}, "Assign: among whom?"),
+        (TELLS, {"assign": "rotation", "assignees": [UUID(int=1)]}, "Assign: a rule that opens no ticket"),
+        (TELLS, {"per_day": 3}, "Per day: only a rule that opens something"),
+        (TELLS, {"action": "lead", "quiet": "22:00-07:00"}, "Quiet: a rule that makes leads tells nobody"),
         (POST, {"assign": "whoever"}, "Assign: 'whoever' is none of account, rotation"),
     ],
 )  # fmt: skip

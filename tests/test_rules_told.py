@@ -132,7 +132,7 @@ def test_what_people_thought_of_its_cases_is_shown_and_a_rule_that_only_suggests
     hear(database, [post("late", FURIOUS, to="us@town.example", by="late", minutes=9)], source=source)
     shown = cli.done("rules", "show", rule["id"]).out
     assert "1 post would have opened something; earshot rules enable" in shown
-    assert " suggests " in cli.done("rules", "list").out
+    assert "(suggests)" in cli.done("rules", "list").out
     cli.done("rules", "disable", rule["id"])
     assert rows(database, f"SELECT suggests FROM rules WHERE id = '{rule['id']}'")[0].suggests
     said = cli.done("rules", "enable", rule["id"])

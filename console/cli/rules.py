@@ -44,8 +44,8 @@ def list_(org: chosen_org = None, json: as_json = False) -> None:
             _print.said(unknown)
         return
     _print.table(
-        ["~name", "~of", "~when", "opens", ">right", "state"],
-        [(one["name"], whose(one), when(one), does(one), right(one), state(one)) for one in found],
+        ["~name", "~of", "~when", "~opens", ">right"],
+        [(f"{one['name']}{state(one)}", whose(one), when(one), does(one), right(one)) for one in found],
         unknown or "There are no rules: nothing is opened. earshot rules add NAME ...",
     )
 
