@@ -38,7 +38,9 @@ def test_bursts_of_many_accounts_one_after_the_other_are_bounded_together(journe
     source = journey.source()
     for n, name in enumerate(names):
         angry = f"{name} is terrible, I hate it, worst service ever."
-        journey.hear(source, *(post(f"{n}.{who}", angry, by=f"p{n}.{who}", to=US, minutes=n) for who in range(5)))
+        journey.hear(
+            source, *(post(f"{n}.{who}", angry, by=f"p{n}.{who}", to=US, minutes=n) for who in range(5))
+        )
     assert journey.value("SELECT count(*) FROM social_events WHERE account_id IS NULL") == 0
     own = "SELECT count(*) FROM tickets WHERE subject NOT LIKE 'Incident%'"
     assert journey.value(own) == 10

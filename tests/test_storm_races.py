@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.journey import FURIOUS, Journey, post
 from tests.storming import Crew, crew
+from workers.incident import adopt
 from workers.release import release
 from workers.sweep import sweep
 
@@ -175,6 +177,22 @@ def test_people_who_work_on_tickets_and_a_storm_do_not_lock_each_other_out(
     assert journey.ledger()["new"] == 120
 
 
+def test_taking_tickets_into_an_incident_never_waits_for_a_person_crosswise(journey: Journey) -> None:
+    journey.execute("INSERT INTO policies (burst_all) VALUES (20)")
+    journey.hear(journey.source(), *(post(f"p{n}", FURIOUS, by=f"a{n}", to=US) for n in range(21)))
+    with psycopg.connect(journey.url, autocommit=True) as ann:
+
+        def work() -> None:
+            for status in ("closed", "open"):
+                ann.execute("UPDATE tickets SET status = %s WHERE subject NOT LIKE 'Incident%%'", (status,))
+
+        with meanwhile(work):
+            for _ in range(80):
+                journey.execute("UPDATE cases SET parent_id = NULL WHERE parent_id IS NOT NULL")
+                with journey.sessions() as session, session.begin():
+                    adopt(session, "main")
+
+
 def test_an_incident_that_closes_while_posts_join_it_leaves_no_case_open_behind(
     journey: Journey, workers: Crew
 ) -> None:
@@ -236,3 +254,18 @@ def test_what_is_released_while_its_authors_go_on_complaining_is_one_case_each(
     assert journey.value("SELECT count(*) FROM cases") == journey.value("SELECT count(*) FROM tickets") == 60
     assert {case.posts for case in journey.cases()} == {2}
     assert journey.value("SELECT count(*) FROM social_events WHERE hold_id IS NOT NULL") == 0
+
+
+def test_two_who_release_at_once_decide_each_post_once(journey: Journey) -> None:
+    switch = journey.value(
+        "INSERT INTO holds (of, platform, until, reason, by) VALUES"
+        " ('platform', 'mastodon', now() + interval '1 hour', 'outage', 'ann') RETURNING id"
+    )
+    source = journey.source()
+    journey.hear(source, *(post(f"h{n}", FURIOUS, by=f"a{n}", to=US) for n in range(30)))
+    journey.execute("UPDATE holds SET lifted_at = now()")
+    journey.execute("DELETE FROM sources WHERE id = :id", id=source)  # who heard it is followed no more
+    with ThreadPoolExecutor(4) as pool:
+        done = pool.map(lambda _: [one.posts for one in release(journey.sessions, "main", switch)], range(4))
+        assert sum(map(sum, done)) == 30
+    assert journey.value("SELECT count(*) FROM social_events WHERE case_role = 'opened'") == 30

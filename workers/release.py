@@ -27,7 +27,7 @@ BATCH = 500
 
 _HELD = text(f"""
     SELECT {COLUMNS} FROM social_events e {JOINS}
-    WHERE heard_by.source IS NOT NULL AND e.id IN (
+    WHERE e.hold_id = :switch AND e.id IN (
         SELECT id FROM social_events WHERE hold_id = :switch AND org_id = :org ORDER BY occurred_at LIMIT :most)
     ORDER BY e.platform, e.external_id
     FOR NO KEY UPDATE OF e

@@ -259,7 +259,7 @@ def _crossed_too(noted: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     for note in noted:
         if note["what"] == "rule":
             rule = f"{one_line(note['rule'])} → {note['action']}" if note["rule"] else "a rule that is gone"
-            yield "crossed too", f"{rule} (threshold {score(note['threshold'])})"
+            yield "and", f"{rule} (threshold {score(note['threshold'])})"
 
 
 def _held_back(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
