@@ -80,6 +80,7 @@ NEWS = (
     "case.reopened",
     "case.closed",
     "incident.opened",
+    "incident.reopened",
     "incident.closed",
     "post.noticed",
     "rule.demoted",

@@ -190,8 +190,7 @@ _TELL = text("""
     FROM json_to_recordset(CAST(:rows AS json)) AS x(event_id uuid, rule_id uuid)
     JOIN social_events e ON e.id = x.event_id
     JOIN rules r ON r.id = x.rule_id
-    JOIN receivers v ON v.org_id = :org AND v.state <> 'paused'
-                    AND (v.tells = '{}' OR 'post.noticed' = ANY (v.tells))
+    JOIN receivers v ON v.org_id = :org AND (v.tells = '{}' OR 'post.noticed' = ANY (v.tells))
     LEFT JOIN identities i ON i.id = e.identity_id
     ORDER BY e.occurred_at, e.id, v.id
 """)

@@ -78,8 +78,7 @@ _DEMOTE = text("""
         INSERT INTO owed (org_id, receiver_id, kind, body)
         SELECT d.org_id, v.id, 'rule.demoted',
                jsonb_build_object('rule', d.name, 'judged', CAST(:judged AS integer), 'wrong', CAST(:wrong AS integer))
-        FROM demoted d JOIN receivers v ON v.org_id = d.org_id AND v.state <> 'paused'
-                                       AND (v.tells = '{}' OR 'rule.demoted' = ANY (v.tells))
+        FROM demoted d JOIN receivers v ON v.org_id = d.org_id AND (v.tells = '{}' OR 'rule.demoted' = ANY (v.tells))
     )
     SELECT name FROM demoted
 """)
