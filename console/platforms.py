@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from connectors import connectors
 from connectors._base import Need, Quota, Spend, Watch
+from console.following import DELIVERED
+from console.inbound import INBOUND
 from console.keys import known_platform
 from models.vocabulary import NEVER_VISITED
 
@@ -53,6 +55,8 @@ def offered(name: str | None = None) -> list[Offered]:
             watch = Watch(kind=kind, term=need.example, host=host or "", now=datetime.now(UTC))
             every = None if kind in NEVER_VISITED else connector.interval
             kinds.append(Watched(platform, kind, need, every, connector.cost(watch), host))
+        if hasattr(connector, "receive") and INBOUND not in connector.watches:
+            kinds.append(Watched(platform, INBOUND, DELIVERED, None, Spend(), connector.default_host))
         found.append(
             Offered(
                 platform,

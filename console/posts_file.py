@@ -156,6 +156,10 @@ class PostsFile:
     def _rows(self, lines: _Lines, since: Place | None, now: datetime) -> Iterator[_Item]:
         first = lines.next()
         heading_text = "" if first is None else first.text
+        if "\r" in heading_text.rstrip("\r\n"):
+            raise CannotDo(
+                f"The lines of {self.name} end with a lone carriage return; save it anew, or: tr '\\r' '\\n' <{self.name} >new.csv"
+            )
         for _ in csv_file.rows(heading_text, self.name, _neutral.NEEDED, tuple(_neutral.COLUMNS)):
             break
         delimiter = ";" if ";" in heading_text and "," not in heading_text else ","
@@ -324,6 +328,8 @@ def _said(error: csv.Error) -> str:
         return "a quote is opened and never closed"
     if "field larger" in said:
         return f"a cell of more than {csv_file.LONGEST:,} characters; is a quote not closed?"
+    if "new-line character" in said:
+        return "a lone carriage return stands in an unquoted cell"
     if "expected after" in said:
         return 'words follow a closing quote; a quote inside a quoted cell is written twice ("")'
     return said

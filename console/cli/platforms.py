@@ -43,8 +43,8 @@ def platforms(
         "",
     )
     for missing, why in NOT_OFFERED.items():
-        _print.line(f"{missing} is not offered: {why}.")
-    _print.line(
+        _print.wrapped(f"{missing} is not offered: {why}.")
+    _print.wrapped(
         "All about one: earshot platforms PLATFORM. Then: earshot sources preview PLATFORM KIND TERM."
     )
 
@@ -77,14 +77,20 @@ def _all_of(one: Offered) -> None:
         "money": f"takes money: earshot budget set {one.platform} 20 usd"
         if any(k.most.money for k in one.kinds)
         else "",
-        "preview": "counts before it brings anything" if one.counts else "a preview asks for one page",
+        "preview": _preview(one),
         "later": "is asked what became of posts (edited, gone)"
         if one.looks_up
         else "does not tell what became of posts",
     }
     for label, words in facts.items():
         if words:
-            _print.line(in_lines(f"{label:<12}{words}", 100, 12))
+            _print.line(in_lines(f"{label:<12}{words}", min(100, _print.console().width), 12))
+
+
+def _preview(one: Offered) -> str:
+    if all(kind.every is None for kind in one.kinds):
+        return ""
+    return "counts before it brings anything" if one.counts else "a preview asks for one page"
 
 
 def _takes(kind: Watched) -> str:
