@@ -70,7 +70,8 @@ class Replay:
         self._incidents: dict[str, Case] = {}
         self._children: dict[UUID, list[Case]] = {}
         self._held: dict[UUID, list[Post]] = {}
-        self._tickets = _Lately(past.policy.burst_window, _themes)
+        self._over: dict[str, datetime] = {}
+        self._tickets = _Lately(past.policy.burst_window, self._themes)
         numbered = {rule.id for rule in rules if rule.per_day is not None}
         self._spent = _Lately(DAY, lambda case: (case.rule,) if case.rule in numbered else ())
         self._stored: dict[str, list[Stored]] = {}
@@ -107,6 +108,8 @@ class Replay:
     def _begin_with(self, case: Case, stored: Stored) -> None:
         """A case from before the stretch."""
         case.parent = self._before.get(stored.parent) if stored.parent else None
+        if incident(case) and case.closed_at is not None:
+            self._no_more(case.subject.removeprefix(INCIDENT), case.closed_at)
         if self._open(case.subject) is None:
             self._enter(case)
         else:
@@ -130,7 +133,9 @@ class Replay:
             return
         case.closed_at = at
         if incident(case):
-            self._incidents.pop(case.subject.removeprefix(INCIDENT), None)
+            theme = case.subject.removeprefix(INCIDENT)
+            self._incidents.pop(theme, None)
+            self._no_more(theme, at)
             for child in self._children.get(case.id, ()):
                 if child.shared and child.closed_at is None:
                     child.closed_at = at
@@ -164,7 +169,9 @@ class Replay:
             switches=[one.switch for one in self._past.switches if one.since <= now < one.until],
             blocked=frozenset(who for who, free in (self._past.blocked or {}).items() if free < now),
             closed={
-                case.id: Closed(case.subject, case.closed_at) for case in known.values() if case.closed_at
+                case.id: Closed(case.subject, case.closed_at, case.shared)
+                for case in known.values()
+                if case.closed_at
             },
             policy=self._past.policy,
         )
@@ -267,6 +274,20 @@ class Replay:
         if lasts is not None and case.id not in self._before and not self._was(case, lasts):
             heappush(self._due, (case.opened_at + lasts, len(self.cases) - 1))
 
+    def _themes(self, case: Case) -> tuple[str, ...]:
+        """What a Ticket counts for: not what was before an Incident that is over."""
+        if case.level != "ticket":
+            return ()
+        return tuple(
+            theme for theme in case.themes if theme not in self._over or case.opened_at > self._over[theme]
+        )
+
+    def _no_more(self, theme: str, at: datetime) -> None:
+        """The Incident of a theme is over."""
+        self._over[theme] = at
+        for case in self._tickets.cases:
+            self._tickets.again(case)
+
     def _let_know(self, case: Case) -> None:
         """Its Incident knows what has its Ticket."""
         if case.shared and case.parent is not None:
@@ -361,10 +382,6 @@ def _as_at_start(stored: Stored) -> Case:
         themes=stored.themes,
         closed_at=None if stored.at_start else stored.closed_at,
     )
-
-
-def _themes(case: Case) -> tuple[str, ...]:
-    return case.themes if case.level == "ticket" and case.parent is None else ()
 
 
 def _strongest(decisions: Sequence[Decision]) -> dict[str, Decision]:
