@@ -43,7 +43,7 @@ def words(paragraph: str, links: list[str]) -> str | None:
     """The words as a reader sees them, the addresses of named links go to `links`; None where there is a doubt."""
     if not _SIGNS.search(paragraph) and "  \n" not in paragraph:
         return joined(paragraph)
-    aside: dict[int, str] = {}
+    aside: dict[str, str] = {}
     text = paragraph.strip()
     if "\\" in text or "`" in text or "&" in text:
         if _PRIVATE.search(text):
@@ -52,8 +52,9 @@ def words(paragraph: str, links: list[str]) -> str | None:
         def put(found: re.Match[str]) -> str:
             if len(aside) >= _MOST or (shown := _shown(found)) is None:
                 return found[0] if "\n" not in found[0] else _DOUBT
-            aside[_FIRST + len(aside)] = shown
-            return chr(_FIRST + len(aside) - 1)
+            sign = chr(_FIRST + len(aside))
+            aside[sign] = shown
+            return sign
 
         text = _ASIDE.sub(put, text)
         if "\\\n" in text or "\\ " in text or _DOUBT in text or len(aside) >= _MOST:
@@ -80,7 +81,7 @@ def words(paragraph: str, links: list[str]) -> str | None:
         text = joined(text).replace(chr(_FIRST + _MOST), "\n")
     else:
         text = joined(text)
-    return text.translate(aside).strip() if aside else text
+    return _PRIVATE.sub(lambda sign: aside[sign[0]], text).strip() if aside else text
 
 
 def _shown(found: re.Match[str]) -> str | None:

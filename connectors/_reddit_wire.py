@@ -357,9 +357,10 @@ def _place(subreddit: str | None) -> str | None:
 
 
 def _mentions(text: str) -> tuple[Mention, ...]:
-    if "u/" not in text and "U/" not in text:
+    signs = [at for at in (text.find("u/"), text.find("U/")) if at >= 0]
+    if not signs:
         return ()
-    named = {handle.lower(): handle for handle in reversed(_PERSON.findall(text))}
+    named = {handle.lower(): handle for handle in reversed(_PERSON.findall(text, min(signs)))}
     return tuple(Mention(handle=handle) for handle in reversed(named.values()))
 
 
