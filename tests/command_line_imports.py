@@ -34,6 +34,7 @@ import console.lexicon
 import console.mentions
 import console.naming
 import console.own
+import console.policy
 import console.preview
 import console.quarantine
 import console.review

@@ -128,3 +128,13 @@ def test_a_campaign_under_a_crisis_switch_fires_nothing_until_it_is_off(journey:
     journey.execute("UPDATE holds SET lifted_at = now()")
     assert looked(journey) == ["The mean sentiment about campaign Spring fell to -0.50 in 24 h (20 posts)"]
     assert journey.value("SELECT count(*) FROM cases WHERE subject LIKE 'rule:%:campaign:%'") == 1
+
+
+def test_what_an_alarm_opens_goes_to_whose_turn_it_is(journey: Journey) -> None:
+    journey.execute("INSERT INTO users (name, email) VALUES ('a', 'a@us.example')")
+    people = journey.value("SELECT id FROM users")
+    given = {"trigger": "'mean'", "window_hours": 24, "minimum": 10, "assign": "'rotation'"}
+    rule(journey, **given, assignees=f"ARRAY['{people}'::uuid]")
+    hours(journey, "all", "2 hours", 20, -10.0)
+    looked(journey)
+    assert journey.value("SELECT owner_id FROM tickets") == people

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from uuid_utils import uuid7
 
 from workers._rows import as_json
-from workers.escalate import open_cases
+from workers.escalate import assign, open_cases
 from workers.rule import RANK
 from workers.standing import rule_of
 
@@ -246,6 +246,7 @@ def _fire(session: Session, org: str, alarm: Alarm, value: float | None, said: s
         "campaign_id": record if kind == "campaign" else None,
         "themes": [],
     }
+    assign(session, [rule], [proposal])
     return open_cases(session, org, [proposal])[0].case
 
 

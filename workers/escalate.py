@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from workers.decide import Decision, Policy, Ref
+    from workers.rule import Rule
 
 Role = Literal["opened", "raised", "joined", "noted"]
 NOT_NAMING = ("identity", "thread")
@@ -246,7 +247,7 @@ def carry_out(
         session.execute(_REOPEN, {"cases": reopened})
     incidents = incidents_of(session, org, _firsts(decisions, facts, policy))
     wanted = _wanted(decisions, facts, incidents)
-    _assign(session, decisions, wanted)
+    assign(session, [one.rule for one in decisions if one.rule is not None], list(wanted.values()))
     cases: dict[str, UUID] = {}
     risen: list[UUID] = []
     rising = [subject for subject, proposal in wanted.items() if proposal["level"] == "ticket"]
@@ -341,16 +342,16 @@ def _wanted(
     return wanted
 
 
-def _assign(session: Session, decisions: Sequence[Decision], wanted: Mapping[str, dict[str, Any]]) -> None:
-    """Whose turn it is, for the rules whose cases go round."""
-    rotating = {str(one.rule.id) for one in decisions if one.rule is not None and one.rule.rotates}
-    turns = Counter(str(one["rule_id"]) for one in wanted.values() if str(one["rule_id"]) in rotating)
+def assign(session: Session, rules: Sequence[Rule], proposals: Sequence[dict[str, Any]]) -> None:
+    """Whose turn it is, for the rules whose cases go round: written into their proposals."""
+    rotating = {str(rule.id) for rule in rules if rule.rotates}
+    turns = Counter(str(one["rule_id"]) for one in proposals if str(one["rule_id"]) in rotating)
     if not turns:
         return
     rows = [{"rule_id": rule, "n": n} for rule, n in sorted(turns.items())]
     for row in session.execute(_TURNS, {"rows": as_json(rows)}):
         turn = row.turn
-        for proposal in wanted.values():
+        for proposal in proposals:
             if row.assignees and proposal["rule_id"] == row.id:
                 proposal["owner_id"] = row.assignees[turn % len(row.assignees)]
                 turn += 1
