@@ -16,7 +16,7 @@ import sys
 import traceback
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -57,11 +57,16 @@ class Storm:
     ) -> None:
         self._server.__exit__(kind, error, trace)
 
-    def breaks(self, count: int, about: str = "recall", accounts: Sequence[str] = THEMES) -> None:
-        """So many more people address us, under a hashtag and of one account each."""
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    def breaks(
+        self, count: int, about: str = "recall", accounts: Sequence[str] = THEMES, days: int = 0
+    ) -> None:
+        """So many more people address us, under a hashtag and of one account each; over so many days until yesterday,
+        or now."""
+        end = datetime.now(UTC)
         for n in range(self.said, self.said + count):
             tag = self.tags[n % len(self.tags)]
+            moment = end - timedelta(days=1 + n % days) if days else end
+            now = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
             self._told[tag].append((n + 1, _status(n, now, accounts[n % len(accounts)], about, tag)))
         self.said += count
 

@@ -1,4 +1,5 @@
-"""Ten thousand complain within a minute: few Tickets, one Incident, and every post attached to something."""
+"""Thirty days of the past open nothing. Then ten thousand complain within a minute: few Tickets, one Incident, and every
+post attached to something."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ def attached(running: Fleet) -> None:
     assert (
         running.value(
             "SELECT count(*) FROM social_events e LEFT JOIN cases c ON c.id = e.case_id"
-            " WHERE c.ticket_id IS NULL OR e.ticket_id IS DISTINCT FROM c.ticket_id"
+            " WHERE (c.ticket_id IS NULL OR e.ticket_id IS DISTINCT FROM c.ticket_id)"
+            " AND e.held_back IS DISTINCT FROM 'before the start mark'"
         )
         == 0
     )
@@ -91,6 +93,12 @@ def storm_over(home: Path, servers: Servers, broker: str, posts: int) -> None:
         fleet(Home(home), Addresses(database, owner, broker), storm.netloc, digesters=2) as running,
     ):
         prepare(database, storm)
+        storm.breaks(posts // 5, days=30)
+        wave(running, storm)
+        assert (
+            running.value("SELECT count(*) FROM cases") == running.value("SELECT count(*) FROM tickets") == 0
+        )
+
         storm.breaks(posts)
         took = wave(running, storm)
         attached(running)

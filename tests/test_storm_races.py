@@ -88,6 +88,19 @@ def test_two_posts_of_an_author_in_two_processes_that_cross_three_rules_each_are
     assert journey.value("SELECT count(*) FROM case_notes WHERE what = 'rule'") == rounds * authors * 2 * 2
 
 
+def test_two_customers_of_one_account_in_two_processes_are_two_cases(journey: Journey, workers: Crew) -> None:
+    account = journey.account("Velmora Hotels")
+    for n in range(8):
+        for who in "ab":
+            journey.contact(f"{who}{n}@town.example", account=account)
+            angry = post(f"{who}{n}", FURIOUS, by=f"{who}{n}", to=US)
+            journey.land(journey.source(term=f"{who}{n}"), angry)
+    workers.digest(journey.url, processes=2, most=1)
+    assert journey.value("SELECT count(*) FROM social_events WHERE account_id = :id", id=account) == 16
+    assert [(case.ticket, case.posts) for case in journey.cases()] == [(True, 1)] * 16
+    assert journey.value("SELECT count(DISTINCT contact_id) FROM tickets") == 16
+
+
 def test_a_number_a_day_is_exact_under_four_processes(journey: Journey, workers: Crew) -> None:
     journey.execute("DELETE FROM rules WHERE name <> 'A complaint to us'")
     journey.execute("UPDATE rules SET per_day = 7")
@@ -180,15 +193,21 @@ def test_people_who_work_on_tickets_and_a_storm_do_not_lock_each_other_out(
 def test_taking_tickets_into_an_incident_never_waits_for_a_person_crosswise(journey: Journey) -> None:
     journey.execute("INSERT INTO policies (burst_all) VALUES (20)")
     journey.hear(journey.source(), *(post(f"p{n}", FURIOUS, by=f"a{n}", to=US) for n in range(21)))
+    tickets = [row.id for row in journey.execute("SELECT id FROM tickets WHERE subject NOT LIKE 'Incident%'")]
     with psycopg.connect(journey.url, autocommit=True) as ann:
 
         def work() -> None:
             for status in ("closed", "open"):
-                ann.execute("UPDATE tickets SET status = %s WHERE subject NOT LIKE 'Incident%%'", (status,))
+                with ann.transaction():
+                    for ticket in tickets:
+                        ann.execute("UPDATE tickets SET status = %s WHERE id = %s", (status, ticket))
 
         with meanwhile(work):
-            for _ in range(80):
-                journey.execute("UPDATE cases SET parent_id = NULL WHERE parent_id IS NOT NULL")
+            for _ in range(60):
+                journey.execute(
+                    "UPDATE cases SET parent_id = NULL WHERE id IN"
+                    " (SELECT id FROM cases WHERE parent_id IS NOT NULL FOR UPDATE SKIP LOCKED)"
+                )
                 with journey.sessions() as session, session.begin():
                     adopt(session, "main")
 
@@ -225,6 +244,7 @@ def test_a_case_that_opens_again_while_a_newer_one_opens_leaves_one_open(
         journey.land(journey.source(term=f"n{n}"), post(f"n{n}", FURIOUS, by=f"a{n}", to=US, minutes=5))
     workers.digest(journey.url, most=1)
     sweep(journey.sessions, journey.settings)
+    assert journey.value("SELECT count(*) FROM case_notes WHERE what = 'reopened'") > 0
     open_ = journey.execute("SELECT subject FROM cases WHERE closed_at IS NULL")
     assert len(open_) == len({row.subject for row in open_}) == authors
     stray = "SELECT count(*) FROM social_events e JOIN cases c ON c.id = e.case_id WHERE c.closed_at IS NOT NULL AND e.external_id NOT LIKE 'p%'"
