@@ -128,7 +128,7 @@ def views(items: Sequence[Raw], *, notifications: bool = False) -> tuple[list[Vi
         except msgspec.ValidationError as error:
             rejects.append(Reject(raw=raw_text(item), reason=f"no post: {error}"))
             continue
-        if not view.uri or not view.author.did:
+        if not view.uri.strip() or not view.author.did:
             rejects.append(Reject(raw=raw_text(item), reason="a post without its uri or its author"))
         elif _when(view, datetime.max.replace(tzinfo=_times.FLOOR.tzinfo)) is None:
             rejects.append(Reject(raw=raw_text(item), reason="neither createdAt nor indexedAt is a time"))

@@ -141,6 +141,8 @@ def post(item: Item, now: datetime, *, place: str | None = None) -> Post | Rejec
     posted_at = _times.believable(_times.parse(item.created_time), now)
     if posted_at is None:
         return graph.untimed(item, item.created_time)
+    if not graph.named(item.id):
+        return graph.nameless(item)
     text, truncated = _text.body(item.message or item.story or "")
     return Post(
         id=_text.ident(str(item.id)),
@@ -167,6 +169,8 @@ def comment(item: Item, now: datetime, *, thread: str | None) -> Post | Reject:
     posted_at = _times.believable(_times.parse(item.created_time), now)
     if posted_at is None:
         return graph.untimed(item, item.created_time)
+    if not graph.named(item.id):
+        return graph.nameless(item)
     parent = item.parent if item.parent and item.parent.id else None
     answered = parent.author if parent else None
     text, truncated = _text.body(item.message or "")
@@ -197,6 +201,8 @@ def told(raw: msgspec.Raw | Item, now: datetime) -> Told:
     key, comments = str(one.id), _total(one.comments) or 0
     mark = f"{one.updated_time} {comments}"[:40]
     made = post(one, now, place=page_of(key))
+    if not graph.named(key) and isinstance(made, Reject):
+        return Told(key=made.raw, mark="unreadable", post=made)
     return Told(key=key, mark=mark, post=made, below=Thing(key) if comments else None)
 
 

@@ -196,6 +196,16 @@ def sightings(made: Sequence[Post | Reject], now: datetime) -> list[Sighting]:
     return found
 
 
+def named(ident: str | int) -> bool:
+    """Whether an id names anything: an empty one would be that of every other without a name."""
+    return bool(str(ident).strip(" \t\n\0"))
+
+
+def nameless(item: object) -> Reject:
+    """The reject of an item whose id is empty."""
+    return Reject(raw=raw_text(msgspec.json.encode(item)), reason="its id is empty")
+
+
 def untimed(item: object, said: str | None) -> Reject:
     """The reject of an item whose time is missing or none that we believe."""
     raw = raw_text(msgspec.json.encode(item))

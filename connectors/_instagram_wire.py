@@ -68,6 +68,8 @@ def media(item: Item, now: datetime, *, owner: str | None = None) -> Post | Reje
     posted_at = _times.believable(_times.parse(item.timestamp), now)
     if posted_at is None:
         return graph.untimed(item, item.timestamp)
+    if not graph.named(item.id):
+        return graph.nameless(item)
     text, truncated = _text.body(item.caption or "")
     return Post(
         id=_text.ident(str(item.id)),
@@ -90,6 +92,8 @@ def comment(item: Item, now: datetime, under: Under) -> Post | Reject:
     posted_at = _times.believable(_times.parse(item.timestamp), now)
     if posted_at is None:
         return graph.untimed(item, item.timestamp)
+    if not graph.named(item.id):
+        return graph.nameless(item)
     text, truncated = _text.body(item.text or "")
     parent = under.answered if item.parent_id is None else str(item.parent_id)
     answered_author = under.author if under.answered else under.owner if parent is None else None
@@ -145,6 +149,8 @@ def told(raw: msgspec.Raw, now: datetime, owner: str | None) -> Told:
         return unreadable(raw, f"no post: {error}")
     key, count = str(item.id), item.comments_count or 0
     made = media(item, now, owner=owner)
+    if not graph.named(key):
+        return unreadable(raw, "its id is empty")
     below = Thing(key, _text.web(item.permalink)) if count else None
     return Told(key=key, mark=str(count)[:40], post=made, below=below)
 

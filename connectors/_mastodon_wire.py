@@ -123,6 +123,9 @@ def posts(
     made: list[Post] = []
     rejects: list[Reject] = []
     for status in whole:
+        if not status.uri.strip():
+            rejects.append(Reject(raw=raw_text(msgspec.json.encode(status)), reason="its uri is empty"))
+            continue
         post = _post(status, page)
         if post is None:
             reason = f"created_at is no time we believe: {status.created_at.isoformat()}"

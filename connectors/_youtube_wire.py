@@ -130,9 +130,8 @@ def threads(items: Sequence[msgspec.Raw], now: datetime) -> tuple[list[Thread], 
         answers, unheard = comments(inner, now, parent) if inner else ([], [])
         posts += made + answers
         rejects += unread + unheard
-        read.append(
-            Thread(parent=parent, at=at, total=_text.count(about.total_reply_count or 0), held=len(answers))
-        )
+        total = _text.count(about.total_reply_count or 0) if thread.id.strip() else 0
+        read.append(Thread(parent=parent, at=at, total=total, held=len(answers)))
     return read, posts, rejects
 
 
@@ -155,7 +154,7 @@ def comments(
             continue
         post = _post(comment, now, parent, replies)
         if post is None:
-            reason = "no id" if not comment.id else "publishedAt is no time we believe"
+            reason = "no id" if not comment.id.strip() else "publishedAt is no time we believe"
             rejects.append(Reject(raw=raw_text(item), reason=f"a comment with {reason}"))
         else:
             made.append(post)
@@ -166,7 +165,7 @@ def _post(comment: Comment, now: datetime, parent: Parent | None, replies: int |
     said = comment.snippet
     published = _times.parse(said.published_at)
     posted_at = _times.believable(published, now)
-    if posted_at is None or published is None or not comment.id:
+    if posted_at is None or published is None or not comment.id.strip():
         return None
     answers = said.parent_id or comment.id.rpartition(".")[0] or None
     video = said.video_id or (parent.video if parent else None)

@@ -9,6 +9,7 @@ on until an empty page, because filters make pages short.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
@@ -173,6 +174,14 @@ def _order(number: str) -> tuple[int, str]:
     return len(number), number
 
 
+_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+
+def _places(number: str) -> bool:
+    """Whether a walk can stand at this id; anything else that is long would lie behind all ids that are still to come."""
+    return _ID.fullmatch(number) is not None
+
+
 def _stand(cursor: Cursor | None) -> _Stand | None:
     if cursor is None:
         return None
@@ -191,7 +200,11 @@ def _read(items: list[msgspec.Raw], watch: Watch) -> tuple[list[str], list[Post]
     if watch.kind == "hashtag":
         read, rejects = wire.statuses(items)
         bound = watch.now + SKEW
-        ids = [str(status.id) for status in read if (wire.created(status) or watch.now) <= bound]
+        ids = [
+            str(status.id)
+            for status in read
+            if _places(str(status.id)) and (wire.created(status) or watch.now) <= bound
+        ]
     else:
         ids, inner, rejects = _notified(items)
         read, unread = wire.statuses(inner)
@@ -213,6 +226,9 @@ def _notified(items: list[msgspec.Raw]) -> tuple[list[str], list[msgspec.Raw], l
         except (msgspec.ValidationError, RecursionError) as error:
             rejects.append(Reject(raw=raw_text(item), reason=f"no notification: {error}"))
             continue
+        if not _places(str(notification.id)):
+            rejects.append(Reject(raw=raw_text(item), reason="no notification: its id is none"))
+            continue
         ids.append(str(notification.id))
         if notification.type in {"mention", "quote"}:
             if bytes(notification.status) == b"null":
@@ -232,9 +248,10 @@ _BARE = msgspec.json.Decoder(_Bare)
 def _bare_id(item: msgspec.Raw) -> str | None:
     """The id of an item that is otherwise unreadable, so that the walk passes it (it is in the rejects)."""
     try:
-        return str(_BARE.decode(item).id)
+        found = str(_BARE.decode(item).id)
     except msgspec.ValidationError:
         return None
+    return found if _places(found) else None
 
 
 async def _thread(http: Http, watch: Watch, cursor: Cursor | None) -> Page:

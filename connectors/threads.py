@@ -235,6 +235,8 @@ def _told(raw: msgspec.Raw, watch: Watch) -> Told:
     except msgspec.ValidationError as error:
         return unreadable(raw, f"no post: {error}")
     key = str(item.id)
+    if not graph.named(key):
+        return unreadable(raw, "its id is empty")
     below = Thing(key) if item.has_replies else None
     made = _post(item, watch.now, author=watch.me)
     return Told(key=key, mark=str(bool(item.has_replies)), post=made, below=below, always=True)
@@ -281,6 +283,8 @@ def _post(
     posted_at = _times.believable(_times.parse(item.timestamp), now)
     if posted_at is None:
         return graph.untimed(item, item.timestamp)
+    if not graph.named(item.id):
+        return graph.nameless(item)
     handle = _text.name(item.username)
     who = Author(id=author, handle=handle) if author or handle else None
     ident, url = _text.ident(str(item.id)), _text.web(item.permalink)
