@@ -5,7 +5,8 @@ nowhere. 10 pages of 50 and no more: what lies below the 500 newest is named as 
 object when there is one review and missing when there is none; a page may be empty for a while though there are
 reviews (another spelling of its address then is another cache, and is asked once), so an empty page says nothing
 about what was there; `updated` was missing for years, and a review without it is dated when it is first seen, or,
-where it was there before us, a day earlier: it is no news.
+where it was there before us, a day earlier: it is no news. On a page with such reviews one that shows itself late below
+ten known ones is not found: they do not tell how far down to look.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ async def fetch(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
             told.append((review.raw, None))
     seen = sightings(told, stand, watch.now)
     gap = _hole(stand, seen, number)
-    step = _step(cursor, stand, seen, number, watch.now)
+    dated = bool(posts) and all(post.edited_at is not None for post in posts)
+    step = _step(cursor, stand, seen, number, watch.now, late=dated)
     return Page(
         posts=tuple(posts),
         rejects=tuple(rejects),
@@ -135,18 +137,21 @@ def _page(stand: Stand) -> int:
     return int(token)
 
 
-def _step(cursor: Cursor | None, stand: Stand, seen: list[Sighting], number: int, now: datetime) -> Step:
-    """Where the walk stands after a page, and what lay too deep for it."""
+def _step(
+    cursor: Cursor | None, stand: Stand, seen: list[Sighting], number: int, now: datetime, *, late: bool
+) -> Step:
+    """Where the walk stands after a page, and what lay too deep for it. `late`: all of it has a time. An empty one may
+    be a fault, and is none."""
     if stand.newest is None and stand.walk is None and not seen:
         # nothing yet: all that comes from now on is news, however many pages it fills
         quiet = Stand(newest=now - backwards.OVERLAP)
         return Step(Cursor(msgspec.json.encode(quiet).decode()), more=False)
     before = stand.newest
     token = str(number + 1) if seen or number > 1 else None
-    step = backwards.step(stand, seen, token, now=now)
+    step = backwards.step(stand, seen, token, now=now, late=late)
     if number < PAGES or not step.more:
         return step
-    ended = backwards.step(backwards.stand(cursor), seen, None, now=now)
+    ended = backwards.step(backwards.stand(cursor), seen, None, now=now, late=late)
     until = min((one.sorted_by for one in seen), default=None)
     reason = f"the App Store shows no more than the newest {PAGES} pages of reviews"
     lost = before is None or until is None or until > before

@@ -209,7 +209,7 @@ def _page(
         quiet = Stand(newest=watch.now - backwards.OVERLAP)
         step = Step(Cursor(msgspec.json.encode(quiet).decode()), more=False)
     else:
-        step = backwards.step(place.stand, seen, token or None, now=watch.now)
+        step = backwards.step(place.stand, seen, token or None, now=watch.now, late=True)
     return _written(place, step, watch, posts, rejects, gap)
 
 

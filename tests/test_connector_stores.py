@@ -14,11 +14,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from connectors import appstore, googleplay
+from connectors import appstore, connectors, googleplay
 from connectors._base import Answer, ConnectorError, Cursor, Denied, Gone, Login, Page, TryLater, Watch
-from tests.contract_stages import NOW
+from connectors._http import Requests
+from tests.contract import Case
+from tests.contract_stages import NOW, stages
 from tests.recordings_table import Canned
 from tests.replayer import Reply
+from tests.unwired import BASE, Unwired
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -276,3 +279,21 @@ def test_a_lost_place_at_google_play_is_a_second_reading_or_a_named_gap(times: i
     lost = (NOW - timedelta(minutes=20), NOW - timedelta(minutes=8))
     assert (page.more, refused, gaps) == (False, [], [] if times == 1 else [lost])
     assert ids >= {str(n) for n in range(10 if times == 1 else 9)}
+
+
+@pytest.mark.parametrize("name", ["googleplay-reviews", "appstore-reviews"])
+def test_a_review_that_shows_itself_four_minutes_late_below_a_page_of_newer_ones_is_found(name: str) -> None:
+    stage = stages()[name]
+    case = Case(connectors()[stage.platform], stage, Requests(Unwired(stage.answer)), BASE)
+
+    async def run() -> set[int]:
+        case.stage.say(0, NOW - timedelta(minutes=60))
+        posts, cursor = await case.visit()
+        for n in range(1, 41):
+            case.stage.say(n, NOW + timedelta(seconds=10 * n))
+        more, cursor = await case.visit(cursor, NOW + timedelta(seconds=400))
+        case.stage.say(41, NOW + timedelta(seconds=175))
+        late, _ = await case.visit(cursor, NOW + timedelta(seconds=415))
+        return case.numbers([*posts, *more, *late])
+
+    assert asyncio.run(run()) == set(range(42))
