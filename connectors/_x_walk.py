@@ -24,8 +24,11 @@ SEARCHED = timedelta(days=7) - timedelta(minutes=15)
 
 SHORT = "X searches the last seven days only"
 
-UNSETTLED = timedelta(seconds=30)
-"""A search does not show what is younger than this, because it may still change its place; mentions do."""
+OVERLAP = timedelta(minutes=2)
+"""The mark stays below the beginning of a walk by this much, because X shows some posts later than younger ones: one that
+shows itself so late is found by the next visit. The price: what is younger than this when a visit begins comes once
+more with the next one, at visits every 120 s every post of a busy source twice, and is stored once. X charges a
+post once per UTC day (a soft guarantee, so it counts each time it comes); a quiet source pays nothing for it."""
 
 LATE = timedelta(days=1)
 """The mark of a source that is quiet follows at this distance: what comes late is found, and it never ages."""
@@ -147,7 +150,8 @@ def step(
         seen=walk.seen + len(numbers),
     )
     if at.since is None:
-        return Stand(since=_mark(None, walk.high, now)), False, None
+        older = numbers[:1] if token is not None else []  # what lies below was not asked for
+        return Stand(since=str(max([int(_mark(None, walk.high, now)), *older]))), False, None
     why = None
     if token is not None:
         if token != walk.token and walk.barren < MOST_BARREN:
@@ -160,13 +164,11 @@ def step(
 
 def _high(at: Stand, numbers: Sequence[int], named: str | None, now: datetime, searches: bool) -> str | None:
     """What a walk will set the mark to, bounded by the time of its first page: what was not to be seen by then is
-    not on any of its pages, however late it goes on. None where nothing tells."""
+    not on any of its pages, however late it goes on; and by OVERLAP. None where nothing tells."""
     high = _believed(numbers, named, now)
-    if searches:
-        return str(high) if high else None
     if high is None:
-        return id_at(now - LATE) if at.since is not None else None
-    return str(min(high, int(id_at(now - UNSETTLED))))
+        return id_at(now - LATE) if at.since is not None and not searches else None
+    return str(min(high, int(id_at(now - OVERLAP))))
 
 
 def _believed(numbers: Sequence[int], named: str | None, now: datetime) -> int | None:

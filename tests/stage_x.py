@@ -1,4 +1,4 @@
-"""X on a stage: ids of the time at which a post came in, pages newest first, `since_id` and `start_time` kept apart."""
+"""X on a stage: ids of the time at which a post was written, pages newest first, `since_id` and `start_time` kept apart."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def snowflake(when: datetime, n: int = 0) -> int:
 
 @dataclass
 class X(Stage):
-    """Tokens are offsets. An id is made when a post comes in, so a date from the future moves nothing; it has at
-    most 19 digits, so `long_ids` can only make the other strings long."""
+    """Tokens are offsets. An id is made when a post is written, also of one that is shown late, and a date from the
+    future moves nothing; it has at most 19 digits, so `long_ids` can only make the other strings long."""
 
     PLACE = ("next_token", "pagination_token")
     platform: str = "x"
@@ -65,7 +65,7 @@ class X(Stage):
         return int(post_id) & 0x3FFFFF
 
     def _id(self, said: Said) -> int:
-        return snowflake(said.arrived, said.n)
+        return snowflake(min(said.written, said.arrived), said.n)
 
     def _post(self, said: Said) -> dict[str, Any]:
         if said.n in self.broken:
@@ -88,7 +88,7 @@ class X(Stage):
         if since is not None and not self.stuck:
             newest = [s for s in newest if self._id(s) > int(since)]
         if start is not None and not self.stuck:
-            newest = [s for s in newest if s.arrived >= datetime.fromisoformat(start)]
+            newest = [s for s in newest if min(s.written, s.arrived) >= datetime.fromisoformat(start)]
         size = int(asked.param("max_results") or 10)
         token = asked.param("pagination_token" if self.kind == "mentions" else "next_token")
         offset = 0 if self.stuck else int(token or 0)

@@ -17,6 +17,7 @@ from connectors._base import (
     Gone,
     TryLater,
 )
+from connectors._x_walk import OVERLAP
 from connectors._x_wire import time_of
 from tests.answering_x import Answers, at, mark, page_of, refused, run, since_of, walk, watch
 from tests.contract_stages import NOW
@@ -111,19 +112,20 @@ def test_a_walk_that_waited_until_all_it_still_wanted_was_gone_is_over() -> None
     assert http.asked[0][1]["since_id"] == at(days=1)
 
 
-def test_the_mark_of_mentions_stays_below_what_may_still_change_its_place_and_a_searchs_need_not() -> None:
-    young, since = at(seconds=5), at(hours=9)
-    (mentioned,), _ = walk(page_of(young), since=since, kind="mentions")
-    assert time_of(since_of(mentioned)) == NOW - timedelta(seconds=30)
-    (found,), _ = walk(page_of(young), since=since)
-    assert since_of(found) == young
-
-
-def test_the_mark_of_mentions_is_bounded_by_the_first_page_however_late_the_walk_goes_on() -> None:
+@pytest.mark.parametrize("kind", ["search", "mentions", "conversation"])
+def test_what_x_shows_less_than_the_overlap_late_lies_above_the_mark_however_late_the_walk_goes_on(
+    kind: str,
+) -> None:
     http = Answers([(200, page_of(at(seconds=5), token="a")), (200, page_of(at(hours=1)))])
-    first = run(x.fetch(http, watch("mentions", "7"), mark(at(hours=9))))
-    later = watch("mentions", "7", now=NOW + timedelta(minutes=2))
-    assert time_of(since_of(run(x.fetch(http, later, first.cursor)))) == NOW - timedelta(seconds=30)
+    first = run(x.fetch(http, watch(kind, "7"), mark(at(hours=9))))
+    later = watch(kind, "7", now=NOW + timedelta(minutes=2))
+    assert time_of(since_of(run(x.fetch(http, later, first.cursor)))) == NOW - OVERLAP
+
+
+def test_a_quiet_source_does_not_pay_for_its_newest_post_again() -> None:
+    newest, since = at(minutes=3), at(hours=9)
+    (found,), _ = walk(page_of(newest), since=since)
+    assert since_of(found) == newest
 
 
 def test_mentions_take_a_mark_of_any_age() -> None:

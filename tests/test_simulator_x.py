@@ -50,11 +50,13 @@ def test_all_that_the_search_still_has_is_read_from_the_start_and_counted_to_the
 
 def test_what_waits_behind_many_pages_is_found_once_and_paid_once(world: World) -> None:
     world.say("first")
+    world.passes(minutes=3)
     posts, cursor, _ = world.visit(None)
     for hour in range(3):
         world.passes(hours=1)
         for n in range(130):
             world.say(f"{hour} {n}")
+        world.passes(minutes=3)
         more, cursor, gaps = world.visit(cursor)
         posts += more
         assert not gaps
@@ -103,7 +105,7 @@ def test_after_more_than_a_week_away_what_the_search_lost_is_named(world: World)
     world.passes(days=8)
     for n in range(60):
         world.say(f"still there {n}")
-    world.passes(minutes=1)
+    world.passes(minutes=3)
     posts, cursor, gaps = world.visit(cursor)
     assert ids(posts) == world.ids("first", "lost")
     (gap,) = gaps
@@ -153,6 +155,7 @@ def test_an_edit_is_the_same_post_in_other_words_whatever_its_id(world: World) -
     )
     world.say("changed", edits=(second, third))
     world.say("answer", reply_to="changed")
+    world.passes(minutes=3)
     (_, first), cursor, _ = world.visit(None)
     world.passes(minutes=5)
     when = world.clock[0]
@@ -215,6 +218,7 @@ def test_a_conversation_is_read_whole_with_its_root_and_its_dead_parents_cost_no
         world.say(f"answer {n}", reply_to="middle", text=f"Yes {n}")
     world.visit(None)
     world.delete("middle")
+    world.passes(minutes=3)
     watch = world.watch("conversation", world.id("root"))
     posts, cursor, gaps = world.visit(None, watch)
     assert ids(posts) == world.ids("middle")
@@ -232,7 +236,7 @@ def test_mentions_of_oneself_are_counted_in_full_and_charged_at_the_price_of_one
     for n in range(60):
         world.say(f"to us {n}", text=f"@{{us}} hello {n}")
     world.say("not to us")
-    world.passes(minutes=1)
+    world.passes(minutes=3)
     posts, cursor, _ = world.visit(None, world.mentions(session, page_size=5))
     assert len(posts) == 5
     world.passes(minutes=1)
