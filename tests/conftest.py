@@ -45,6 +45,7 @@ LONGEST = (
     "test_world.py",
     "test_demo.py",
     "test_recorded_journey.py",
+    "test_storm.py",
     "test_local_instance.py",
     "test_scheduler_leader.py",
     "test_poison.py",

@@ -1,6 +1,6 @@
 """The curves of a detector as a picture: precision over recall, ROC, and what each threshold would catch.
 
-matplotlib is imported here and only here, when a picture is asked for: it takes longer than all else.
+matplotlib is imported only when a picture is asked for, when a picture is asked for: it takes longer than all else.
 """
 
 from __future__ import annotations
