@@ -33,6 +33,11 @@ USER_AGENT = "Earshot/0.1 (social listening; respects robots and deletes)"
 DEADLINE = 8.0
 MAX_BODY = 10_000_000
 MAX_HOPS = 3
+BLOCKED = 300.0
+"""Seconds until what stands before a platform and blocks us is met again, where it does not say."""
+
+_DOCUMENTS = frozenset({"feed"})
+"""Endpoint classes without an API behind them: a page of HTML may well be the refusal itself."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -383,22 +388,30 @@ def _settle(answer: Answer, endpoint: str, judge: Judge | None, now: float) -> A
     status = answer.status
     if 200 <= status < 300 or status == 304:
         return answer
-    host = httpx.URL(answer.url).host
-    if judge is not None:
-        verdict = judge(answer)
-        if verdict is not None:
-            raise verdict
-    raise _error(answer, f"{host} answered {status} to {endpoint}", now)
+    said = f"{httpx.URL(answer.url).host} answered {status} to {endpoint}"
+    verdict = (judge(answer) if judge is not None else None) or _error(answer, said, now)
+    if isinstance(verdict, Denied) and endpoint not in _DOCUMENTS and _is_a_page(answer):
+        limits = _told_to_wait(answer, now)
+        wait = limits.reset_in if limits else BLOCKED
+        raise TryLater(f"{said} with a page of HTML: what stands before it blocks us", after=wait)
+    raise verdict
+
+
+def _is_a_page(answer: Answer) -> bool:
+    """Whether HTML was answered where an API speaks JSON: a CDN, a firewall or a captive portal, which know nothing of
+    credentials. A challenge for a bearer token is the API's whatever is below it."""
+    if "bearer" in answer.headers.get("www-authenticate", "").lower():
+        return False
+    begins = answer.body[:200].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    html = answer.headers.get("content-type", "").lower().startswith("text/html")
+    return begins == b"<" or (html and begins not in (b"", b"{", b"["))
 
 
 def _error(answer: Answer, said: str, now: float) -> ConnectorError:
     """What a status means on any platform, unless its connector knows better."""
     status = answer.status
     if status == 429 or status >= 500:
-        headers = answer.headers
-        if status != 429:  # the rate window travels with every answer; only Retry-After is about this failure
-            headers = {name: headers[name] for name in ("date", "retry-after") if name in headers}
-        limits = read_limits(headers, now)
+        limits = read_limits(answer.headers, now) if status == 429 else _told_to_wait(answer, now)
         return TryLater(said, after=limits.reset_in if limits else None, limited=status == 429)
     if status == 408:
         return TryLater(said)
@@ -407,6 +420,12 @@ def _error(answer: Answer, said: str, now: float) -> ConnectorError:
     if status in {404, 410}:
         return Gone(said)
     return Garbled(said)
+
+
+def _told_to_wait(answer: Answer, now: float) -> Limits | None:
+    """The rate window travels with every answer; only Retry-After is about this failure."""
+    headers = answer.headers
+    return read_limits({name: headers[name] for name in ("date", "retry-after") if name in headers}, now)
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

@@ -65,9 +65,7 @@ def judge(answer: Answer) -> ConnectorError | None:
 
 
 def judge_login(answer: Answer) -> ConnectorError | None:
-    """What is refused at the door stays refused until a person changes something; a page of HTML is not by the door."""
-    if answer.status == 403 and answer.body.lstrip().startswith(b"<"):
-        return TryLater("what stands before reddit blocks us")
+    """What is refused at the door stays refused until a person changes something."""
     if answer.status in {400, 401, 403}:
         return Denied(f"reddit refuses the login ({answer.status})", refreshable=False)
     return None

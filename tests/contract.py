@@ -319,6 +319,9 @@ async def one_bad_item_does_not_stop_a_page(case: Case) -> None:
 NOBODY_SIGNS_IN = {"appstore"}
 """No credential is ever sent there: its 403 can only be a limit."""
 
+NO_API = {"feeds"}
+"""Where an API speaks JSON, a page of HTML is by what stands before it; here it is the server's own word."""
+
 NONE_IS_BARE = {"googleplay"}
 """Google's JSON leaves out what is empty: an object with nothing in it is its list of no reviews."""
 
@@ -390,11 +393,14 @@ async def each_refusal_is_the_error_of_its_recovery(case: Case) -> None:
     assert not (await case.fails(TryLater)).limited
     case.stage.fault = Reply(401, b'{"error":"x"}')
     await case.fails(Denied)
-    case.stage.fault = Reply(403, page)
+    case.stage.fault = Reply(403, b'{"error":"x"}')
     if case.stage.platform in NOBODY_SIGNS_IN:
         assert (await case.fails(TryLater)).limited
     else:
         assert not (await case.fails(Denied)).refreshable
+        for status in (401, 403):
+            case.stage.fault = Reply(status, page, {"content-type": "text/html"})
+            await case.fails(Denied if case.stage.platform in NO_API else TryLater)
     case.stage.fault = Reply(404, page)
     assert not (await case.fails(Gone)).cursor
     case.stage.fault = Reply(410, page)

@@ -22,6 +22,9 @@ TELLS_ONLY_WHO_IS_GONE = {"instagram"}
 """An id there does not say of what it is, so nothing else can be asked of it."""
 
 REFUSED = Reply(401, b'{"error": "x"}', {"content-type": "application/json"})
+BLOCKED = Reply(403, b"<html><h1>Attention required</h1></html>", {"content-type": "text/html"})
+"""By what stands before a platform, which knows nothing of its credentials."""
+
 MENDING = Reply(503, b"<html><h1>Sorry</h1></html>")
 NO_ANSWERS = (b"", b"<html><p>Sorry</p></html>", b"{}", b'{"error": {"code": "busy"}}')
 """Bodies that come with a 200 and hold nothing of what was asked for."""
@@ -83,7 +86,8 @@ async def whose_a_token_is_comes_out_as_the_platform_says_it(case: Case) -> None
     connector: Any = case.connector
     watch = case.stage.watch(case.base)
     assert await connector.check(case.http, watch) == case.stage.held()
-    for fault, error in ((REFUSED, Denied), (MENDING, TryLater), (Reply(200, b"<html>"), Garbled)):
+    told = ((REFUSED, Denied), (BLOCKED, TryLater), (MENDING, TryLater), (Reply(200, b"<html>"), Garbled))
+    for fault, error in told:
         case.stage.fault = fault
         got = await _came(connector.check(case.http, watch))
         assert type(got) is error, f"{fault.status}: {got!r}"
@@ -107,8 +111,9 @@ async def only_a_refusal_is_denied(case: Case) -> None:
     got = await _came(connector.sign_in(case.http, login))
     assert isinstance(got, Denied), repr(got)
     assert not got.refreshable
-    case.stage.fault = MENDING
-    assert isinstance(got := await _came(connector.sign_in(case.http, login)), TryLater), repr(got)
+    for passing in (BLOCKED, MENDING):
+        case.stage.fault = passing
+        assert isinstance(got := await _came(connector.sign_in(case.http, login)), TryLater), repr(got)
     for body in NO_ANSWERS:
         case.stage.fault = Reply(200, body, {"content-type": "application/json"})
         got = await _came(connector.sign_in(case.http, login))

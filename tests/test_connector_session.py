@@ -12,6 +12,7 @@ import pytest
 
 from connectors import bluesky, mastodon
 from connectors._base import (
+    Answer,
     ConnectorError,
     Denied,
     Garbled,
@@ -22,7 +23,7 @@ from connectors._base import (
     TryLater,
     Watch,
 )
-from connectors._http import Clients, Requests
+from connectors._http import Clients, Requests, _settle
 from tests.replayer import Asked, Replayer, Reply
 
 OPENED = {"did": "did:plc:us", "handle": "us.example", "accessJwt": "a1", "refreshJwt": "r1"}
@@ -173,3 +174,30 @@ def test_a_bluesky_session_is_asked_whose_it_is_without_a_login(
     held = asked_of(bluesky, replies)
     assert held == expected if isinstance(expected, Held) else isinstance(held, expected)
     assert [path.partition("?")[0] for path in paths] == ["/xrpc/com.atproto.server.getSession"]
+
+
+HTML = "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "error", "after"),
+    [
+        (403, {"content_type": HTML}, b"<!DOCTYPE html><title>Attention</title>", TryLater, 300.0),
+        (401, {}, b"\xef\xbb\xbf\n <html>", TryLater, 300.0),
+        (403, {"content_type": HTML}, b"Access denied, ray 8a1", TryLater, 300.0),
+        (403, {"retry_after": "40"}, b"<html>", TryLater, 40.0),
+        (403, {"content_type": HTML}, b'{"error":"no"}', Denied, None),
+        (401, {"content_type": HTML}, b"", Denied, None),
+        (401, {"www_authenticate": 'Bearer error="invalid_token"'}, b"<html>", Denied, None),
+    ],
+)
+def test_a_page_that_stands_before_an_api_is_no_verdict_on_a_credential(
+    status: int, headers: dict[str, str], body: bytes, error: type[ConnectorError], after: float | None
+) -> None:
+    """Whatever the connector makes of the status."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = Answer(status=status, url="https://a.example/x", headers=named, body=body)
+    for judge in (None, lambda answer: Denied("as at the door", refreshable=False)):
+        with pytest.raises(error) as caught:
+            _settle(answer, "read", judge, 0.0)
+        assert getattr(caught.value, "after", None) == after

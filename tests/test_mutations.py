@@ -41,6 +41,8 @@ EXPECTED: Mapping[tuple[str, str], set[str]] = {
     ("truncated", "whole"): {"Garbled"},
     ("html", "whole"): {"Garbled"},
     **{(f"refused {status}", "whole"): {"Denied"} for status in (401, 403)},
+    # a page of HTML is by what stands before an API, which knows nothing of credentials
+    **{(f"blocked {status}", "whole"): {"TryLater"} for status in (401, 403)},
     **{(f"refused {status}", "whole"): {"Gone"} for status in (404, 410)},
     **{(f"refused {status}", "whole"): {"TryLater"} for status in (429, 500, 502, 503)},
 }
@@ -168,6 +170,9 @@ async def _damage(recording: Recording) -> list[str]:
 def _problem(recording: Recording, mutation: mu.Mutation, got: Page | ConnectorError) -> str | None:
     where = recording.where(mutation.path)
     kind = f"refused {mutation.status}" if mutation.kind == "refused" else mutation.kind
+    page = mutation.body.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
+    if page and mutation.status in (401, 403) and recording.platform != "feeds":
+        kind = f"blocked {mutation.status}"
     outcome = _named(got)
     may = EXPECTED[kind, where] | _also(recording, mutation.kind, where)
     if outcome not in may:
