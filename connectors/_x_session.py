@@ -1,9 +1,8 @@
 """Signing in to X: an app's token, or a user's, which lasts two hours and is renewed.
 
 https://docs.x.com/fundamentals/authentication/oauth-2-0/application-only, .../authorization-code. Surprising: a
-refresh token works once, and its successor is in the answer that used it. So nothing that can fail comes
-between that answer and the session: who the account is, is asked only where its number was not given, and if
-that fails the session is kept all the same.
+refresh token works once, and its successor is in the answer that used it. So nothing that can fail, and nothing that
+is paid for, comes between that answer and the session: whose it is, is told by the account's number or by `check`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from connectors._base import Answer, ConnectorError, Denied, Held, Http, Judge, Login, Session, Watch
+from connectors._base import Answer, Denied, Held, Http, Judge, Login, Session, Watch
 from connectors._decode import envelope
 from connectors._x_refused import AppOnly, judged
 from connectors._x_wire import is_id
@@ -73,7 +72,7 @@ async def sign_in(http: Http, login: Login) -> Session:
             found = await _renewed(http, login.host, client, password, token)
         except Denied:
             continue
-        return await _as_user(http, login, found)
+        return _as_user(login, found)
     raise Denied("X refuses the refresh token: the account has to be connected anew", refreshable=False)
 
 
@@ -110,19 +109,14 @@ async def _renewed(http: Http, host: str, client: str, password: str, token: str
     return envelope(_TOKEN, answer, "the user's token")
 
 
-async def _as_user(http: Http, login: Login, found: _Token) -> Session:
-    account, handle = login.identifier.strip(), ""
-    if not is_id(account):
-        try:
-            whose = await _me(http, login.host, found.access_token, _at_the_door)
-            account, handle = whose.id, whose.username
-        except ConnectorError:
-            handle, account = account.lstrip("@"), ""
+def _as_user(login: Login, found: _Token) -> Session:
+    account = login.identifier.strip()
+    number = account if is_id(account) else ""
     return Session(
         access=found.access_token,
         refresh=found.refresh_token,
-        account_id=account,
-        handle=handle,
+        account_id=number,
+        handle="" if number else account.lstrip("@"),
         host=login.host,
         lasts=found.expires_in,
     )

@@ -98,8 +98,10 @@ class World:
     def mentions(self, session: Session, **more: Any) -> Watch:
         return self.watch("mentions", "@me", token=session.access, me=session.account_id, **more)
 
-    def signs_in(self, secret: str = SECRET, refresh: str | None = None, name: str = "tarnbeck") -> Session:
-        login = Login(host=f"{self.base}/x", identifier=name, secret=secret, refresh=refresh)
+    def signs_in(self, secret: str = SECRET, refresh: str | None = None, name: str = "") -> Session:
+        """Named by its number, unless by `name`."""
+        number = str(self.simulator.stage.script.cast["us"].number)
+        login = Login(host=f"{self.base}/x", identifier=name or number, secret=secret, refresh=refresh)
         return self.asks(lambda http: x.sign_in(http, login))
 
     def page(self, cursor: Cursor | None = None, watch: Watch | None = None) -> Page:

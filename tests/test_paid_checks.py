@@ -8,7 +8,7 @@ import pytest
 
 from connectors import connectors
 from connectors._base import Held, Spend, TryLater, Watch
-from tests.keyed import Keyed, Told, a_key, keys
+from tests.keyed import Keyed, Told, a_key, a_session, keys
 from workers.renew import _costs_money
 
 
@@ -67,4 +67,21 @@ def test_who_takes_money_is_asked_in_doubt_and_not_by_the_day(keyed: Keyed) -> N
     allow(keyed, 1_000_000)
     for _ in range(2):
         keyed.sweeps(paid)
+    assert paid.count("check") == 1
+
+
+def test_whose_a_session_is_that_does_not_say_is_asked_once_within_the_cap_and_kept(keyed: Keyed) -> None:
+    key = keyed.key()
+    paid = Paid(check=[Held(account_id="77")], sign_in=[a_session(f"a{n}", account_id="") for n in range(3)])
+    paid.money = 5_000
+    first = keyed.session_of(key, paid)
+    assert first.account_id == ""
+    keyed.sweeps(paid)
+    assert paid.count("check") == 0
+    allow(keyed, 1_000_000)
+    for _ in range(2):
+        keyed.sweeps(paid)
+        assert keyed.session_of(key, paid).account_id == "77"
+    assert keyed.session_of(key, paid, refused=first).account_id == "77"
+    assert keyed.credential().me == "77"
     assert paid.count("check") == 1

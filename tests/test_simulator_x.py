@@ -21,7 +21,6 @@ from simulator.people import cast
 from simulator.script import Script
 from simulator.stage import Stage
 from simulator.x_keys import APP_TOKEN, KEYS
-from simulator.x_posts import handle_of
 from tests.simulated_x import START, World, ids, serving
 from tests.waiting import eventually
 
@@ -343,7 +342,7 @@ def test_too_many_requests_wait_for_the_window_and_are_told_from_the_cap(world: 
 def test_a_token_ends_and_a_refresh_token_works_once(world: World) -> None:
     first = world.signs_in()
     us = world.simulator.stage.script.cast["us"]
-    assert (first.account_id, first.handle, first.lasts) == (str(us.number), handle_of(us), 7_200)
+    assert (first.account_id, first.lasts) == (str(us.number), 7_200)
     world.passes(hours=3)
     with pytest.raises(Denied) as caught:
         world.page(None, world.mentions(first))
@@ -356,17 +355,13 @@ def test_a_token_ends_and_a_refresh_token_works_once(world: World) -> None:
     assert not refused.value.refreshable
 
 
-def test_an_account_whose_number_is_known_is_not_asked_for(world: World) -> None:
+def test_nobody_is_asked_at_the_door_whose_an_account_is_since_that_is_paid_for(world: World) -> None:
     before = world.simulator.requests
-    session = world.signs_in(name="4711")
-    assert (session.account_id, world.simulator.requests - before) == ("4711", 1)
-
-
-def test_a_session_is_kept_although_nobody_says_whose_it_is(world: World) -> None:
-    world.simulator.faults.add({"kind": "server_error", "platform": "x", "endpoint": "users/me"})
-    session = world.signs_in(name="@tarnbeck")
-    assert (session.account_id, session.handle) == ("", "tarnbeck")
-    assert world.signs_in(refresh=session.refresh).account_id
+    first = world.signs_in(name="4711")
+    second = world.signs_in(refresh=first.refresh, name="@tarnbeck")
+    assert (first.account_id, first.handle) == ("4711", "")
+    assert (second.account_id, second.handle) == ("", "tarnbeck")
+    assert world.simulator.requests - before == 2
 
 
 def test_an_app_signs_in_by_its_keys_or_with_its_token_and_is_nobody(world: World) -> None:

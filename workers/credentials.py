@@ -159,7 +159,7 @@ async def session_of(
         return as_it_is(row)
     stored = stored_session(row)
     if stored is not None and not row["ended"] and (refused is None or stored.access != refused.access):
-        return stored
+        return _known(row, stored)
     if waits:
         raise Denied("the credential waits for a person to renew it", refreshable=False)
     return await sign_in(row, stored, connector, sessions, http)
@@ -234,6 +234,7 @@ async def sign_in(
         async with sessions() as session, session.begin():
             await session.execute(_RELEASE, {**which, "error": str(error)})
         raise
+    fresh = _known(row, fresh)
     lasts = lasting(fresh.lasts)
     kept = {
         **which,
@@ -247,6 +248,14 @@ async def sign_in(
         if await session.scalar(_STORE, kept) is None:
             raise TryLater("the credential was given anew while it was signed in with", after=1.0)
     return fresh
+
+
+def _known(row: Mapping[str, Any], session: Session) -> Session:
+    """A user's session with whose it is, where only a check could tell: it is asked once and kept, since it may be paid
+    for. An app's session, which has nothing to renew it with, stays nobody's."""
+    if session.account_id or session.refresh is None or not row["me"]:
+        return session
+    return msgspec.structs.replace(session, account_id=row["me"])
 
 
 def told_of(row: Mapping[str, Any], connector: Connector) -> dict[str, Any]:

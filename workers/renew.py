@@ -48,6 +48,7 @@ _DOUBTED = text("""
         EXISTS (SELECT FROM sources s
                 WHERE s.credential_id = c.id AND s.state = 'needs_reauth'
                   AND s.last_error_at > coalesce(c.checked_at, c.created_at))
+        OR c.session IS NOT NULL AND c.me IS NULL AND c.checked_at IS NULL  -- whose it is
         OR c.platform = ANY(:daily) AND (c.checked_at < now() - interval '1 day' OR c.checked_at IS NULL))
     ORDER BY random() LIMIT :most
 """)
