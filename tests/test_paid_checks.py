@@ -85,3 +85,28 @@ def test_whose_a_session_is_that_does_not_say_is_asked_once_within_the_cap_and_k
     assert keyed.session_of(key, paid, refused=first).account_id == "77"
     assert keyed.credential().me == "77"
     assert paid.count("check") == 1
+
+
+def test_a_source_that_was_refused_while_its_credential_is_good_is_tried_again(keyed: Keyed) -> None:
+    """After an hour, when it has been so for long after a day, and as soon as somebody has the credential checked."""
+    key, good = keyed.key(), Told(check=[Held()])
+    [source] = keyed.follows(key, "acme")
+    for ago, lately, state in (
+        ("50 min", "1 hour", "needs_reauth"),
+        ("70 min", "1 hour", "active"),
+        ("70 min", "1 week", "needs_reauth"),
+        ("25 hours", "1 week", "active"),
+    ):
+        keyed.refuses(source)
+        keyed.execute(
+            f"UPDATE sources SET last_error_at = now() - interval '{ago}',"
+            f" last_success_at = now() - interval '{lately}'"
+        )
+        keyed.sweeps(good)
+        assert keyed.states() == [state], (ago, lately)
+    assert keyed.value("SELECT cursor FROM sources") == "here"
+    keyed.refuses(source)
+    keyed.asks(key, good, anyway=False)
+    assert keyed.states() == ["needs_reauth"]
+    keyed.asks(key, good)
+    assert keyed.states() == ["active"]

@@ -51,7 +51,11 @@ _GOOD = text(f"""
     ), mended AS (
         SELECT * FROM found
         WHERE state = 'needs_reauth' OR ends IS NULL OR ends > now() + interval '{WARNED_DAYS} days'
-    ), {WAY_BACK}
+    ), {WAY_BACK}, tried AS (
+        -- who asked for it may have mended what a source was refused for
+        UPDATE sources s SET state = 'active', due_at = now() FROM found f
+        WHERE s.credential_id = f.id AND s.state = 'needs_reauth' AND f.state = 'ok' AND CAST(:anyway AS boolean)
+    )
     UPDATE credentials c
     SET state = 'ok', last_error = NULL, checked_at = now(), me = coalesce(c.me, nullif(:me, '')),
         scopes = coalesce(CAST(:scopes AS text[]), c.scopes), expires_at = found.ends,
@@ -101,6 +105,7 @@ async def ask(
                 "me": held.account_id or "",
                 "scopes": None if held.scopes is None else sorted(held.scopes),
                 "lasts": lasting(held.lasts),
+                "anyway": anyway,
             },
         )
     return Standing("good", held=held)

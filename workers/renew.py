@@ -1,5 +1,6 @@
 """Sessions are renewed before they end, and ops hear in time of what only a person can renew.
 
+try       sources that were refused although their credential is in order: each hour at first, then each day
 tell      where a platform cannot be asked and no source of a credential is left that is not refused
 warn      what ends within 7 days and renews no more
 renew     sessions whose time has come (workers/credentials.py: one process at a time)
@@ -52,6 +53,12 @@ _DOUBTED = text("""
         OR c.platform = ANY(:daily) AND (c.checked_at < now() - interval '1 day' OR c.checked_at IS NULL))
     ORDER BY random() LIMIT :most
 """)
+_AGAIN = text("""
+    UPDATE sources s SET state = 'active', due_at = now() FROM credentials c
+    WHERE c.id = s.credential_id AND c.state = 'ok' AND s.state = 'needs_reauth' AND s.last_error_at
+        < now() - CASE WHEN coalesce(s.last_success_at, s.created_at) > now() - interval '6 hours'
+                       THEN interval '1 hour' ELSE interval '1 day' END
+""")
 _SILENT = text("""
     SELECT c.id, c.platform, c.fence, s.last_error AS reason FROM credentials c, LATERAL (
         SELECT last_error FROM sources
@@ -80,6 +87,8 @@ async def renew(
     asking = [name for name, one in known.items() if hasattr(one, "check")]
     daily = [name for name in asking if not _costs_money(known[name])]
     silent = [name for name in known if name not in asking]
+    async with sessions() as session, session.begin():
+        await session.execute(_AGAIN)
     for row in await _rows(sessions, _SILENT, platforms=silent):
         reason = row["reason"] or "every source of it was refused"
         await _tell(row, known[row["platform"]], sessions, reason, waits=True)
