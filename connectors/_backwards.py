@@ -172,6 +172,13 @@ def _lost(before: Stand, walk: Walk, reason: str) -> Gap | None:
     return Gap(since=before.newest, until=walk.low, reason=reason)
 
 
+def cut_short(before: Stand) -> Gap | None:
+    """What lies below a walk that has not arrived, where an empty page without a token, out of the blue, ends it."""
+    if before.walk is None or before.walk.low is None:
+        return None
+    return _lost(before, before.walk, "the list ended with an empty page")
+
+
 def _end(before: Stand, walk: Walk, gap: Gap | None) -> Step:
     newest = walk.high if before.newest is None else max(walk.high, before.newest)
     seen = walk.seen if newest > (before.newest or newest) + OVERLAP else _remember(walk.seen, before.seen)

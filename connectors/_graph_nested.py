@@ -6,6 +6,9 @@ module makes of it, is visited at once, before the list goes on, and what hangs 
 to the newest that is known of it. So a sweep that is broken off goes on where it stood. Every twelfth sweep visits
 all objects of the window: a comment that came while another was deleted leaves a count as it was.
 
+An object below which nothing can be read is tried once a sweep, after all others, then passed over with a named Gap,
+and heard again once it can be (see `_failing`).
+
 Under an object that a first visit meets, the newest page is taken, as of any list; under one that comes later,
 everything. Not found: what is said under an object that is no longer among the newest `window` ones.
 """
@@ -22,8 +25,9 @@ import msgspec
 
 from connectors import _anew as anew
 from connectors import _backwards as backwards
+from connectors import _failing as failing
 from connectors._backwards import Sighting, Stand, Walk
-from connectors._base import Cursor, Gap, Gone, Page, Post, Reject, Watch
+from connectors._base import Cursor, Denied, Gap, Garbled, Gone, Page, Post, Reject, TryLater, Watch
 from connectors._decode import raw_text
 
 WHOLE_EVERY = 12
@@ -81,13 +85,14 @@ class Below(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reads(Protocol):
-    """A platform's side: `reach` is how many items below an object are read at least, whatever their age."""
+    """A platform's side: `reach` is how many items below an object are read at least, whatever their age. `tries`: so
+    often it failed, so that less is to be asked for (`_failing.fewer`)."""
 
     window: int
 
     async def listing(self, token: str | None) -> Listing: ...
 
-    async def below(self, thing: Thing, token: str | None) -> Below: ...
+    async def below(self, thing: Thing, token: str | None, tries: int) -> Below: ...
 
     def reach(self, thing: Thing) -> int: ...
 
@@ -104,7 +109,8 @@ class _Sweep(msgspec.Struct, omit_defaults=True):
     """A sweep that is under way: how many objects it has met, what is pending, and where it is in the first of that.
 
     `token` leads on below the known ground of the list, `on` below that of an object; `read` counts its items.
-    `relisted`, `again`: of the one and the other, the place was lost, and the reading began anew.
+    `relisted`, `again`: of the one and the other, the place was lost, and the reading began anew. `retry` are the objects
+    that failed in earlier sweeps.
     """
 
     whole: bool = False
@@ -117,15 +123,17 @@ class _Sweep(msgspec.Struct, omit_defaults=True):
     read: int = 0
     relisted: bool = False
     again: bool = False
+    retry: list[str] = []
     known: dict[str, _Known] = {}
 
 
 class _State(msgspec.Struct, omit_defaults=True):
-    """The cursor: the list's own stand, what is known of its newest objects, and a sweep if one is on."""
+    """The cursor: the list's own stand, what is known of its newest objects, those that fail, and a sweep if one is on."""
 
     list: Stand = msgspec.field(default_factory=Stand)
     sweeps: int = 0
     known: dict[str, _Known] = {}
+    sick: dict[str, failing.Sick[Thing]] = {}
     sweep: _Sweep | None = None
 
 
@@ -145,7 +153,10 @@ async def visit(reads: Reads, watch: Watch, cursor: Cursor | None) -> Page:
 
 async def _list(reads: Reads, watch: Watch, state: _State) -> Page:
     walk = state.list.walk
-    sweep = state.sweep = state.sweep or _Sweep(whole=state.sweeps % WHOLE_EVERY == WHOLE_EVERY - 1)
+    sweep = state.sweep = state.sweep or _Sweep(
+        whole=state.sweeps % WHOLE_EVERY == WHOLE_EVERY - 1,
+        retry=[_short(one.id) for one in failing.due(state.sick)],
+    )
     try:
         listing = await reads.listing(walk.token if walk is not None else sweep.token)
     except Gone as lost:
@@ -202,12 +213,16 @@ def _noted(
 
 async def _below(reads: Reads, watch: Watch, state: _State, sweep: _Sweep) -> Page:
     thing = sweep.pending[0]
-    known = sweep.known.get(_short(thing.id)) or _Known("")
+    key = _short(thing.id)
+    known = sweep.known.get(key) or state.known.get(key) or _Known("")
     token = sweep.on or (sweep.walk.token if sweep.walk is not None else None)
     try:
-        found = await reads.below(thing, token)
+        found = await reads.below(thing, token, state.sick[key].tries if key in state.sick else 0)
     except Gone as lost:
-        return _page(state, sweep, (), reads.window, _below_anew(sweep, known, lost))
+        return _page(state, sweep, (), reads.window, _below_anew(state, sweep, known, lost))
+    except (TryLater, Denied, Garbled) as error:
+        return _below_fails(state, sweep, known, error, reads.window)
+    failing.read(state.sick)
     sweep.read += len(found.sightings) or _EMPTY
     gap = None
     ended = sweep.on is not None
@@ -223,11 +238,33 @@ async def _below(reads: Reads, watch: Watch, state: _State, sweep: _Sweep) -> Pa
         sweep.on = on if on != token else None
     sweep.pending[1:1] = [one for one in found.deeper if one not in sweep.pending]
     if ended and sweep.on is None:
+        state.sick.pop(key, None)
         _next(sweep)
     return _page(state, sweep, found.posts, reads.window, gap)
 
 
-def _below_anew(sweep: _Sweep, known: _Known, lost: Gone) -> Gap | None:
+def _below_fails(
+    state: _State, sweep: _Sweep, known: _Known, error: TryLater | Denied | Garbled, window: int
+) -> Page:
+    """Nothing is read below this object now, and the others do not wait for it."""
+    thing = sweep.pending[0]
+    key = _short(thing.id)
+    verdict = failing.failed(state.sick, key, thing, error)
+    sweep.retry = [one for one in sweep.retry if one != key]
+    gap = None
+    if verdict.over:
+        low = sweep.walk.low if sweep.walk is not None else None
+        since = known.newest if known.newest is None or low is None or known.newest < low else None
+        gap = Gap(since=since, until=low, reason=f"under {thing.id}, until it can be read: {error}")
+    _next(sweep)
+    if verdict.rest:
+        failing.wait(state.sick, [(_short(one.id), one) for one in sweep.pending])
+        sweep.pending, sweep.retry = [], []
+    page = _page(state, sweep, (), window, gap)
+    return msgspec.structs.replace(page, more=page.more and not verdict.rest)
+
+
+def _below_anew(state: _State, sweep: _Sweep, known: _Known, lost: Gone) -> Gap | None:
     """A lost place under an object: from its newest once more. A second loss costs what is below the place under this one
     object; an object that is gone costs nothing."""
     if lost.cursor and not sweep.again:
@@ -238,6 +275,7 @@ def _below_anew(sweep: _Sweep, known: _Known, lost: Gone) -> Gap | None:
         since = known.newest if sweep.on is None else None
         low = sweep.walk.low if sweep.walk is not None else None
         gap = Gap(since=since, until=low, reason=f"under {sweep.pending[0].id}: {lost}, twice in one walk")
+    state.sick.pop(_short(sweep.pending[0].id), None)
     _next(sweep)
     return gap
 
@@ -249,6 +287,9 @@ def _next(sweep: _Sweep) -> None:
 
 def _page(state: _State, sweep: _Sweep, posts: Sequence[Post | Reject], window: int, gap: Gap | None) -> Page:
     """The page and its cursor; a sweep that has nothing left to do ends here."""
+    if sweep.listed and not sweep.pending:
+        sweep.pending = [state.sick[key].thing for key in sweep.retry if key in state.sick]
+        sweep.retry = []
     more = bool(sweep.pending) or not sweep.listed
     # the last page of a window reaches below it
     sweep.known = _first(sweep.known, 2 * window, sweep.pending)
@@ -256,6 +297,8 @@ def _page(state: _State, sweep: _Sweep, posts: Sequence[Post | Reject], window: 
         state.sweeps += 1
         older = {key: known for key, known in state.known.items() if key not in sweep.known}
         state.known = _first({**sweep.known, **older}, 2 * window, ())
+        again = {_short(one.id) for one in failing.due(state.sick)}
+        state.sick = {key: one for key, one in state.sick.items() if key in state.known or key in again}
         state.sweep = None
     return Page(
         posts=tuple(one for one in posts if isinstance(one, Post)),

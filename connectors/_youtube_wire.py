@@ -18,7 +18,18 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from connectors import _text, _times
-from connectors._base import Answer, Author, ConnectorError, Denied, Gone, Mention, Post, Reject, TryLater
+from connectors._base import (
+    Answer,
+    Author,
+    ConnectorError,
+    Denied,
+    Garbled,
+    Gone,
+    Mention,
+    Post,
+    Reject,
+    TryLater,
+)
 from connectors._decode import raw_text
 from connectors._html import plain
 from connectors._limits import read_limits
@@ -341,8 +352,9 @@ def judge(
         return Denied(f"YouTube refuses the API key ({min(reasons & _KEY)})", refreshable=False)
     if reasons & _GONE:
         return Gone(f"YouTube says {min(reasons & _GONE)}")
-    if inner and answer.status == 403 and "forbidden" in reasons:
-        return Gone("this thread is not shown to us")
+    if inner and answer.status == 403:
+        known = "forbidden" in reasons
+        return Gone("this thread is not shown to us") if known else Garbled("YouTube refuses it and not why")
     if answer.status == 400 and (token or inner):
         return Gone("the place in the walk is not known any more", cursor=True)
     if answer.status == 400 and "processingFailure" in reasons:

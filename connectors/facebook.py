@@ -21,6 +21,7 @@ from connectors import _graph as graph
 from connectors import _graph_nested as nested
 from connectors._base import Cursor, Found, Gone, Held, Http, Need, Page, Post, Reject, Spend, Watch
 from connectors._facebook_inbound import changed
+from connectors._failing import fewer
 from connectors._graph_inbound import receiver
 from connectors._graph_nested import Below, Listing, Thing
 from connectors._graph_session import only_delivers
@@ -128,7 +129,7 @@ class _Feed:
         sightings = graph.sightings([one.post for one in told], watch.now)
         return Listing(told=told, sightings=sightings, token=found.token)
 
-    async def below(self, thing: Thing, token: str | None) -> Below:
+    async def below(self, thing: Thing, token: str | None, tries: int) -> Below:
         watch = self._watch
         path = f"{graph.VERSION}/{graph.node(thing.id)}/comments"
         found = await graph.edge(
@@ -136,7 +137,7 @@ class _Feed:
             watch,
             path,
             _COMMENTS,
-            size=_size(watch),
+            size=fewer(_size(watch), tries),
             token=token,
             what="the comments",
             whole=wire.PAGE,

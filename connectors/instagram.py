@@ -40,6 +40,7 @@ from connectors._base import (
     Spend,
     Watch,
 )
+from connectors._failing import fewer
 from connectors._graph import Ref
 from connectors._graph_inbound import Change, receiver
 from connectors._graph_nested import Below, Listing, Thing
@@ -158,7 +159,7 @@ class _Media:
         sightings = graph.sightings([one.post for one in told], watch.now)
         return Listing(told=told, sightings=sightings, token=found.token)
 
-    async def below(self, thing: Thing, token: str | None) -> Below:
+    async def below(self, thing: Thing, token: str | None, tries: int) -> Below:
         """`thing` is a medium, or a comment of which more answers are to be read: comment, medium, author."""
         watch = self._watch
         answered, _, rest = (
@@ -175,7 +176,7 @@ class _Media:
             watch,
             f"{graph.VERSION}/{path}",
             {"fields": wire.REPLY if answered else wire.COMMENT},
-            size=_size(watch),
+            size=fewer(_size(watch), tries),
             token=token,
             what="the comments",
         )

@@ -37,6 +37,7 @@ from connectors._base import (
     Verb,
     Watch,
 )
+from connectors._failing import fewer
 from connectors._graph import Ref
 from connectors._graph_inbound import Change, receiver
 from connectors._graph_nested import Below, Listing, Thing, Told, unreadable
@@ -212,14 +213,14 @@ class _Replies:
         sightings = graph.sightings([one.post for one in told], watch.now)
         return Listing(told=told, sightings=sightings, token=found.token)
 
-    async def below(self, thing: Thing, token: str | None) -> Below:
+    async def below(self, thing: Thing, token: str | None, tries: int) -> Below:
         watch = self._watch
         found = await graph.edge(
             self._http,
             watch,
             f"{_V}/{graph.node(thing.id)}/conversation",
             {"fields": _FIELDS, "reverse": "true"},
-            size=_size(watch),
+            size=fewer(_size(watch), tries),
             token=token,
             what="the conversation",
             nextless=True,

@@ -16,11 +16,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
 from types import MappingProxyType
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
 from connectors import _backwards as backwards
+from connectors import _failing as failing
+from connectors import _youtube_terms as terms
 from connectors import _youtube_wire as wire
 from connectors._base import (
     Cursor,
@@ -37,6 +38,7 @@ from connectors._base import (
     Quota,
     Reject,
     Spend,
+    TryLater,
     Watch,
 )
 from connectors._decode import envelope
@@ -78,11 +80,6 @@ DEEPEST = 50
 """So many pages of replies are read under one comment; YouTube itself ends sooner."""
 
 _FILTER = {"channel": "allThreadsRelatedToChannelId", "video": "videoId"}
-_TERMS = {
-    "channel": re.compile(r"UC[A-Za-z0-9_-]{22}"),
-    "video": re.compile(r"[A-Za-z0-9_-]{11}"),
-    "thread": re.compile(r"[A-Za-z0-9_-]{10,100}"),
-}
 _LOOKED_UP = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _SOME_VIDEO = "jNQXAC9IVRw"
 
@@ -101,7 +98,8 @@ class _Stand(msgspec.Struct, omit_defaults=True):
 
     `pending` are threads that have more replies than we know, the first of them being read now; `counts` is how many
     those had that did not come whole. `looked` is when the last look at older threads began, `deeper` the token to go on
-    with in one, `look` how many pages it still has. `again`: the walk had to begin anew.
+    with in one, `look` how many pages it still has. `again`: the walk had to begin anew. `sick` are threads whose replies
+    could not be read; they are tried once a visit.
     """
 
     walk: backwards.Stand = msgspec.field(default_factory=backwards.Stand)
@@ -112,6 +110,7 @@ class _Stand(msgspec.Struct, omit_defaults=True):
     deeper: str | None = None
     look: int = 0
     again: bool = False
+    sick: dict[str, failing.Sick[wire.Parent]] = {}
 
     @property
     def token(self) -> str | None:
@@ -145,7 +144,7 @@ def cost(watch: Watch) -> Spend:
 
 def check_term(kind: str, term: str) -> None:
     """Raises Gone for a term that can never be followed, before it is asked for."""
-    if kind in _TERMS:
+    if kind in watches:
         _id(kind, term)
 
 
@@ -189,8 +188,11 @@ async def _threads(http: Http, watch: Watch, stand: _Stand) -> Page:
         if found.items and not sightings:
             sightings = [backwards.unread(stand.walk, watch.now)]
         step = backwards.step(stand.walk, sightings, found.token or None, now=watch.now, late=True)
-        stand.walk, gap = backwards.stand(step.cursor), step.gap
+        gap = step.gap or (None if found.items or found.token else backwards.cut_short(stand.walk))
+        stand.walk = backwards.stand(step.cursor)
         if not step.more:
+            waits = {one.id for one in stand.pending}
+            stand.pending += [one for one in failing.due(stand.sick) if one.id not in waits]
             _look_deeper(stand, found.token or None, watch.now)
     return _page(stand, posts, rejects, gap)
 
@@ -242,12 +244,29 @@ async def _pending(http: Http, watch: Watch, stand: _Stand) -> Page:
         stand.replies = _Replies()
         if lost.cursor:
             stand.counts.pop(_mark(parent.id), None)
-            gap = Gap(
-                reason="the replies under a comment could not be read; they are asked for when it is seen again"
-            )
+            gap = Gap(reason="replies that could not be read are asked for when their comment is seen again")
+    except (TryLater, Garbled) as error:
+        return _unread(stand, parent, error)
+    failing.read(stand.sick)
     if stand.replies.page is None:
         stand.pending, stand.replies = stand.pending[1:], _Replies()
+        stand.sick.pop(_mark(parent.id), None)
     return _page(stand, posts, rejects, gap)
+
+
+def _unread(stand: _Stand, parent: wire.Parent, error: TryLater | Garbled) -> Page:
+    """Replies that cannot be read wait for the next visit; the other threads do not wait for them."""
+    verdict = failing.failed(stand.sick, _mark(parent.id), parent, error)
+    stand.pending, stand.replies = stand.pending[1:], _Replies()
+    if verdict.rest:
+        failing.wait(stand.sick, [(_mark(one.id), one) for one in stand.pending])
+        stand.pending = []
+    gap = None
+    if verdict.over:
+        stand.sick.pop(_mark(parent.id), None)
+        gap = Gap(reason=f"the replies under {parent.id} are not asked for until there are more: {error}")
+    page = _page(stand, [], [], gap)
+    return msgspec.structs.replace(page, more=page.more and not verdict.rest)
 
 
 async def _replies(
@@ -419,30 +438,11 @@ async def _parents(http: Http, watch: Watch, ids: Sequence[str]) -> Mapping[str,
 
 
 def _id(kind: str, term: str) -> str:
-    """The id in a term: as it is, or from an address. Raises Gone where there is none."""
-    term = term.strip()
-    found = _from_address(kind, term) if "/" in term else term
-    if kind == "thread":
-        found = found.partition(".")[0]  # a reply's id begins with that of the comment it stands under
-    if not _TERMS[kind].fullmatch(found):
+    """The id in a term. Raises Gone where there is none."""
+    found = terms.ident(kind, term)
+    if found is None:
         raise Gone(f"this is no {watches[kind].term}")
     return found
-
-
-def _from_address(kind: str, address: str) -> str:
-    try:
-        parts = urlsplit(address if "://" in address else f"https://{address}")
-    except ValueError:
-        return ""
-    query = parse_qs(parts.query)
-    if kind == "thread":
-        return query.get("lc", [""])[0]
-    if kind == "video" and "v" in query:
-        return query["v"][0]
-    path = [part for part in parts.path.split("/") if part]
-    if kind == "channel":
-        return path[1] if path[:1] == ["channel"] and len(path) > 1 else ""
-    return path[-1] if path else ""
 
 
 def _mark(text: str) -> str:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 MUTATED: Mapping[tuple[str, str, str], set[str]] = {
     # one object of many that is gone is passed over, and the sweep goes on
     ("media", "refused", "whole"): {"empty"},
+    # and one whose comments cannot be read waits, counted, for the next sweep
+    ("media", "html", "whole"): {"empty"},
+    ("media", "truncated", "whole"): {"empty"},
+    ("media", "*", "holder"): {"empty"},
 }
 _PENDING = {"comments_p1.json": "17846368219941692", "replies.json": "17950555375510937:17846368219941692:"}
 
