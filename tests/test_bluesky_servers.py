@@ -160,7 +160,7 @@ def test_what_is_written_there_becomes_events_matches_and_cases(listening: Liste
     listening.adds_up()
 
 
-def test_a_walk_of_several_pages_brings_each_post_once_and_the_next_visit_asks_for_one_page(
+def test_a_walk_of_several_pages_brings_each_post_once_and_what_is_young_is_read_again(
     listening: Listening, bluesky: World
 ) -> None:
     us, writer = bluesky.person("volant"), bluesky.person("writer")
@@ -172,15 +172,16 @@ def test_a_walk_of_several_pages_brings_each_post_once_and_the_next_visit_asks_f
     bluesky.indexed(*many)
     assert listening.visits() == {("search", 200): 3}
     assert listening.heard() == {one.uri for one in (old, *many)}
-    assert listening.visits() == {("search", 200): 1}
+    # what is younger than the overlap is looked through again, for whatever an index showed late
+    assert listening.visits() == {("search", 200): 3}
     last = writer.says("Volantia, the last word")
     bluesky.indexed(last)
-    assert listening.visits() == {("search", 200): 1}
+    assert listening.visits() == {("search", 200): 3}
     assert len(listening.heard()) == 232
     listening.execute("UPDATE sources SET page_size = 7")
     late = [writer.says(f"Volantia says goodbye at number {number}") for number in range(20)]
     bluesky.indexed(*late)
-    assert listening.visits()["search", 200] in (4, 5)
+    assert listening.visits()["search", 200] >= 4
     assert len(listening.heard()) == 252
     listening.adds_up()
     assert listening.ledger()["new"] == 252
