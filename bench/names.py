@@ -40,6 +40,10 @@ ROUNDS = 5
 """Of other posts each. What counts is the best: on a machine that is shared, CPU time has what its neighbours do to caches
 and clocks in it, and the best round has least of that. The median stands beside it."""
 BAR_POST_US = 25.0
+BAR_POST = 0.5
+"""The same in units of one text of stock VADER, which took 50 µs where the bar was set: clocks differ by half, also from one
+hour to the next on one machine, and this does not."""
+YARDSTICK = "The hotel was really not good, and I waited 3 hours for a REPLY!!! Sad :("
 BAR_TRIPS = 2.0
 BAR_MEMORY_MB = 150.0
 BAR_FRESH_S = 30.0
@@ -67,7 +71,7 @@ class Told:
     rows: list[tuple[str, str, str, bool | None]] = field(default_factory=list)
 
     def add(self, what: str, measured: float, unit: str, bar: float | None = None) -> None:
-        shown = f"{measured:,.1f} {unit}"
+        shown = f"{measured:,.{2 if unit == 'x' else 1}f} {unit}"
         self.rows.append((what, shown, f"{bar:g} {unit}" if bar else "", measured <= bar if bar else None))
 
     @property
@@ -179,6 +183,17 @@ def measure(engine: Engine, directory: Directory, posts: Batches) -> Cost:
     )
 
 
+def stock_vader() -> float:
+    """Microseconds of CPU for a text of usual length, in this process and at this moment."""
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    analyzer = SentimentIntensityAnalyzer()
+    started = time.process_time()
+    for _ in range(2_000):
+        analyzer.polarity_scores(YARDSTICK)
+    return (time.process_time() - started) / 2_000 * 1e6
+
+
 def worst(engine: Engine, directory: Directory, posts: Sequence[Post]) -> float:
     """CPU milliseconds of the dearest of these posts, each the best of three."""
     sessions = sessionmaker(engine, expire_on_commit=False)
@@ -279,12 +294,16 @@ def ask(fleet: str, size: world.Size, some: list[str], told: Told, tell: world.T
     words = world.vocabulary(size.seed)
     for ordinary, what in ((False, "words of the vocabulary"), (True, "everyday English")):
         rounds = []
+        beside = []
         for number in range(ROUNDS):
             other = replace(size, seed=size.seed + number)
+            beside.append(stock_vader())
             rounds.append(measure(engine, directory, batches(world.posts(other, words, some, ordinary))))
             tell(f"{what}: {rounds[-1]}")
         cost = min(rounds, key=lambda one: one.worker_us)
         told.add(f"resolve, {what}, CPU of the worker", cost.worker_us, "µs a post", BAR_POST_US)
+        told.add("one text of stock VADER, between the rounds", min(beside), "µs")
+        told.add("the one in units of the other", cost.worker_us / min(beside), "x", BAR_POST)
         told.add(f"the median of {ROUNDS} rounds", median(one.worker_us for one in rounds), "µs a post")
         told.add("beside it, CPU of the database", cost.database_us, "µs a post")
         told.add("statements", cost.statements, "a batch", BAR_TRIPS)
