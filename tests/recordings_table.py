@@ -163,12 +163,15 @@ def table() -> tuple[Recorded, ...]:
         rows = list(csv.DictReader(lines, delimiter="\t"))
     return tuple(
         Recorded(
-            r["platform"],
-            r["file"],
-            r["what"],
-            r["as"],
-            *(int(r[name] or 0) for name in ("posts", "reposts", "rejects", "distinct")),
-            r["note"],
+            platform=r["platform"],
+            file=r["file"],
+            what=r["what"],
+            kind=r["as"],
+            posts=int(r["posts"] or 0),
+            reposts=int(r["reposts"] or 0),
+            rejects=int(r["rejects"] or 0),
+            distinct=int(r["distinct"] or 0),
+            note=r["note"],
         )
         for r in rows
     )
