@@ -259,7 +259,17 @@ BROKEN = {
     "an event is its author's": "UPDATE matches SET author = false",
     "an event's campaign": "UPDATE social_events SET campaign_id = NULL WHERE external_id = '1'",
     "an event's ticket": "UPDATE social_events SET ticket_id = NULL WHERE external_id = '1'",
-    "an open case": "INSERT INTO cases (subject, level) VALUES ('post:x:1', 'activity')",
+    "an open case has": "INSERT INTO cases (subject, level) VALUES ('post:x:1', 'activity')",
+    "an event that crossed": """
+        UPDATE social_events SET rule_id = (SELECT id FROM rules WHERE action = 'ticket' LIMIT 1), case_id = NULL
+        WHERE external_id = '2'
+    """,
+    "a case that was taken in": "UPDATE cases SET parent_id = id",
+    "an open case that has its Incident's": """
+        INSERT INTO cases (subject, level, ticket_id, closed_at)
+        SELECT 'burst:all', 'ticket', ticket_id, now() - interval '1 hour' FROM cases;
+        UPDATE cases SET parent_id = (SELECT id FROM cases WHERE subject = 'burst:all') WHERE subject <> 'burst:all'
+    """,
     "no identity is merged": """
         UPDATE identities i SET merged_into = (SELECT id FROM identities j WHERE j.platform =
             CASE i.platform WHEN 'bluesky' THEN 'mastodon' ELSE 'reddit' END) WHERE platform <> 'reddit'

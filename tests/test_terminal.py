@@ -140,7 +140,7 @@ def test_each_line_of_a_card_has_its_heading() -> None:
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_tables_are_no_wider_than_the_terminal_and_all_is_in_them(cli: Earshot, width: int) -> None:
     for words, told in (
-        (("rules", "list"), ("audience", "lead", "any", "20")),
+        (("rules", "list"), ("of", "lead", "any", "20")),
         (("leads",), ("who", "new", "mastodon")),
         (("review",), ("sure", "similar", "account", "posts", "1")),
         (("sources", "list"), ("platform", "acme", "active")),

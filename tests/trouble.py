@@ -350,17 +350,19 @@ def trouble(folder: Path, seconds: float, seed: int = 7, tell: Any = print) -> F
 
 
 def calm(made: Fleet, within: float) -> None:
-    """Wait until every source was visited to its end once, by a visit that begins now; X's may have run out of money.
+    """Wait until every source was visited to its end once, by a visit that begins now and is answered (who is told to
+    wait has heard nothing); X's may have run out of money.
 
     None waits for its turn, which is nothing that is tried here; whom a platform told to wait, the budget holds back.
     """
     made.rows("UPDATE sources SET due_at = now() WHERE state = 'active' AND due_at > now()")
+    began = made.value("SELECT now()")
     asked = made.rows("SELECT id::text, fence + 1 + (lease_until IS NOT NULL)::int AS fence FROM sources WHERE platform <> 'x'")  # fmt: skip
     query = (
         "SELECT asked.id::text, asked.fence, platform, term, due_at - now() AS waits, last_error FROM sources "
         "JOIN json_to_recordset(%(asked)s) AS asked (id uuid, fence bigint) USING (id) "
         "WHERE state = 'active' AND (sources.fence < asked.fence OR lease_until IS NOT NULL "
-        "OR due_at <= last_success_at OR last_error IS NOT NULL)"
+        "OR due_at <= last_success_at OR last_error IS NOT NULL OR last_success_at < %(began)s)"
     )
     turn = (
         "UPDATE sources SET due_at = now() FROM json_to_recordset(%(asked)s) AS asked (id uuid, fence bigint) "
@@ -370,14 +372,17 @@ def calm(made: Fleet, within: float) -> None:
 
     def done() -> bool:
         # whoever was at the end once has heard all: nothing is said any more
-        asked[:] = [{"id": row["id"], "fence": row["fence"]} for row in made.rows(query, asked=Json(asked))]
+        asked[:] = [
+            {"id": row["id"], "fence": row["fence"]}
+            for row in made.rows(query, asked=Json(asked), began=began)
+        ]
         made.rows(turn, asked=Json(asked))
         return not asked
 
     try:
         made.eventually(done, within=within, of="the end of it", every=1.0)
     except AssertionError as failed:
-        left = made.rows(query, asked=Json(asked))
+        left = made.rows(query, asked=Json(asked), began=began)
         failed.add_note(f"left over: {Counter(str(row['platform']) for row in left)}: {left[:8]}")
         raise
 
