@@ -49,10 +49,10 @@ def switch_on(
 ) -> UUID:
     """Hold back what would open for one platform, campaign or rule. Raises BadInput where the time is over already."""
     values = {"org": org, "of": of, "platform": platform, "campaign": campaign, "rule": rule}
-    made = session.scalar(_ON, {**values, "until": until, "reason": reason, "by": by})
+    made: UUID | None = session.scalar(_ON, {**values, "until": until, "reason": reason, "by": by})
     if made is None:
         raise BadInput(f"{until:%Y-%m-%d %H:%M} UTC is over already.")
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def switches(session: Session, org: str) -> list[dict[str, Any]]:

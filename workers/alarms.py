@@ -88,10 +88,7 @@ def judged(alarm: Alarm, measure: Measure, fired: bool) -> Literal["fire", "rear
 
 
 _RULES = text("""
-    SELECT r.id, r.name, r.audience, r.threshold, r.action, r.priority, r.words, r.per_day, r.rating, r.platforms,
-           r.kinds, r.languages, r.sources, r.campaigns, r.accounts, r.max_age_hours, r.suggests, r.assign,
-           r.trigger, r.window_hours, r.minimum, r.rearm, r.factor, s.scope
-    FROM rules r, LATERAL (
+    SELECT r.*, s.scope FROM rules r, LATERAL (
         SELECT 'campaign:' || c AS scope FROM unnest(r.campaigns) AS c
         UNION ALL
         SELECT 'account:' || a FROM unnest(r.accounts) AS a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -46,10 +46,10 @@ def cases(
     if suggested:
         _suggested(limit, json)
         return
-    which = "all" if everything else "closed" if closed else "open"
+    which: Literal["open", "closed", "all"] = "all" if everything else "closed" if closed else "open"
     with opened() as session:
         chosen = _options.org()
-        found = read(session, chosen, which, limit, children=children)  # type: ignore[arg-type]
+        found = read(session, chosen, which, limit, children=children)
         unknown = None if found else fleet.unknown(session, chosen)
     if json:
         _print.as_json(found)
