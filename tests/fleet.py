@@ -216,8 +216,22 @@ class Fleet:
             asked=Json(asked),
         )
 
-    def ledger_faults(self) -> list[dict[str, Any]]:
-        """The visits whose account does not add up, or that still wait for something."""
+    def ledger_faults(self, within: float = 20.0) -> list[dict[str, Any]]:
+        """The visits whose account does not add up, or that still wait after `within` seconds.
+
+        A fleet goes on polling while it is looked at: of the visit that is under way a page always waits.
+        """
+        left: list[dict[str, Any]] = []
+
+        def adds_up() -> bool:
+            left[:] = self._unbalanced()
+            return not left
+
+        with contextlib.suppress(AssertionError):
+            self.eventually(adds_up, within, "every account adding up")
+        return left
+
+    def _unbalanced(self) -> list[dict[str, Any]]:
         return self.rows(
             "SELECT l.*, p.fetched AS told FROM ledger l JOIN polls p ON p.id = l.poll_id "
             "WHERE l.waiting <> 0 OR l.fetched <> p.fetched "
