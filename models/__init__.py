@@ -40,6 +40,7 @@ from models.social_event import SocialEvent
 from models.source import Source
 from models.ticket import Ticket
 from models.user import User
+from models.web import SignIn, SignInAttempt, WebSession
 
 __all__ = [
     "Account",
@@ -79,9 +80,12 @@ __all__ = [
     "Review",
     "ReviewedEvent",
     "Rule",
+    "SignIn",
+    "SignInAttempt",
     "SocialEvent",
     "Source",
     "Spending",
     "Ticket",
     "User",
+    "WebSession",
 ]

@@ -61,6 +61,7 @@ MATCH_KINDS = ("account", "contact", "campaign", "ticket", "lead")
 MATCH_STATES = ("live", "undone", "suggested")
 NEVER_VISITED = ("file", "inbound")
 """Kinds of sources whose posts come by themselves: from a file that somebody imports, from a platform that delivers."""
+ROLES = ("ops", "marketing", "support", "admin")
 SOURCE_STATES = ("active", "paused", "needs_reauth", "off")
 PAGE_STATES = ("landed", "digested")
 CASE_LEVELS = ("activity", "ticket")

@@ -192,7 +192,7 @@ def test_two_processes_may_upgrade_at_once(empty: str) -> None:
 def test_a_step_that_the_fleet_keeps_waiting_gives_up_and_leaves_everything_as_it_was(empty: str) -> None:
     migrations.upgrade(empty)
     with psycopg.connect(empty) as busy:
-        busy.execute("SELECT * FROM ledger, cases")
+        busy.execute("SELECT * FROM ledger, cases, sign_ins")
         with pytest.raises(migrations.Refused, match="held a table for more than 5 seconds"):
             migrations.downgrade(empty, "0002")
         busy.rollback()
