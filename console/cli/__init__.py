@@ -47,6 +47,7 @@ from console.cli import (
     sources,
     status,
     up,
+    users,
 )
 from console.cli._options import Commands, chosen_org
 
@@ -78,6 +79,7 @@ app.command(rich_help_panel=RUN)(serve.serve)
 app.command(rich_help_panel=RUN)(migrate.migrate)
 app.command(rich_help_panel=RUN)(doctor.doctor)
 app.command(rich_help_panel=RUN)(status.status)
+app.add_typer(users.app, name="users", rich_help_panel=RUN)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=RUN)
 app.command(rich_help_panel=FOLLOW)(platforms.platforms)
 app.command(rich_help_panel=FOLLOW)(record.record)

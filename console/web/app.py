@@ -1,4 +1,4 @@
-"""The ASGI app: one process, one event loop, a small pool of connections, and a bell that requests do not wait for."""
+"""The ASGI app: deliveries and pages, one process, one event loop, a small pool of connections, and a bell that requests do not wait for."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from console.web import fleet_page
+from console.web.asked import Asked, said
+from console.web.doors import HOME, Doors, leave
 from console.web.inbound import BODY_SECONDS, DATABASE_SECONDS, Inbound
+from console.web.pages import HEADERS, static
 from workers._settings import Settings
 
 POOL = 8
@@ -73,8 +80,49 @@ def application(
             with contextlib.suppress(asyncio.CancelledError):
                 await ringing
             await engine.dispose()
+            await asyncio.to_thread(reading.dispose)
 
     inbound = Inbound(sessions, bell.ask, patience)
+    reading = _reading(ours)
+    deliveries = Route("/in/{source}", inbound.answer, methods=["GET", "POST"])
     return Starlette(
-        routes=[Route("/in/{source}", inbound.answer, methods=["GET", "POST"])], lifespan=lifespan
+        routes=[deliveries, *_pages(reading)], lifespan=lifespan, exception_handlers={404: _nothing_here}
     )
+
+
+def _reading(ours: Settings) -> Engine:
+    """Connections of the pages: deliveries have their own, so that neither waits for the other."""
+    return create_engine(
+        ours.database,
+        pool_size=POOL,
+        max_overflow=0,
+        pool_timeout=DATABASE_SECONDS,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "earshot pages",
+            "options": "-c statement_timeout=15s",
+        },
+    )
+
+
+def _pages(engine: Engine) -> list[Route]:
+    asked, doors = Asked(engine), Doors(engine)
+    return [
+        Route("/", _home),
+        Route("/static/{name}", static),
+        Route("/sign-in", doors.show, methods=["GET"]),
+        Route("/sign-in", doors.enter, methods=["POST"]),
+        Route("/sign-out", asked(leave), methods=["POST"]),
+        Route("/fleet", asked(fleet_page.whole, ("ops",))),
+        Route("/fleet/sources", asked(fleet_page.part, ("ops",))),
+    ]
+
+
+async def _home(request: Request) -> Response:
+    return RedirectResponse(HOME, 303, HEADERS)
+
+
+async def _nothing_here(request: Request, error: Exception) -> Response:
+    return said(404, "Nothing is here", f"There is no page {request.url.path!r}.", None)

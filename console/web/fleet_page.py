@@ -1,0 +1,66 @@
+"""`/fleet`: how every source stands, for ops. `/fleet/sources` is the part of it that is asked for again and again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+from starlette.requests import Request
+from starlette.responses import Response
+
+from console import fleet
+from console.web.pages import page
+from console.web.sessions import Person
+from models.vocabulary import NEVER_VISITED, SOURCE_STATES
+
+WORDS = {"active": "active", "paused": "paused", "needs_reauth": "needs a new login", "off": "off"}
+LATE = 60.0
+"""Seconds of lag from which a source counts as late."""
+
+
+def whole(request: Request, session: Session, who: Person) -> Response:
+    """The page."""
+    return page("fleet.html", _found(request, session, who))
+
+
+def part(request: Request, session: Session, who: Person) -> Response:
+    """What changes on it."""
+    return page("_sources.html", _found(request, session, who))
+
+
+def _found(request: Request, session: Session, who: Person) -> dict[str, Any]:
+    moment = fleet.now(session)
+    rows = [row | _told(row, moment) for row in fleet.sources(session, who.org)]
+    chosen = request.query_params.get("state", "")
+    chosen = chosen if chosen in (*SOURCE_STATES, "late", "failing") else ""
+    waits = fleet.waiting(session, who.org)
+    return {
+        "who": who,
+        "here": "fleet",
+        "now": moment,
+        "chosen": chosen,
+        "all": len(rows),
+        "counts": _counts(rows),
+        "rows": [row for row in rows if not chosen or chosen in row["marks"]],
+        "waiting": waits,
+        "held": fleet.held(session, who.org),
+        "beat": fleet.beat(session),
+    }
+
+
+def _told(row: dict[str, Any], moment: datetime) -> dict[str, Any]:
+    late, failing = row["lag"] >= LATE, bool(row["failures"] or row["state"] == "needs_reauth")
+    visited = row["state"] == "active" and row["kind"] not in NEVER_VISITED
+    return {
+        "marks": {row["state"], *(["late"] if late else []), *(["failing"] if failing else [])},
+        "look": "bad" if failing else "late" if late else "ok" if row["state"] == "active" else "rest",
+        "words": WORDS[row["state"]] + (", late" if late else "") + (", failing" if row["failures"] else ""),
+        "next": (row["due_at"] if row["due_at"] > moment else moment) if visited else None,
+    }
+
+
+def _counts(rows: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
+    named = {**WORDS, "late": "late", "failing": "failing"}
+    counted = [(mark, words, sum(mark in row["marks"] for row in rows)) for mark, words in named.items()]
+    return [one for one in counted if one[2]]
