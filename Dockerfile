@@ -6,6 +6,9 @@ FROM python:3.11-slim AS packages
 COPY requirements/run.txt /tmp/run.txt
 RUN python -m venv /opt/earshot \
  && /opt/earshot/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r /tmp/run.txt
+COPY .ci/front-end /build/.ci/
+COPY requirements/node.txt requirements/package.json requirements/package-lock.json requirements/.npmrc /build/requirements/
+RUN /build/.ci/front-end /opt/earshot --omit=dev
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin earshot

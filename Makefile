@@ -17,12 +17,12 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test trouble test-slow test-bluesky check format contract evaluate bench lock compose-env compose-test clean
+.PHONY: help setup demo test test-browser trouble test-slow test-bluesky check format contract evaluate bench lock compose-env compose-test clean
 
 help: ## list what you can type
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-$(READY): requirements/dev.txt pyproject.toml .ci/setup
+$(READY): requirements/dev.txt requirements/package-lock.json pyproject.toml .ci/setup .ci/front-end
 	@.ci/setup "$(VENV)" "$(PYTHON)"
 	@touch $@
 
@@ -34,6 +34,10 @@ demo: $(READY) ## the whole journey on this machine, with a simulated world; Ctr
 
 test: $(READY) ## the daily tests, real servers included
 	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-browser: $(READY) ## the console in a real Chromium; brings one where there is none
+	@.ci/browser "$(VENV)"
+	@$(BIN)/python -m pytest -m browser $(ARGS)
 
 trouble: $(READY) ## ten minutes of 500 sources on all platforms while everything goes wrong; the account has to agree
 	@$(BIN)/python -m tests.trouble --seconds 600 $(ARGS)
@@ -69,6 +73,9 @@ lock: $(READY) ## resolve pyproject.toml into requirements/ again, with hashes
 	  $(BIN)/uv pip compile pyproject.toml $$extra --python-version 3.11 --universal --generate-hashes --quiet \
 	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements/$$kind.txt || exit 1; \
 	done
+	@$(BIN)/uv pip compile requirements/node.in --python-version 3.11 --universal --generate-hashes --quiet \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements/node.txt
+	@cd requirements && npm install --package-lock-only --silent
 
 compose-env: ## write .env with fresh secrets for docker compose; an existing one stays
 	@.ci/compose-env .env

@@ -152,7 +152,7 @@ def test_ci_sets_up_anew_and_runs_both_checks_and_tests() -> None:
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     steps = re.findall(r"^step \w+ (.+)$", script.read_text(), re.MULTILINE)
-    assert steps == ["make setup", "make check", "make test"]
+    assert steps == ["make setup", '.ci/browser "$VENV"', "make check", "make test"]
     assert "export CI=true" in script.read_text()
 
 

@@ -78,7 +78,10 @@ def test_every_queue_is_served_by_a_part_of_the_composed_fleet() -> None:
 def test_the_image_holds_what_the_fleet_runs_and_nothing_of_the_workshop() -> None:
     wanted = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
-    assert wanted == packages | {"requirements/run.txt", "LICENSE"}
+    front_end = {
+        f"requirements/{name}" for name in ("node.txt", "package.json", "package-lock.json", ".npmrc")
+    }
+    assert wanted == packages | front_end | {".ci/front-end", "requirements/run.txt", "LICENSE"}
 
 
 def test_the_secrets_for_compose_are_private_fresh_and_never_overwritten(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from console.web.sessions import Person
 from models.vocabulary import NEVER_VISITED, SOURCE_STATES
 
 WORDS = {"active": "active", "paused": "paused", "needs_reauth": "needs a new login", "off": "off"}
+ORDER = ("bad", "late", "ok", "rest")
+"""What needs somebody stands first."""
 LATE = 60.0
 """Seconds of lag from which a source counts as late."""
 
@@ -32,6 +34,7 @@ def part(request: Request, session: Session, who: Person) -> Response:
 def _found(request: Request, session: Session, who: Person) -> dict[str, Any]:
     moment = fleet.now(session)
     rows = [row | _told(row, moment) for row in fleet.sources(session, who.org)]
+    rows.sort(key=lambda row: ORDER.index(row["look"]))  # else by platform, kind and term
     chosen = request.query_params.get("state", "")
     chosen = chosen if chosen in (*SOURCE_STATES, "late", "failing") else ""
     waits = fleet.waiting(session, who.org)
