@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from time import monotonic
 
 import httpx
 import pytest
@@ -168,6 +169,17 @@ def test_every_answer_allows_nothing_from_elsewhere(journey: Journey, base: str)
         assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';"), path
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_short_answer_is_sent_at_once_and_does_not_wait_for_an_acknowledgement(base: str) -> None:
+    with httpx.Client(base_url=base) as kept:
+        kept.get("/static/mark.svg")
+        took = []
+        for _ in range(9):
+            began = monotonic()
+            kept.get("/static/mark.svg")
+            took.append(monotonic() - began)
+    assert min(took) < 0.035
 
 
 def test_without_a_database_a_page_says_so() -> None:

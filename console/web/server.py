@@ -30,6 +30,8 @@ def listening(address: str) -> socket.socket:
     host = host.strip("[]")
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # asyncio does so only for sockets that name their protocol; without it a short answer waits 40 ms for an ACK
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         made.bind((host, int(port)))
     except OSError as error:
