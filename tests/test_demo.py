@@ -17,7 +17,7 @@ import pytest
 from tests.command_line import KEY, Earshot, earshot, rows
 from tests.waiting import eventually, how_busy
 
-pytestmark = pytest.mark.fleet
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(900)]
 
 
 class Running:
@@ -44,8 +44,10 @@ class Running:
         assert words in self.said, self.said
 
     def stop(self, number: int) -> int:
+        """Its exit code, once it has ended."""
         os.kill(self.process.pid, number)
-        return self.process.wait(60)
+        eventually(lambda: self.process.poll() is not None, within=60, of="the end of it")
+        return self.process.wait()
 
     def kill(self) -> None:
         if self.process.poll() is None:
@@ -94,12 +96,12 @@ def demo(home: Path, tmp_path: Path) -> Iterator[Running]:
     running.kill()
 
 
-@pytest.mark.timeout(240)
 def test_within_a_minute_the_demo_shows_a_ticket_with_why_and_ctrl_c_leaves_nothing(
     demo: Running, home: Path
 ) -> None:
+    busy = how_busy()
     demo.until("priority, ", within=150)
-    assert monotonic() - demo.started < 60 * how_busy()
+    assert monotonic() - demo.started < 60 * max(busy, how_busy())
     parts = ("post ", "score ", "words ", "match ", "rule ", "is at most -0.42", f"EARSHOT_HOME={home}")
     for part in ("complaints in this world", *parts):
         demo.until(part, within=30)
@@ -121,12 +123,11 @@ def test_within_a_minute_the_demo_shows_a_ticket_with_why_and_ctrl_c_leaves_noth
     assert int(line[0].replace(",", "")) >= int(line[1].replace(",", "")) > 0
     assert re.search(r"complaints in this world \d+, ticketed \d+, missed \d+", demo.said)
     assert "Traceback" not in demo.said
-    assert children_of(home) == []
+    eventually(lambda: children_of(home) == [], within=5, of="the end of all that it started")
     assert list((home / "sockets").iterdir()) == []
     assert "not set, and no instance runs on" in elsewhere.refused("cases")
 
 
-@pytest.mark.timeout(120)
 def test_up_uses_the_servers_that_are_given_and_sigterm_stops_it(
     database: str, owner_database: str, broker: str, home: Path, tmp_path: Path
 ) -> None:
@@ -143,7 +144,7 @@ def test_up_uses_the_servers_that_are_given_and_sigterm_stops_it(
         eventually(healthy, within=40, of="a fleet that is well")
         assert not (home / "postgres").exists()
         assert up.stop(signal.SIGTERM) == 0
-        assert children_of(home) == []
+        eventually(lambda: children_of(home) == [], within=5, of="the end of all that it started")
     finally:
         up.kill()
 

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from tests.conftest import Servers
-from tests.up import processes_of, up
+from tests.up import Up, processes_of, up
 from tests.waiting import eventually, how_busy
 from workers._settings import Settings, running_instance
 
@@ -21,15 +21,11 @@ def _settings(home: Path) -> Settings:
     return Settings(**running_instance(home))
 
 
-def _nothing_left(home: Path) -> bool:
-    sockets = home / "sockets"
-    return (
-        processes_of(home) == []
-        and not list(sockets.iterdir())
-        and not (home / "lock").exists()
-        and not (home / "instance.json").exists()
-        and not list((home / "run").iterdir())
-    )
+def _nothing_left(home: Path) -> None:
+    """What was killed is gone a moment after its supervisor, whose child it need not have been."""
+    eventually(lambda: processes_of(home) == [], within=5, of="the end of all that it started")
+    files = [*(home / "sockets").iterdir(), home / "lock", home / "instance.json", *(home / "run").iterdir()]
+    assert [file for file in files if file.exists()] == []
 
 
 def test_a_restart_keeps_what_was_written(home: Path) -> None:
@@ -45,8 +41,8 @@ def test_a_restart_keeps_what_was_written(home: Path) -> None:
                 assert broker.rpush("kept", start) == start
             if start == 1:
                 running.process.send_signal(signal.SIGINT)
-                assert running.process.wait(60) == 0
-                assert _nothing_left(home)
+                assert _ended(running) == 0
+                _nothing_left(home)
 
 
 def test_killed_servers_come_back_with_their_data(made_home: Path) -> None:
@@ -71,8 +67,8 @@ def test_sigterm_leaves_no_process_socket_or_lock(made_home: Path) -> None:
         running.says("up ")
         assert processes_of(made_home)
         running.process.terminate()
-        assert running.process.wait(60) == 0
-        assert _nothing_left(made_home)
+        assert _ended(running) == 0
+        _nothing_left(made_home)
 
 
 def test_after_a_kill_the_servers_die_and_the_next_start_cleans_up(made_home: Path) -> None:
@@ -83,10 +79,11 @@ def test_after_a_kill_the_servers_die_and_the_next_start_cleans_up(made_home: Pa
         assert running_instance(made_home) == {}
         with up(made_home, "servers") as again:  # at once, while the old servers may still be stopping
             again.says("up ")
-            assert len(_pids(made_home, "postgres")) == len(_pids(made_home, "valkey")) == 1
+            for name in ("postgres", "valkey"):
+                eventually(lambda of=name: len(_pids(made_home, of)) == 1, within=5, of=f"one {name}")  # type: ignore[misc]
             again.process.terminate()
-            assert again.process.wait(60) == 0
-    assert _nothing_left(made_home)
+            assert _ended(again) == 0
+    _nothing_left(made_home)
 
 
 def test_a_second_up_on_one_folder_is_refused_and_disturbs_nobody(made_home: Path) -> None:
@@ -144,7 +141,7 @@ def test_only_the_two_roles_with_their_passwords_may_enter(made_home: Path) -> N
 @pytest.mark.fleet
 def test_a_whole_fleet_starts_and_when_idle_stops_within_five_seconds(home: Path) -> None:
     took = [_seconds_to_stop_an_idle_fleet(home)]
-    if took[0] >= 5:  # the machine may have been busy with something else
+    if took[0] >= 5 * how_busy():  # the machine may have become busy with something else just then
         took.append(_seconds_to_stop_an_idle_fleet(home))
     assert min(took) < 5 * how_busy(), took
 
@@ -159,22 +156,29 @@ def _seconds_to_stop_an_idle_fleet(home: Path) -> float:
             eventually(lambda: not (broker.exists("earshot:unacked") or broker.llen("earshot:digest")), 30)
         asked = monotonic()
         running.process.terminate()
-        assert running.process.wait(30) == 0
+        assert _ended(running) == 0
         took = monotonic() - asked
-        assert _nothing_left(home)
+        _nothing_left(home)
     return took
 
 
+def _ended(running: Up) -> int:
+    """Its exit code, once it has ended."""
+    eventually(lambda: running.process.poll() is not None, within=30, of="the end of it")
+    return running.process.wait()
+
+
 def _pids(home: Path, name: str) -> list[int]:
-    """The main process of a server on this folder."""
+    """The main processes of a server on this folder. What one forks has its command line for a moment, and is none."""
     starts = {"postgres": f"-D {home}/postgres", "valkey": f"{home}/sockets/valkey.sock"}
-    found = []
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             try:
                 line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
                 continue
             if starts[name] in line:
-                found.append(int(entry.name))
-    return found
+                found[int(entry.name)] = parent
+    return [pid for pid, parent in found.items() if parent not in found]
