@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from time import monotonic
 
 import msgspec
 import pytest
@@ -16,13 +15,13 @@ from tests.fleet import Addresses, fleet
 from tests.poisoned_app import POISON
 from tests.replayer import Asked, Replayer, Reply
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(900)]
 
 POSTS = 40
 DEADLY = 17
-LEASE = 120.0
+LEASE = 800.0
 AT_ONCE = 60
-"""Seconds from the landing to the quarantine, on a busy machine; a lease that had to run out even once would be longer."""
+"""Seconds from the landing to the quarantine; a lease that had to run out even once would be far longer."""
 
 
 def _feed(asked: Asked) -> Reply:
@@ -59,13 +58,11 @@ def test_a_post_that_kills_its_worker_each_time_ends_alone_in_quarantine_within_
             running.eventually(
                 lambda: running.value("SELECT count(*) FROM pages") == 2, within=60, of="two landed pages"
             )
-            landed = monotonic()
             running.eventually(
                 lambda: running.value("SELECT count(*) FROM pages WHERE state = 'landed'") == 0,
-                within=120,
+                within=AT_ONCE,
                 of="the digestion of everything else",
             )
-            took = monotonic() - landed
 
             [aside] = running.rows("SELECT stage, external_id, reason, payload, state FROM quarantine")
             assert (aside["stage"], aside["state"]) == ("digest", "held")
@@ -82,4 +79,3 @@ def test_a_post_that_kills_its_worker_each_time_ends_alone_in_quarantine_within_
             assert running.value("SELECT sum(quarantined) FROM ledger") == 1
             assert running.value("SELECT sum(new) FROM ledger") == 2 * POSTS - 1
             assert running.value("SELECT min(attempts) FROM pages") <= 2, "an innocent page was held up"
-            assert took < AT_ONCE, f"it took {took:.1f} s"
