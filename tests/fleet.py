@@ -38,6 +38,9 @@ ORG = "main"
 EVERY = 1.0
 """Seconds between two visits to a source."""
 
+LANDED = "SELECT coalesce(array_agg(id), '{}') AS ids FROM pages WHERE state = 'landed'"
+WAITING = "SELECT count(*) FROM pages WHERE state = 'landed' AND id = ANY(%(landed)s)"
+
 QUICK = {"fsync": "off", "shared_buffers": "64MB"}
 
 
@@ -102,7 +105,7 @@ class Fleet:
             poll_every=1.0,
             digest_every=1.0,
             log_level="INFO",
-            **{"fetch_processes": 1, "digest_processes": 2, **more},
+            **{"fetch_processes": 1, "digest_processes": 2, "sweep_every": 10.0, **more},
         )
         self.instance = Instance(home, given)
         self._asking = Celery(broker=given.broker, set_as_current=False)
@@ -190,8 +193,11 @@ class Fleet:
         return found
 
     def settle(self, within: float = 120.0) -> None:
-        """Wait until every source was visited to its end, from now on, and nothing waits."""
-        asked = self.eventually(
+        """Wait until every source was visited to its end once, by a visit that begins now, and what it brought is digested.
+
+        A fleet goes on polling while it is looked at: who was at the end once has heard all, and is not asked again.
+        """
+        left = self.eventually(
             lambda: self.rows(
                 "SELECT id::text, fence + 1 + (lease_until IS NOT NULL)::int AS fence, "
                 "clock_timestamp()::text AS since FROM sources"
@@ -199,20 +205,29 @@ class Fleet:
             within,
             "the database",
         )
+
+        def all_ended() -> bool:
+            ids = {str(row["id"]) for row in self.unsettled(left)}
+            left[:] = [row for row in left if row["id"] in ids]
+            return not left
+
         try:
-            self.eventually(lambda: not self.unsettled(asked), within, "the end of all visits")
+            self.eventually(all_ended, within, "the end of all visits")
+            landed = self.eventually(lambda: self.rows(LANDED), within, "the database")[0]["ids"]
+            self.eventually(
+                lambda: not self.value(WAITING, landed=landed), within, "the digestion of all pages"
+            )
         except AssertionError as failed:
-            failed.add_note(f"left over: {self.unsettled(asked)}")
+            failed.add_note(f"left over: {self.unsettled(left)} {self.rows(LANDED)}")
             raise
 
     def unsettled(self, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Sources whose visit (`fence`, `since`) is not at its end, and landed pages that wait."""
+        """Sources whose visit (`fence`, `since`) is not at its end."""
         return self.rows(
-            "SELECT platform, kind, term, state, last_error FROM sources JOIN json_to_recordset(%(asked)s) "
+            "SELECT id::text, platform, kind, term, state, last_error FROM sources JOIN json_to_recordset(%(asked)s) "
             "   AS x (id uuid, fence bigint, since timestamptz) USING (id) "
             "WHERE state <> 'active' OR sources.fence < x.fence OR lease_until IS NOT NULL "
-            "   OR last_success_at < x.since OR due_at <= last_success_at OR last_error IS NOT NULL "
-            "UNION ALL SELECT platform, 'page', id::text, state, error FROM pages WHERE state = 'landed'",
+            "   OR last_success_at < x.since OR due_at <= last_success_at OR last_error IS NOT NULL",
             asked=Json(asked),
         )
 
@@ -309,6 +324,21 @@ def heard(running: Fleet, sim: World) -> None:
     if not all_told():  # a visit that was cut off, or one that met a fault, goes on with the next
         running.eventually(all_told, within=90, of="all posts being asked for", every=1.0)
         running.settle()
+
+
+def agree(running: Fleet, sim: World, when: str) -> None:
+    """Wait until the database is what the world says is true; what two workers could not see of each other, the sweep joins."""
+    left: list[str] = []
+
+    def agreed() -> bool:
+        left[:] = world_truth.differences(running.rows, sim.asks("truth"))
+        return not left
+
+    try:
+        running.eventually(agreed, within=60, of=f"agreement {when}", every=0.5)
+    except AssertionError as failed:
+        failed.add_note(f"{len(left)} differences:\n" + "\n".join(left[:20]))
+        raise
 
 
 def play(running: Fleet, sim: World, act: int) -> None:

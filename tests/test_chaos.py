@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,16 +18,21 @@ import redis
 
 from local.home import Home
 from simulator.faults import demo_schedule
-from tests import simulated, world_truth
-from tests.fleet import Fleet, OwnServers, fleet, heard, introduce, netloc, play
+from tests import simulated
+from tests.fleet import Fleet, OwnServers, agree, fleet, heard, introduce, netloc, play
 from tests.simulated import World
+from tests.waiting import how_busy
 from workers._settings import redis_url
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(900)]
 
 SEED = int(os.environ.get("EARSHOT_CHAOS_SEED", "7"))
 FAULTS = {"rate_limited", "bad_gateway", "server_error", "expired_token", "truncated", "slow"}
 WORKERS = ("fetch", "digest-1", "digest-2")
+SLOW = 7.0
+"""Seconds that an answer takes that is cut off: less than we wait for one, more than it takes to kill who waits."""
+TRIES = 3
+"""So often may a visit be at its end before the kill has come."""
 
 
 @pytest.fixture
@@ -72,22 +78,41 @@ class Chaos:
             pause = monotonic() + self._dice.uniform(1.0, 2.0)
             self._running.eventually(lambda p=pause: monotonic() > p, within=5, of="the next strike")
 
-    def cut_off_a_visit(self, sim: World) -> UUID:
-        """Kill the fetch process while a slow answer is on its way; the visit's id."""
-        slow = {"kind": "slow", "platform": "feeds", "endpoint": "news", "seconds": 4}
-        sim.does("faults", add=[slow])
-        [visit] = self._running.eventually(
-            lambda: self._running.rows(
-                "SELECT poll_id FROM sources WHERE platform = 'feeds' AND term LIKE '%%news%%' "
-                "AND lease_until IS NOT NULL AND lease_until - make_interval(secs => 39) < clock_timestamp()"
-            ),
-            within=60,
-            of="a visit that takes longer",
-        )
-        self.story.append("kill fetch in mid-visit")
-        for pid in self._running.pool("fetch"):
-            self._running.kill(pid)
-        return visit["poll_id"]
+    def cut_off_a_visit(self, sim: World) -> None:
+        """Kill the fetch process while a slow answer is on its way; the visit's account has to say so."""
+        for _ in range(TRIES):
+            visit = self._slow_visit(sim)
+            self.story.append("kill fetch in mid-visit")
+            for pid in self._running.pool("fetch"):
+                self._running.kill(pid)
+            told = self._running.eventually(
+                lambda v=visit: self._running.rows(  # type: ignore[misc]
+                    "SELECT uncertain FROM polls WHERE id = %(visit)s AND (uncertain OR finished_at IS NOT NULL)",
+                    visit=v,
+                ),
+                within=60,
+                of="the end of the visit that was cut off",
+            )
+            if told[0]["uncertain"]:
+                return
+            self.story.append("it had ended before")
+        raise AssertionError("no visit that was cut off says that it is uncertain")
+
+    def _slow_visit(self, sim: World) -> UUID:
+        """A visit whose answer is on its way now, and will be for seconds."""
+        sim.does("faults", add=[{"kind": "slow", "platform": "feeds", "endpoint": "news", "seconds": SLOW}])
+
+        def under_way() -> list[Any]:
+            if any(one["seconds"] == SLOW for one in sim.asks("faults")["waiting"]):
+                return []
+            return self._running.rows(
+                "SELECT poll_id FROM sources WHERE platform = 'feeds' AND term LIKE '%%news%%' AND lease_until > now()"
+            )
+
+        visit: UUID = self._running.eventually(under_way, within=60, of="a slow visit", every=0.05)[0][
+            "poll_id"
+        ]
+        return visit
 
     def kill_beat(self) -> None:
         """The next one has to wait until the lease of the dead one ends."""
@@ -130,7 +155,7 @@ def _rampage(chaos: Chaos, running: Fleet, servers: OwnServers, sim: World, brok
             with redis.Redis.from_url(redis_url(broker)) as db:
                 db.flushall()
             sim.does("tokens", do="expire")
-            visit = chaos.cut_off_a_visit(sim)
+            chaos.cut_off_a_visit(sim)
         heard(running, sim)
     play(running, sim, 4)
     chaos.rage(2)
@@ -144,10 +169,9 @@ def _rampage(chaos: Chaos, running: Fleet, servers: OwnServers, sim: World, brok
     took = monotonic() - struck
 
     truth = sim.asks("truth")
-    world_truth.demand_agreement(running.rows, truth, "after all the killing")
+    agree(running, sim, "after all the killing")
     assert [case["key"] for case in truth["cases"] if case["level_now"] != case["level"]] == []
     assert running.ledger_faults() == []
     assert running.rows("SELECT stage, external_id, reason FROM quarantine") == []
-    assert running.value("SELECT uncertain FROM polls WHERE id = %(visit)s", visit=visit)
     assert running.killed >= 10
-    assert took < 60, f"it took {took:.0f} s to be quiet again"
+    assert took < 60 * how_busy(), f"it took {took:.0f} s to be quiet again"

@@ -26,7 +26,7 @@ from tests.replayer import Asked, Replayer, Reply
 
 pytestmark = [
     pytest.mark.fleet,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(
         not rt.ROOT.is_dir() and not os.environ.get("CI"),
         reason=f"no recordings at EARSHOT_RECORDINGS (looked in {rt.ROOT}): real pages went no journey",

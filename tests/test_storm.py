@@ -17,7 +17,7 @@ from tests.journey import Journey
 from tests.storming import THEMES, US, Storm
 from tests.waiting import how_busy
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(900)]
 
 BURST, LOWER = 20, 4
 """Tickets before an Incident takes the rest: as it is without a policy, and what it is lowered to."""

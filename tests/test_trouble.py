@@ -12,7 +12,7 @@ import pytest
 
 from tests.trouble import trouble
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(900)]
 
 SEED = int(os.environ.get("EARSHOT_TROUBLE_SEED", "7"))
 SECONDS = 45.0

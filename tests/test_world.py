@@ -14,10 +14,10 @@ from local.home import Home
 from tests import simulated, world_truth
 from tests.backtesting import backtested, opened
 from tests.conftest import Servers
-from tests.fleet import Addresses, Fleet, fleet, heard, introduce, netloc, play
+from tests.fleet import Addresses, Fleet, agree, fleet, heard, introduce, netloc, play
 from tests.simulated import World
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_the_world_is_recorded_as_it_is_and_hearing_it_again_doubles_nothing(
         with fleet(Home(home), where, netloc(sim), digesters=2) as running:
             introduce(running, sim)
             heard(running, sim)
-            world_truth.demand_agreement(running.rows, sim.asks("truth"), "after act 1")
+            agree(running, sim, "after act 1")
             # after the fourth nothing happens any more that matters to a case
             for act in (2, 3, 4, sim.asks("status")["acts"]):
                 play(running, sim, act)
@@ -60,8 +60,8 @@ def test_the_world_is_recorded_as_it_is_and_hearing_it_again_doubles_nothing(
                     sim.does("release", group="storm")
                     sim.does("release", group="poison")
                 heard(running, sim)
-                truth = sim.asks("truth")
-                world_truth.demand_agreement(running.rows, truth, f"after act {act}")
+                agree(running, sim, f"after act {act}")
+            truth = sim.asks("truth")
             assert [case["key"] for case in truth["cases"] if case["level_now"] != case["level"]] == []
             assert running.ledger_faults() == []
             [asked] = [post["external_id"] for post in truth["posts"] if post["key"] == "names-ticket"]
@@ -75,7 +75,7 @@ def test_the_world_is_recorded_as_it_is_and_hearing_it_again_doubles_nothing(
             hear_again(running)
             assert running.value("SELECT sum(duplicate) FROM ledger") > duplicates + 100
             assert world_truth.changes(before, world_truth.snapshot(running.rows)) == []
-            world_truth.demand_agreement(running.rows, sim.asks("truth"), "after all was heard again")
+            agree(running, sim, "after all was heard again")
             assert running.ledger_faults() == []
             # a worker that is busy answers too late, and is asked again
             running.eventually(

@@ -48,12 +48,6 @@ def differences(rows: Rows, truth: Truth) -> list[str]:
     return [*_posts(rows, truth), *_records(rows, truth), *_cases(rows, truth), *_hours(rows)]
 
 
-def demand_agreement(rows: Rows, truth: Truth, when: str) -> None:
-    """Fails with the first differences, if there are any."""
-    found = differences(rows, truth)
-    assert not found, f"{len(found)} differences {when}:\n" + "\n".join(found[:20])
-
-
 def not_told_yet(truth: Truth) -> list[str]:
     """Posts that were made and are there, but were never asked for."""
     return [
