@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Raw, field
@@ -25,47 +25,47 @@ T = TypeVar("T")
 POST = "/app.bsky.feed.post/"
 
 
-class Profile(msgspec.Struct):
+class Profile(msgspec.Struct, gc=False):
     did: str
     handle: str | None = None
     display_name: str | None = field(name="displayName", default=None)
 
 
-class Ref(msgspec.Struct):
+class Ref(msgspec.Struct, gc=False):
     uri: str | None = None
     record: Ref | None = None
 
 
-class Reply(msgspec.Struct):
+class Reply(msgspec.Struct, gc=False):
     parent: Ref | None = None
     root: Ref | None = None
 
 
-class Span(msgspec.Struct):
+class Span(msgspec.Struct, gc=False):
     start: int = field(name="byteStart", default=-1)
     end: int = field(name="byteEnd", default=-1)
 
 
-class Feature(msgspec.Struct):
+class Feature(msgspec.Struct, gc=False):
     did: str | None = None
     uri: str | None = None
     tag: str | None = None
 
 
-class Facet(msgspec.Struct):
+class Facet(msgspec.Struct, gc=False):
     index: Span
     features: list[Feature] = []
 
 
-class External(msgspec.Struct):
+class External(msgspec.Struct, gc=False):
     uri: str | None = None
 
 
-class Media(msgspec.Struct):
+class Media(msgspec.Struct, gc=False):
     external: External | None = None
 
 
-class Embed(msgspec.Struct):
+class Embed(msgspec.Struct, gc=False):
     record: Ref | None = None
     external: External | None = None
     media: Media | None = None
@@ -74,25 +74,38 @@ class Embed(msgspec.Struct):
 _NOTHING = Raw(b"null")
 
 
-class Record(msgspec.Struct):
-    """`langs`, facets, embed and tags are read apart, and left out where their shape is unknown: a new kind of
-    embed, or a client's own, must not cost the words that it hangs on."""
+class Record(msgspec.Struct, gc=False):
+    text: str = ""
+    created_at: str | None = field(name="createdAt", default=None)
+    reply: Reply | None = None
+    langs: list[str] | None = None
+    facets: list[Facet] | None = None
+    embed: Embed | None = None
+    tags: list[str] | None = None
+
+
+class _Loose(msgspec.Struct):
+    """A record whose parts are read apart, and left out where their shape is unknown: a new kind of embed, or a
+    client's own, must not cost the words that it hangs on."""
 
     text: str = ""
     created_at: str | None = field(name="createdAt", default=None)
-    langs: Raw = _NOTHING
     reply: Reply | None = None
+    langs: Raw = _NOTHING
     facets: Raw = _NOTHING
     embed: Raw = _NOTHING
     tags: Raw = _NOTHING
 
 
-class View(msgspec.Struct):
+R = TypeVar("R", Record, _Loose)
+
+
+class _View(msgspec.Struct, Generic[R], gc=False):
     """A postView and a notification alike: both carry these."""
 
     uri: str
     author: Profile
-    record: Record
+    record: R
     indexed_at: str | None = field(name="indexedAt", default=None)
     reason: str | None = None
     reply_count: int | None = field(name="replyCount", default=None)
@@ -101,7 +114,19 @@ class View(msgspec.Struct):
     quote_count: int | None = field(name="quoteCount", default=None)
 
 
+View = _View[Record]
+
+
+class Read(msgspec.Struct):
+    """What could be read of a page: posts, what the others were, and what a walk needs to know of all."""
+
+    posts: list[Post] = []
+    rejects: list[Reject] = []
+    seen: list[Sighting] = []
+
+
 _VIEW = msgspec.json.Decoder(View)
+_LOOSE = msgspec.json.Decoder(_View[_Loose])
 _FACETS = msgspec.json.Decoder(list[Facet])
 _EMBED = msgspec.json.Decoder(Embed)
 _STRINGS = msgspec.json.Decoder(list[str])
@@ -116,62 +141,101 @@ WORDS = frozenset({"mention", "reply", "quote"})
 """Reasons of a notification that are somebody's words; the others (like, repost, follow, ...) are not posts."""
 
 
-def views(items: Sequence[Raw], *, notifications: bool = False) -> tuple[list[View], list[Reject]]:
-    """Every item that is a post, and what the unreadable ones were."""
-    read: list[View] = []
-    rejects: list[Reject] = []
+def at_once(views: Sequence[View], now: datetime, *, notifications: bool = False) -> Read | None:
+    """A page of which every item was read as a view; None if one of them is no post all the same."""
+    found = Read()
+    for view in views:
+        written, indexed_at = _times.parse(view.record.created_at), _times.parse(view.indexed_at)
+        found.seen.append(_sighting(view.uri, written, indexed_at, now))
+        if notifications and view.reason not in WORDS:
+            continue
+        posted_at = _when(written, indexed_at, now)
+        if posted_at is None or not _is_named(view):
+            return None
+        found.posts.append(_post(view, posted_at))
+    return found
+
+
+def each(items: Sequence[Raw], now: datetime, *, notifications: bool = False) -> Read:
+    """The same of a page of which an item may be anything."""
+    found = Read(seen=_sightings(items, now))
     for item in items:
         try:
             if notifications and _REASON.decode(item).reason not in WORDS:
                 continue
-            view = _VIEW.decode(item)
+            view = _view(item)
         except msgspec.ValidationError as error:
-            rejects.append(Reject(raw=raw_text(item), reason=f"no post: {error}"))
+            found.rejects.append(Reject(raw=raw_text(item), reason=f"no post: {error}"))
             continue
-        if not view.uri.strip() or not view.author.did:
-            rejects.append(Reject(raw=raw_text(item), reason="a post without its uri or its author"))
-        elif _when(view, datetime.max.replace(tzinfo=_times.FLOOR.tzinfo)) is None:
-            rejects.append(Reject(raw=raw_text(item), reason="neither createdAt nor indexedAt is a time"))
+        posted_at = _when(_times.parse(view.record.created_at), _times.parse(view.indexed_at), now)
+        if not _is_named(view):
+            reason = "a post without its uri or its author"
+        elif posted_at is None:
+            reason = "neither createdAt nor indexedAt is a time"
         else:
-            read.append(view)
-    return read, rejects
+            found.posts.append(_post(view, posted_at))
+            continue
+        found.rejects.append(Reject(raw=raw_text(item), reason=reason))
+    return found
 
 
-def post(view: View, now: datetime) -> Post:
-    """A view that `views` let through, as a post."""
-    record = view.record
+def _view(item: Raw) -> View:
+    """Raises msgspec.ValidationError."""
+    try:
+        return _VIEW.decode(item)
+    except msgspec.ValidationError:
+        loose = _LOOSE.decode(item)
+    said = loose.record
+    record = Record(
+        text=said.text,
+        created_at=said.created_at,
+        reply=said.reply,
+        langs=_part(_STRINGS, said.langs),
+        facets=_part(_FACETS, said.facets),
+        embed=_part(_EMBED, said.embed),
+        tags=_part(_STRINGS, said.tags),
+    )
+    beside = {name: getattr(loose, name) for name in _View.__struct_fields__ if name != "record"}
+    return _View(record=record, **beside)
+
+
+def _is_named(view: View) -> bool:
+    return bool(view.author.did and view.uri.strip())
+
+
+def _post(view: View, posted_at: datetime) -> Post:
+    record, author = view.record, view.author
     text, truncated = _text.body(record.text)
     mentions: list[Mention] = []
     tags: list[str] = []
     links: list[str] = []
-    if (facets := _part(_FACETS, record.facets)) is not None:
-        _features(record.text, facets, mentions, tags, links)
-    tags += [_text.tag(value) for value in _part(_STRINGS, record.tags) or ()]
-    embed = _part(_EMBED, record.embed)
-    quoted = _embedded(embed, links) if embed is not None else None
+    if record.facets:
+        _features(record.text, record.facets, mentions, tags, links)
+    if record.tags:
+        tags += [_text.tag(value) for value in record.tags]
+    quoted = _embedded(record.embed, links) if record.embed is not None else None
     reply = record.reply
     parent = reply.parent.uri if reply and reply.parent else None
     root = reply.root.uri if reply and reply.root else None
     did, _, key = view.uri.removeprefix("at://").partition(POST)
-    langs = _part(_STRINGS, record.langs)
     return Post(
         id=_text.ident(view.uri),
-        posted_at=_when(view, now) or now,
+        posted_at=posted_at,
         verb=_verb(parent, quoted),
         text=text,
         author=Author(
-            id=_text.ident(view.author.did),
-            handle=_text.name(view.author.handle),
-            name=_text.name(view.author.display_name),
+            id=_text.ident(author.did),
+            handle=_text.name(author.handle),
+            name=_text.name(author.display_name),
         ),
         url=_text.web(f"https://bsky.app/profile/{did}/post/{key}") if key else None,
         reply_to=_text.ident(parent) if parent else None,
-        reply_to_author=_owner(parent),
+        reply_to_author=_owner(parent) if parent else None,
         thread=_text.ident(root) if root else None,
-        mentions=tuple(mentions),
+        mentions=tuple(mentions) if mentions else (),
         hashtags=_text.distinct(tags) if tags else (),
         links=_text.distinct(links) if links else (),
-        lang=_text.language(langs[0]) if langs else None,
+        lang=_text.language(record.langs[0]) if record.langs else None,
         counts=_counts(view),
         truncated=truncated,
     )
@@ -190,31 +254,32 @@ class _Sighted(msgspec.Struct):
 _SIGHTED = msgspec.json.Decoder(_Sighted)
 
 
-def sightings(items: Sequence[Raw], now: datetime) -> list[Sighting]:
-    """What a walk needs to know of every item, also of those that are no posts.
-
-    Taken in when the AppView indexed it, by its own clock; sorted by the earlier of that and createdAt.
-    """
+def _sightings(items: Sequence[Raw], now: datetime) -> list[Sighting]:
+    """What a walk needs to know of every item, also of those that are no posts."""
     found: list[Sighting] = []
     for item in items:
         try:
             seen = _SIGHTED.decode(item)
         except msgspec.ValidationError:
             continue
-        indexed_at = _times.parse(seen.indexed_at)
         written = _times.parse(seen.record.created_at) if seen.record else None
-        at = min(indexed_at or written or now, now)
-        found.append(Sighting(seen.uri, at, min(written or at, at)))
+        found.append(_sighting(seen.uri, written, _times.parse(seen.indexed_at), now))
     return found
 
 
-def _when(view: View, now: datetime) -> datetime | None:
+def _sighting(uri: str, written: datetime | None, indexed_at: datetime | None, now: datetime) -> Sighting:
+    """Taken in when the AppView indexed it, by its own clock; sorted by the earlier of that and createdAt."""
+    at = min(indexed_at or written or now, now)
+    return Sighting(uri, at, min(written or at, at))
+
+
+def _when(written: datetime | None, indexed_at: datetime | None, now: datetime) -> datetime | None:
     """The earlier of both times within reason; the floor if both are older than any platform."""
-    written, indexed_at = _times.parse(view.record.created_at), _times.parse(view.indexed_at)
-    believed = [t for t in (_times.believable(written, now), _times.believable(indexed_at, now)) if t]
+    told = [t for t in (written, indexed_at) if t is not None]
+    believed = [t for t in told if t >= _times.FLOOR]
     if believed:
-        return min(believed)
-    return _times.FLOOR if written or indexed_at else None
+        return min(now, *believed)
+    return _times.FLOOR if told else None
 
 
 def _verb(parent: str | None, quoted: str | None) -> Verb:
@@ -223,9 +288,9 @@ def _verb(parent: str | None, quoted: str | None) -> Verb:
     return "comment" if parent else "post"
 
 
-def _owner(uri: str | None) -> str | None:
+def _owner(uri: str) -> str | None:
     """The DID in `at://did/collection/key`: whose record it is."""
-    if not uri or not uri.startswith("at://did:"):
+    if not uri.startswith("at://did:"):
         return None
     return _text.ident(uri[5:].partition("/")[0])
 
@@ -285,10 +350,11 @@ def _embedded(embed: Embed, links: list[str]) -> str | None:
 
 
 def _counts(view: View) -> dict[str, int]:
+    """Each is optional in the lexicon: one that is left out is not told, a 0 is."""
     named = (
         ("replies", view.reply_count),
         ("reposts", view.repost_count),
         ("likes", view.like_count),
         ("quotes", view.quote_count),
     )
-    return {name: _text.count(n) for name, n in named if n}
+    return {name: _text.count(n) for name, n in named if n is not None}

@@ -24,7 +24,6 @@ _ATTRIBUTE = re.compile(
 _NAME = re.compile(r"[a-zA-Z][^\s/>]*")
 _NAMED = re.compile(r"/?[a-zA-Z]").match
 _UNSEEN = re.compile(r"[^\S\n]+")
-_EDGES = re.compile(r" ?\n ?")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 _PARAGRAPHS = frozenset(
@@ -160,6 +159,11 @@ def _tokens(html: str) -> Iterator[tuple[str, str]]:
 
 def _read(source: str) -> _Tag:
     """A tag's inside (`/p`, `span class="invisible"`), and remembered if it is one of the many that recur."""
+    if source.startswith('a href="'):
+        to, _, rest = source[8:].partition('"')
+        tag = _KNOWN.get(f"a {rest}") or _read(f"a {rest}")
+        to = unescape(to) if "&" in to else to
+        return _Tag("a", False, "", tag.hides, tag.ellipsis, to or None, tag.classes)
     closing = source.startswith("/")
     named = _NAME.match(source, 1 if closing else 0)
     name = named[0].lower() if named else ""
@@ -177,7 +181,7 @@ def _read(source: str) -> _Tag:
         name in _RAW or (bool(classes) and name not in _VOID and _HIDING.search(classes) is not None)
     )
     tag = _Tag(name, closing, gap, hides, "ellipsis" in classes, address or None, classes)
-    if address is None and len(source) < 48 and len(_KNOWN) < 1000:
+    if address is None and len(source) < 160 and len(_KNOWN) < 1000:
         _KNOWN[source] = tag
     return tag
 
@@ -194,9 +198,13 @@ def _words(text: str) -> str:
 
 def _tidy(text: str, *, markup: bool) -> str:
     text = text.replace("\r", "")
-    if "  " in text or "\t" in text or "\xa0" in text:
-        text = _UNSEEN.sub(" ", text)
-    if markup and "\n" in text:
-        text = _EDGES.sub("\n", text)
+    odd = "  " in text or "\t" in text or "\xa0" in text
+    if not markup:
+        return (_UNSEEN.sub(" ", text) if odd else text).strip()
+    if odd:
+        text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
+    elif "\n" in text:
+        text = text.replace(" \n", "\n").replace("\n ", "\n")
+    if "\n\n\n" in text:
         text = _BLANK_LINES.sub("\n\n", text)
     return text.strip()

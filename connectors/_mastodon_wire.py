@@ -8,7 +8,7 @@ a local id only. A reply therefore names its parent's `uri` where the page holds
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from connectors._html import plain
 MAX_HTML = 1_000_000
 
 
-class Account(msgspec.Struct):
+class Account(msgspec.Struct, gc=False):
     id: str | int
     acct: str = ""
     url: str | None = None
@@ -31,32 +31,32 @@ class Account(msgspec.Struct):
     bot: bool | None = None
 
 
-class Mentioned(msgspec.Struct):
+class Mentioned(msgspec.Struct, gc=False):
     id: str | int | None = None
     url: str | None = None
     acct: str | None = None
 
 
-class Tag(msgspec.Struct):
+class Tag(msgspec.Struct, gc=False):
     name: str = ""
     url: str | None = None
 
 
-class Card(msgspec.Struct):
+class Card(msgspec.Struct, gc=False):
     url: str | None = None
 
 
-class Quoted(msgspec.Struct):
+class Quoted(msgspec.Struct, gc=False):
     uri: str | None = None
     url: str | None = None
 
 
-class Quote(msgspec.Struct):
+class Quote(msgspec.Struct, gc=False):
     state: str | None = None
     quoted_status: Quoted | None = None
 
 
-class Status(msgspec.Struct):
+class Status(msgspec.Struct, gc=False):
     id: str | int
     uri: str
     created_at: datetime
@@ -81,21 +81,17 @@ class Status(msgspec.Struct):
 
 
 _STATUS = msgspec.json.Decoder(Status)
-_STATUSES = msgspec.json.Decoder(list[Status])
 _VISIBILITY: Mapping[str, Visibility] = {"public": "public", "unlisted": "unlisted", "direct": "direct"}
-_COUNTS = (
-    ("replies", "replies_count"),
-    ("reposts", "reblogs_count"),
-    ("likes", "favourites_count"),
-    ("quotes", "quotes_count"),
-)
 
 
-def statuses(items: list[msgspec.Raw]) -> tuple[list[Status], list[Reject]]:
-    """Every status that can be read, and what the others were."""
+def statuses(items: Sequence[msgspec.Raw | Status]) -> tuple[list[Status], list[Reject]]:
+    """Every status that can be read, or was, and what the others were."""
     read: list[Status] = []
     rejects: list[Reject] = []
     for item in items:
+        if isinstance(item, Status):
+            read.append(item)
+            continue
         try:
             read.append(_STATUS.decode(item))
         except (msgspec.ValidationError, RecursionError) as error:
@@ -197,7 +193,6 @@ def _post(status: Status, page: _Page) -> Post | None:
         reply_to = page.uris.get(parent)
         reply_to = _text.ident(reply_to) if reply_to else f"{page.netloc}/{parent}"
     edited = _times.believable(_times.utc(status.edited_at), page.now) if status.edited_at else None
-    counts = {name: _text.count(n) for name, field in _COUNTS if (n := getattr(status, field))}
     return Post(
         id=_text.ident(status.uri),
         posted_at=posted_at,
@@ -214,11 +209,22 @@ def _post(status: Status, page: _Page) -> Post | None:
         links=_links(status, anchors),
         lang=_text.language(status.language),
         warning=_text.name(status.spoiler_text),
-        counts=counts,
+        counts=_counts(status),
         visibility=_visibility(status.visibility),
         edited_at=edited,
         truncated=truncated or len(html) > MAX_HTML,
     )
+
+
+def _counts(status: Status) -> dict[str, int]:
+    """The first three are documented as always there: 0 is told, and what is missing is not."""
+    named = (
+        ("replies", status.replies_count),
+        ("reposts", status.reblogs_count),
+        ("likes", status.favourites_count),
+        ("quotes", status.quotes_count),
+    )
+    return {name: _text.count(n) for name, n in named if n is not None}
 
 
 def _verb(status: Status) -> Verb:

@@ -20,6 +20,7 @@ MAX_NAME = 512
 MAX_URL = 2_048
 
 _MOST = 2**63 - 1
+_WEB = ("https://", "http://")
 
 
 def clean(text: str) -> str:
@@ -66,7 +67,7 @@ def web(url: str | None) -> str | None:
     if not url:
         return None
     url = clean(url).strip()
-    if not url[:8].lower().startswith(("http://", "https://")):
+    if not url.startswith(_WEB) and not url[:8].lower().startswith(_WEB):
         return None
     return url if len(url) <= MAX_URL and "\n" not in url else None
 
@@ -80,6 +81,8 @@ def language(value: str | None) -> str | None:
     """The primary tag of a BCP 47 language tag in lower case: `pt-BR` is `pt`; None if it is no tag."""
     if not value:
         return None
+    if len(value) == 2 and value.isascii() and value.isalpha():
+        return value.lower()
     primary = value.strip().replace("_", "-").split("-", 1)[0].lower()
     return primary if 2 <= len(primary) <= 3 and primary.isascii() and primary.isalpha() else None
 

@@ -22,6 +22,8 @@ def parse(text: str | None) -> datetime | None:
         return None
     try:
         when = datetime.fromisoformat(text.strip())
+        if when.tzinfo is UTC:
+            return when
         return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -35,7 +35,7 @@ from connectors._base import (
     Spend,
     Watch,
 )
-from connectors._decode import envelope
+from connectors._decode import at_once, envelope
 
 platform = "bluesky"
 default_host: str | None = "https://bsky.social"
@@ -90,6 +90,29 @@ class _Thread(msgspec.Struct):
     thread: _Node
 
 
+class _Views(msgspec.Struct):
+    """A search page of which every item can be read, as nearly always; so are the next two. No second decoding."""
+
+    posts: list[wire.View]
+    cursor: str | None = None
+
+
+class _Told(msgspec.Struct):
+    notifications: list[wire.View]
+    cursor: str | None = None
+
+
+class _Place(msgspec.Struct, gc=False):
+    type: str | None = msgspec.field(name="$type", default=None)
+    post: wire.View | None = None
+    parent: _Place | None = None
+    replies: list[_Place | None] | None = None
+
+
+class _WholeThread(msgspec.Struct):
+    thread: _Place
+
+
 class _Error(msgspec.Struct):
     error: str | None = None
 
@@ -121,6 +144,9 @@ class _Account(msgspec.Struct):
 _SEARCH = msgspec.json.Decoder(_Search)
 _NOTIFICATIONS = msgspec.json.Decoder(_Notifications)
 _THREAD = msgspec.json.Decoder(_Thread)
+_VIEWS = msgspec.json.Decoder(_Views)
+_TOLD = msgspec.json.Decoder(_Told)
+_WHOLE_THREAD = msgspec.json.Decoder(_WholeThread)
 _NODE = msgspec.json.Decoder(_Node)
 _ERROR = msgspec.json.Decoder(_Error)
 _SESSION = msgspec.json.Decoder(_Session)
@@ -180,28 +206,39 @@ async def _walk(
     except Gone as lost:
         again = anew.step(stand, lost, now=watch.now)
         return Page(posts=(), rejects=(), cursor=again.cursor, more=again.more, gap=again.gap)
-    if watch.kind == "search":
-        found = envelope(_SEARCH, answer, "the search page")
-        items, token = found.posts, found.cursor
-    else:
-        listed = envelope(_NOTIFICATIONS, answer, "the page of notifications")
-        items, token = listed.notifications, listed.cursor
-    views, rejects = wire.views(items, notifications=watch.kind == "mentions")
+    read, token = _read(answer, watch)
     step = backwards.step(
         stand,
-        wire.sightings(items, watch.now),
+        read.seen,
         token or None,
         now=watch.now,
         depth_cap=SEARCH_DEPTH if watch.kind == "search" else None,
         late=True,
     )
     return Page(
-        posts=tuple(wire.post(view, watch.now) for view in views),
-        rejects=tuple(rejects),
+        posts=tuple(read.posts),
+        rejects=tuple(read.rejects),
         cursor=step.cursor,
         more=step.more,
         gap=step.gap,
     )
+
+
+def _read(answer: Answer, watch: Watch) -> tuple[wire.Read, str | None]:
+    """A page of a search or of notifications, and the token to the next one. Raises Garbled."""
+    if watch.kind == "search":
+        whole = at_once(_VIEWS, answer)
+        read = wire.at_once(whole.posts, watch.now) if whole else None
+        if whole and read:
+            return read, whole.cursor
+        found = envelope(_SEARCH, answer, "the search page")
+        return wire.each(found.posts, watch.now), found.cursor
+    told = at_once(_TOLD, answer)
+    read = wire.at_once(told.notifications, watch.now, notifications=True) if told else None
+    if told and read:
+        return read, told.cursor
+    listed = envelope(_NOTIFICATIONS, answer, "the page of notifications")
+    return wire.each(listed.notifications, watch.now, notifications=True), listed.cursor
 
 
 async def _thread(http: Http, watch: Watch) -> Page:
@@ -214,6 +251,11 @@ async def _thread(http: Http, watch: Watch) -> Page:
         endpoint="thread",
         judge=judge,
     )
+    whole = at_once(_WHOLE_THREAD, answer)
+    views = _unfolded_views(whole.thread) if whole else None
+    read = wire.at_once(views, watch.now) if views else None
+    if read is not None:
+        return Page(posts=tuple(read.posts), rejects=(), cursor=Cursor("read"))
     top = envelope(_THREAD, answer, "the thread").thread
     kind = (top.type or "").rpartition("#")[2]
     if kind == "notFoundPost":
@@ -222,9 +264,25 @@ async def _thread(http: Http, watch: Watch) -> Page:
         raise Gone("this thread cannot be shown to our account: its author and we block each other")
     if _is_null(top.post):
         raise Garbled("the thread has another shape: no post at its top")
-    views, rejects = wire.views(_unfolded(top))
-    posts = tuple(wire.post(view, watch.now) for view in views)
-    return Page(posts=posts, rejects=tuple(rejects), cursor=Cursor("read"))
+    read = wire.each(_unfolded(top), watch.now)
+    return Page(posts=tuple(read.posts), rejects=tuple(read.rejects), cursor=Cursor("read"))
+
+
+def _unfolded_views(top: _Place) -> list[wire.View] | None:
+    """The same of a thread that was read at once; None where its own post is not shown."""
+    if top.post is None:
+        return None
+    found: list[wire.View] = []
+    places = [top]
+    while places:
+        place = places.pop()
+        if place.post is not None:
+            found.append(place.post)
+        if place.parent is not None:
+            places.append(place.parent)
+        if place.replies:
+            places += [reply for reply in place.replies if reply is not None]
+    return found
 
 
 def _unfolded(top: _Node) -> list[msgspec.Raw]:

@@ -10,9 +10,10 @@ on until an empty page, because filters make pages short.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
+from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -32,7 +33,7 @@ from connectors._base import (
     Spend,
     Watch,
 )
-from connectors._decode import envelope, raw_text
+from connectors._decode import at_once, envelope, raw_text
 
 platform = "mastodon"
 default_host: str | None = None
@@ -85,9 +86,22 @@ class _Notification(msgspec.Struct):
     status: msgspec.Raw = msgspec.Raw(b"null")
 
 
+class _Told(msgspec.Struct, gc=False):
+    """A notification of which all can be read, as nearly always."""
+
+    id: str | int
+    type: str
+    status: wire.Status | None = None
+
+
 class _Context(msgspec.Struct):
     ancestors: list[msgspec.Raw]
     descendants: list[msgspec.Raw]
+
+
+class _Whole(msgspec.Struct):
+    ancestors: list[wire.Status]
+    descendants: list[wire.Status]
 
 
 class _App(msgspec.Struct):
@@ -104,6 +118,12 @@ _ACCOUNT = msgspec.json.Decoder(_Account)
 _STAND = msgspec.json.Decoder(_Stand)
 _NOTIFICATION = msgspec.json.Decoder(_Notification)
 _CONTEXT = msgspec.json.Decoder(_Context)
+_STATUSES = msgspec.json.Decoder(list[wire.Status])
+_NOTIFICATIONS = msgspec.json.Decoder(list[_Told])
+_WHOLE = msgspec.json.Decoder(_Whole)
+
+_Item: TypeAlias = msgspec.Raw | wire.Status | _Told
+_WORDS = frozenset({"mention", "quote"})
 
 
 def cost(watch: Watch) -> Spend:
@@ -139,7 +159,7 @@ async def _walk(http: Http, watch: Watch, cursor: Cursor | None, path: str, fixe
     answer = await http.get(
         watch.host + path, params=params, token=watch.token, endpoint=watch.kind, judge=judge
     )
-    items = envelope(_ITEMS, answer, f"the {watch.kind} page")
+    items = _items(answer, watch.kind)
     ids, posts, rejects = _read(items, watch)
     if not ids and len(items) >= int(params["limit"]):
         # a whole page that nothing tells the place of: better passed (it lands) than met for ever
@@ -151,6 +171,19 @@ async def _walk(http: Http, watch: Watch, cursor: Cursor | None, path: str, fixe
         cursor=Cursor(msgspec.json.encode(after).decode()),
         more=more,
     )
+
+
+def _items(answer: Answer, kind: str) -> Sequence[_Item]:
+    """The items of a page, read where all of them can be. Raises Garbled."""
+    if kind == "hashtag":
+        whole: Sequence[_Item] | None = at_once(_STATUSES, answer)
+    else:
+        told = at_once(_NOTIFICATIONS, answer)
+        lacks = told is None or any(one.status is None and one.type in _WORDS for one in told)
+        whole = None if lacks or not all(_places(str(one.id)) for one in told or ()) else told
+    if whole is not None:
+        return whole
+    return envelope(_ITEMS, answer, f"the {kind} page")
 
 
 def _next(stand: _Stand | None, ids: list[str]) -> tuple[_Stand, bool]:
@@ -191,19 +224,19 @@ def _stand(cursor: Cursor | None) -> _Stand | None:
         raise Gone("this cursor is not one of mastodon's", cursor=True) from None
 
 
-def _read(items: list[msgspec.Raw], watch: Watch) -> tuple[list[str], list[Post], list[Reject]]:
+def _read(items: Sequence[_Item], watch: Watch) -> tuple[list[str], list[Post], list[Reject]]:
     """Ids that the cursor may move to, the posts, and what was neither.
 
     Some servers make an id of the time that a post claims: one from the future would carry the cursor
     past all that is written until then, so it lands but does not move it.
     """
     if watch.kind == "hashtag":
-        read, rejects = wire.statuses(items)
+        read, rejects = wire.statuses([item for item in items if not isinstance(item, _Told)])
         bound = watch.now + SKEW
         ids = [
-            str(status.id)
+            number
             for status in read
-            if _places(str(status.id)) and (wire.created(status) or watch.now) <= bound
+            if _places(number := str(status.id)) and (wire.created(status) or watch.now) <= bound
         ]
     else:
         ids, inner, rejects = _notified(items)
@@ -215,12 +248,17 @@ def _read(items: list[msgspec.Raw], watch: Watch) -> tuple[list[str], list[Post]
     return ids, posts, rejects + unbelievable
 
 
-def _notified(items: list[msgspec.Raw]) -> tuple[list[str], list[msgspec.Raw], list[Reject]]:
+def _notified(items: Sequence[_Item]) -> tuple[list[str], list[msgspec.Raw | wire.Status], list[Reject]]:
     """Notifications that are somebody's words to us; follows, likes and boosts are not posts."""
     ids: list[str] = []
-    inner: list[msgspec.Raw] = []
+    inner: list[msgspec.Raw | wire.Status] = []
     rejects: list[Reject] = []
     for item in items:
+        if not isinstance(item, msgspec.Raw):
+            ids.append(str(item.id))
+            if isinstance(item, _Told) and item.status is not None and item.type in _WORDS:
+                inner.append(item.status)
+            continue
         try:
             notification = _NOTIFICATION.decode(item)
         except (msgspec.ValidationError, RecursionError) as error:
@@ -230,7 +268,7 @@ def _notified(items: list[msgspec.Raw]) -> tuple[list[str], list[msgspec.Raw], l
             rejects.append(Reject(raw=raw_text(item), reason="no notification: its id is none"))
             continue
         ids.append(str(notification.id))
-        if notification.type in {"mention", "quote"}:
+        if notification.type in _WORDS:
             if bytes(notification.status) == b"null":
                 rejects.append(Reject(raw=raw_text(item), reason=f"a {notification.type} without its status"))
             else:
@@ -245,10 +283,10 @@ class _Bare(msgspec.Struct):
 _BARE = msgspec.json.Decoder(_Bare)
 
 
-def _bare_id(item: msgspec.Raw) -> str | None:
+def _bare_id(item: _Item) -> str | None:
     """The id of an item that is otherwise unreadable, so that the walk passes it (it is in the rejects)."""
     try:
-        found = str(_BARE.decode(item).id)
+        found = str((_BARE.decode(item) if isinstance(item, msgspec.Raw) else item).id)
     except msgspec.ValidationError:
         return None
     return found if _places(found) else None
@@ -268,8 +306,8 @@ async def _thread(http: Http, watch: Watch, cursor: Cursor | None) -> Page:
         posts, unbelievable = wire.posts(read, host=watch.host, now=watch.now)
         return Page(posts=tuple(posts), rejects=(*rejects, *unbelievable), cursor=Cursor("context"))
     answer = await http.get(f"{path}/context", token=watch.token, endpoint="thread", judge=judge)
-    context = envelope(_CONTEXT, answer, "the thread")
-    read, rejects = wire.statuses(context.ancestors + context.descendants)
+    context = at_once(_WHOLE, answer) or envelope(_CONTEXT, answer, "the thread")
+    read, rejects = wire.statuses([*context.ancestors, *context.descendants])
     root = read[0].uri if context.ancestors and read else f"{netloc}/{number}"
     posts, unbelievable = wire.posts(read, host=watch.host, now=watch.now, thread=root)
     first = cursor is None

@@ -13,7 +13,7 @@ from tests.recordings_table import Canned
 from tests.replayer import Reply
 from tests.test_mutations import Recording, recordings
 
-PAGES = [one for one in recordings() if one.platform in {"facebook", "x"}]
+PAGES = [one for one in recordings() if one.platform in {"facebook", "x", "bluesky", "mastodon"}]
 
 
 async def _page(recording: Recording, body: bytes) -> Page:
@@ -26,7 +26,14 @@ async def _page(recording: Recording, body: bytes) -> Page:
 @pytest.mark.parametrize("odd", [7, {"id": [], "text": "ü"}, {"text": "\0"}], ids=str)
 def test_an_unreadable_item_changes_no_other(recording: Recording, odd: object) -> None:
     told = json.loads(recording.reply.body)
-    told["data"].append(odd)
+    if isinstance(told, list):
+        told.append(odd)
+    elif "thread" in told:
+        told["thread"]["replies"].append({"post": odd})
+    elif "notifications" in told:
+        told["notifications"].append({"reason": "mention", **odd} if isinstance(odd, dict) else odd)
+    else:
+        told[next(name for name in ("data", "posts", "descendants") if name in told)].append(odd)
     alone = asyncio.run(_page(recording, recording.reply.body))
     beside = asyncio.run(_page(recording, json.dumps(told).encode()))
     assert beside.posts == alone.posts
