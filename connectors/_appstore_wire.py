@@ -140,4 +140,4 @@ def _url(link: Raw) -> str | None:
 
 def _counts(entry: Entry) -> dict[str, int]:
     named = (("votes", _label(entry.votes)), ("helpful", _label(entry.helpful)))
-    return {name: _text.count(int(n)) for name, n in named if n.isdecimal() and len(n) < 19 and int(n)}
+    return {name: _text.count(int(n)) for name, n in named if n.isdecimal() and len(n) < 19}

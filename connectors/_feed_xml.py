@@ -170,10 +170,10 @@ def _alternate(entry: Mapping[str, Any]) -> str | None:
 def _counts(entry: Mapping[str, Any]) -> dict[str, int]:
     counts: dict[str, int] = {}
     replies = _string(entry, "slash_comments") or _string(entry, "thr_total")
-    if replies and replies.strip().isdecimal() and len(replies) < 10 and int(replies):
+    if replies and replies.strip().isdecimal() and len(replies) < 10:
         counts["replies"] = int(replies)
     views = _string(_mapping(entry, "media_statistics"), "views")
-    if views and views.strip().isdecimal() and len(views) < 16 and int(views):
+    if views and views.strip().isdecimal() and len(views) < 16:
         counts["views"] = int(views)
     return counts
 

@@ -76,7 +76,7 @@ def review(item: msgspec.Raw, *, package: str, now: datetime) -> tuple[list[Post
             place=package,
             lang=_text.language(user.language),
             rating=float(user.stars),
-            counts={what: _text.count(n) for what, n in (("likes", user.up), ("dislikes", user.down)) if n},
+            counts={what: _text.count(n) for what, n in _thumbs(user) if n is not None},
             truncated=truncated,
         )
     ]
@@ -118,6 +118,10 @@ def _answer(item: msgspec.Raw, of: str, package: str, now: datetime) -> Post | R
 
 def _words(text: str | None) -> str:
     return "\n".join(part for part in (part.strip() for part in (text or "").split("\t", 1)) if part)
+
+
+def _thumbs(said: Said) -> tuple[tuple[str, int | None], ...]:
+    return ("likes", said.up), ("dislikes", said.down)
 
 
 def _when(said: Said, now: datetime) -> datetime | None:

@@ -258,8 +258,8 @@ def links(text: str, *more: str | None) -> tuple[str, ...]:
 
 
 def counts(**named: int | None) -> dict[str, int]:
-    """What there is something of, by name."""
-    return {name: _text.count(n) for name, n in named.items() if n}
+    """What is told, by name: Meta leaves out what is hidden or not asked for, and says 0 of all else."""
+    return {name: _text.count(n) for name, n in named.items() if n is not None}
 
 
 def node(term: str) -> str:

@@ -373,7 +373,8 @@ def _web(path: str | None) -> str | None:
 
 
 def _counts(**counted: int | None) -> dict[str, int]:
-    return {name: _text.count(n) for name, n in counted.items() if n and n > 0}
+    """What is told; a score may be below 0."""
+    return {name: _text.count(n) for name, n in counted.items() if n is not None}
 
 
 def _edited(value: bool | float | None, now: datetime) -> datetime | None:

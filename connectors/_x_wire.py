@@ -284,4 +284,4 @@ def _language(value: str | None) -> str | None:
 def _counts(metrics: Metrics | None) -> dict[str, int]:
     if metrics is None:
         return {}
-    return {name: _text.count(n) for name, f in _COUNTS if (n := getattr(metrics, f) or 0)}
+    return {name: _text.count(n) for name, f in _COUNTS if (n := getattr(metrics, f)) is not None}

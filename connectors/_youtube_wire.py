@@ -183,9 +183,9 @@ def _post(comment: Comment, now: datetime, parent: Parent | None, replies: int |
     place = said.channel_id or (parent.place if parent else None)
     text, truncated = _text.body(_words(said))
     counts: dict[str, int] = {}
-    if said.like_count and said.like_count > 0:
+    if said.like_count is not None:
         counts["likes"] = _text.count(said.like_count)
-    if replies and replies > 0:
+    if replies is not None:
         counts["replies"] = _text.count(replies)
     edited = None
     if said.updated_at and said.updated_at != said.published_at:

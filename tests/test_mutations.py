@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path as File
@@ -91,6 +91,15 @@ class Recording:
 def recordings() -> list[Recording]:
     """The fullest page of every platform and kind of watch, of a feed one in XML and one in JSON."""
     fullest: dict[tuple[str, str, bool], tuple[int, Recording]] = {}
+    for size, recording in pages():
+        key = (recording.platform, recording.watch.kind, mu.read(recording.reply.body) is None)
+        if key not in fullest or size > fullest[key][0]:
+            fullest[key] = size, recording
+    return [recording for _, recording in fullest.values()]
+
+
+def pages() -> Iterator[tuple[int, Recording]]:
+    """Every page that was written by hand, and how many posts it holds."""
     for path in sorted(FOLDER.rglob("*.json")):
         told = json.loads(path.read_text())
         if told["status"] != 200 or "posts" not in told["expect"]:
@@ -98,17 +107,15 @@ def recordings() -> list[Recording]:
         name = path.relative_to(FOLDER).as_posix()
         body = told["text"].encode() if "text" in told else json.dumps(told["body"]).encode()
         wanted = _filled({"term": "{feed}", "host": BASE, **told["watch"]})
-        recording = Recording(
-            name,
-            Watch(now=NOW, **wanted),
-            Cursor(told["cursor"]) if "cursor" in told else None,
-            Reply(200, body, told.get("headers", {})),
+        yield (
+            len(told["expect"]["posts"]),
+            Recording(
+                name,
+                Watch(now=NOW, **wanted),
+                Cursor(told["cursor"]) if "cursor" in told else None,
+                Reply(200, body, told.get("headers", {})),
+            ),
         )
-        key = (recording.platform, recording.watch.kind, mu.read(body) is None)
-        size = len(told["expect"]["posts"])
-        if key not in fullest or size > fullest[key][0]:
-            fullest[key] = size, recording
-    return [recording for _, recording in fullest.values()]
 
 
 def _filled(value: dict[str, Any]) -> dict[str, Any]:
