@@ -209,7 +209,10 @@ class Found:
         told = [
             (self.lost, f"{len(self.lost)} returned posts are not stored, as {self.lost[:3]}"),
             (self.doubled, f"{len(self.doubled)} stored posts were never returned, as {self.doubled[:3]}"),
-            (self.unheard, f"{len(self.unheard)} posts were never returned, as {self.unheard[:3]}"),
+            (
+                self.unheard,
+                f"{len(self.unheard)} posts were never returned, as {self.unheard[:: len(self.unheard) // 5 + 1]}",
+            ),
             (self.unbalanced, f"{self.unbalanced} visits do not add up"),
             (self.waiting, f"{self.waiting} pages wait"),
             (self.quarantined, f"{self.quarantined} posts are held in quarantine"),
@@ -350,19 +353,20 @@ def trouble(folder: Path, seconds: float, seed: int = 7, tell: Any = print) -> F
 
 
 def calm(made: Fleet, within: float) -> None:
-    """Wait until every source was visited to its end once, by a visit that begins now and is answered (who is told to
-    wait has heard nothing); X's may have run out of money.
+    """Wait until every source was visited to its end by a visit that begins anew and is answered (who is told to wait
+    has heard nothing, who goes on with a walk that was broken off hears nothing that is newer than the walk, and is
+    visited once more); X's may have run out of money.
 
     None waits for its turn, which is nothing that is tried here; whom a platform told to wait, the budget holds back.
     """
     made.rows("UPDATE sources SET due_at = now() WHERE state = 'active' AND due_at > now()")
-    began = made.value("SELECT now()")
-    asked = made.rows("SELECT id::text, fence + 1 + (lease_until IS NOT NULL)::int AS fence FROM sources WHERE platform <> 'x'")  # fmt: skip
+    at_end = "coalesce(lease_until IS NULL AND last_error IS NULL AND due_at > last_success_at, false)"
+    from_now = "SELECT id::text, fence + 1 + (lease_until IS NOT NULL)::int AS fence, clock_timestamp()::text AS since, "
+    asked = made.rows(f"{from_now} NOT {at_end} AS again FROM sources WHERE platform <> 'x'")
     query = (
-        "SELECT asked.id::text, asked.fence, platform, term, due_at - now() AS waits, last_error FROM sources "
-        "JOIN json_to_recordset(%(asked)s) AS asked (id uuid, fence bigint) USING (id) "
-        "WHERE state = 'active' AND (sources.fence < asked.fence OR lease_until IS NOT NULL "
-        "OR due_at <= last_success_at OR last_error IS NOT NULL OR last_success_at < %(began)s)"
+        "SELECT asked.id::text, platform, term, due_at - now() AS waits, last_error FROM sources "
+        "JOIN json_to_recordset(%(asked)s) AS asked (id uuid, fence bigint, since timestamptz) USING (id) "
+        f"WHERE state = 'active' AND (sources.fence < asked.fence OR NOT {at_end} OR last_success_at < asked.since)"
     )
     turn = (
         "UPDATE sources SET due_at = now() FROM json_to_recordset(%(asked)s) AS asked (id uuid, fence bigint) "
@@ -371,18 +375,20 @@ def calm(made: Fleet, within: float) -> None:
     )
 
     def done() -> bool:
-        # whoever was at the end once has heard all: nothing is said any more
-        asked[:] = [
-            {"id": row["id"], "fence": row["fence"]}
-            for row in made.rows(query, asked=Json(asked), began=began)
-        ]
+        # whoever was at the end has heard all: nothing is said any more
+        left = {row["id"] for row in made.rows(query, asked=Json(asked))}
+        once = [row["id"] for row in asked if row["again"] and row["id"] not in left]
+        more = made.rows(
+            f"{from_now} false AS again FROM sources WHERE id = ANY(%(once)s::uuid[])", once=once
+        )
+        asked[:] = [*(row for row in asked if row["id"] in left), *more]
         made.rows(turn, asked=Json(asked))
         return not asked
 
     try:
         made.eventually(done, within=within, of="the end of it", every=1.0)
     except AssertionError as failed:
-        left = made.rows(query, asked=Json(asked), began=began)
+        left = made.rows(query, asked=Json(asked))
         failed.add_note(f"left over: {Counter(str(row['platform']) for row in left)}: {left[:8]}")
         raise
 
