@@ -57,4 +57,4 @@ def world(*options: str) -> Iterator[World]:
                 yield World(places, client)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)

@@ -160,7 +160,7 @@ def world() -> Iterator[str]:
     assert process.stdout is not None
     yield json.loads(process.stdout.readline())["control"].removesuffix("/_control")
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     process.stdout.close()
 
 

@@ -58,7 +58,7 @@ class Up:
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(90)
         self._out.unlink(missing_ok=True)
 
 
