@@ -5,14 +5,19 @@ from __future__ import annotations
 import string
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.clues import utm_campaigns
-from workers.folding import all_folded, all_lookalikes, folded, lookalike
-from workers.tokens import FEW_DIGITS, OddRow, PlainRow, hashes_of
+from workers.folding import all_folded, all_lookalikes, composed, folded, lookalike, spans_of, words_of
+from workers.tokens import FEW_DIGITS, OddRow, PlainRow, hashes_of, plain
 
-TEXTS = st.lists(st.text(string.printable + "_@#\x00\x1f\x7f", max_size=60), min_size=1, max_size=12)
+TEXTS = st.lists(
+    st.text(string.printable + "_@#\x00\x1f\x7f\u2019\u201c\u2026\u200d\u00a0🎉", max_size=60),
+    min_size=1,
+    max_size=12,
+)
 WORDS = st.text("abz09_", min_size=1, max_size=40)
 HANDLES = st.text("@# aBcr1nv.ß🎉-_\nİ", max_size=9)
 
@@ -27,11 +32,27 @@ def test_plain_texts_taken_apart_together_are_as_one_by_one(texts: list[str]) ->
     assert together.hashes[places].tolist() == each.hashes[places].tolist()
     assert together.capitals.tolist() == each.capitals.tolist()
     assert together.spans(places, places) == each.spans(places, places)
+    assert together.consonants(places) == each.consonants(places)
     of = np.searchsorted(together.breaks, places).tolist()
     for text, word, (starts, ends) in zip(
         of, together.words(places), together.spans(places, places), strict=True
     ):
         assert texts[text][starts:ends].lower() == word
+
+
+@given(st.text(max_size=30))
+def test_a_text_is_plain_only_where_its_words_are_ascii_and_it_is_composed_already(text: str) -> None:
+    if plain(text):
+        assert composed(text) == text
+        assert "".join(words_of(text)).isascii()
+        assert spans_of(text) == spans_of(text.encode("ascii", "replace").decode())
+
+
+@pytest.mark.parametrize(
+    "text", ["caf\u00e9", "\u2460", "\u2764\ufe0f", "\u2126", "\u2000", "\u2adc", "1\u20e3", "ไทย"]
+)
+def test_a_letter_a_mark_or_what_composing_changes_makes_a_text_odd(text: str) -> None:
+    assert not plain(text)
 
 
 @given(st.lists(WORDS, min_size=1, max_size=30))

@@ -8,7 +8,6 @@ organisation has at all, so that the few clues that are left can be looked up in
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from html import unescape
 from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +17,7 @@ import numpy as np
 
 from workers.folding import (
     KEY_WORDS,
+    LEAST_SIMILAR,
     addresses_in,
     all_folded,
     all_lookalikes,
@@ -27,7 +27,6 @@ from workers.folding import (
     is_shared_host,
     phone_key,
     phones_in,
-    similar_key,
 )
 from workers.spelling import stands_alone
 from workers.tokens import OddRow, PlainRow, plain
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from connectors._base import Post
+    from connectors._base import Author, Mention, Post
     from workers.gate import Gate
     from workers.tokens import Places, Row
 
@@ -49,7 +48,8 @@ MOST_CAPITALS = 200
 """So many capitalised words are looked at for similar names."""
 MOST_SIMILAR = 12
 """So many runs of capitalised words are compared with names that are only similar."""
-LONGEST_SIMILAR = 4
+LONGEST_SIMILAR, LEAST_ALONE = 4, 5
+"""Words of such a run, and letters of one that is a run alone."""
 
 
 class Clue(NamedTuple):
@@ -93,29 +93,33 @@ def clues_of(posts: Sequence[tuple[str, Post]], gate: Gate) -> Clues:
 
 def _people(clues: Clues, posts: Sequence[tuple[str, Post]], gate: Gate) -> None:
     """Stable id and handle of whoever wrote it, is mentioned, is answered, or is where it was posted."""
+    people: list[Author | Mention] = []
+    theirs: list[int] = []
     ids: list[str] = []
     owners: list[int] = []
-    handles: list[str] = []
-    holders: list[int] = []
     for at, (_, post) in enumerate(posts):
-        for person in (post.author, *post.mentions[:MOST_OF_A_KIND]):
-            if person is not None:
-                if person.id:
-                    ids.append(person.id)
-                    owners.append(at)
-                if person.handle:
-                    handles.append(person.handle)
-                    holders.append(at)
+        if post.author is not None:
+            people.append(post.author)
+            theirs.append(at)
+        if post.mentions:
+            people += post.mentions[:MOST_OF_A_KIND]
+            theirs += [at] * (len(people) - len(theirs))
         for place in (post.reply_to_author, post.place):
             if place:
                 ids.append(place)
                 owners.append(at)
+    ids += [person.id for person in people if person.id]
+    owners += [at for at, person in zip(theirs, people, strict=True) if person.id]
+    handles = [person.handle for person in people if person.handle]
+    holders = [at for at, person in zip(theirs, people, strict=True) if person.handle]
     names, whose = handles + ids, holders + owners
     keys = all_folded(names)
-    for here in gate.handles.intersection([platform for platform, _ in posts] + [""]):
-        for one in gate.among(f"@{here}:", keys):
-            if here in ("", posts[whose[one]][0]):
-                clues[whose[one]].append(Clue("handle", keys[one], here, f"@{names[one]}"))
+    marks = {platform: f"@{platform}:" for platform in {platform for platform, _ in posts}}
+    for one in gate.among([marks[posts[at][0]] for at in whose], keys):
+        clues[whose[one]].append(Clue("handle", keys[one], posts[whose[one]][0], f"@{names[one]}"))
+    if "" in gate.handles:
+        for one in gate.among("@:", keys):
+            clues[whose[one]].append(Clue("handle", keys[one], "", f"@{names[one]}"))
     if gate.lookalikes:
         alike = all_lookalikes(keys[: len(handles)])
         for one in gate.among("%", alike):
@@ -209,7 +213,7 @@ def _names(clues: Clues, row: Row, gate: Gate) -> None:
     _note(clues, row, "name", [*row.words(single), *(longer[one] for one in whole)], firsts, lasts)
     if gate.similar:
         keys, alike = _similar(row, _some(row, row.capitals, MOST_CAPITALS))
-        found = gate.among("~", keys)
+        found = [one for one in gate.among("~", keys) if _telling(row, *alike[one])]
         _note(clues, row, "similar", [keys[one] for one in found], alike[found, 0], alike[found, 1])
 
 
@@ -258,28 +262,32 @@ def _longer(row: Row, pairs: Places) -> tuple[list[str], Places]:
     return names, _pairs(runs)
 
 
-@lru_cache(maxsize=60_000)
-def _alone(word: str) -> str:
-    return "" if len(word) < 5 or is_ordinary_word(word) else similar_key([word])
-
-
 def _similar(row: Row, capitals: Places) -> tuple[list[str], Places]:
     """Runs of capitalised words, which is how a name is written, for names that are not quite the same."""
-    keys: list[str] = []
-    runs: list[tuple[int, int]] = []
-    words, places = row.words(capitals), [*capitals.tolist(), -1]
-    for one, key in enumerate(map(_alone, words)):
-        first = places[one]
-        if key:
+    words, keys, telling = row.consonants(capitals), list[str](), list[int]()
+    runs = np.concatenate([_in_a_row(capitals, length) for length in range(1, LONGEST_SIMILAR + 1)])
+    runs = runs[np.lexsort((runs[:, 1], runs[:, 0]))]
+    for at, (first, last) in enumerate(runs.tolist()):
+        key = "".join(words[first : last + 1])
+        if len(key) >= LEAST_SIMILAR:
             keys.append(key)
-            runs.append((first, first))
-        length = 1
-        while length < LONGEST_SIMILAR and places[one + length] == first + length:
-            length += 1
-            if key := similar_key(words[one : one + length]):
-                keys.append(key)
-                runs.append((first, first + length - 1))
-    return keys, _pairs(runs)
+            telling.append(at)
+    return keys, capitals[runs[telling]]
+
+
+def _in_a_row(places: Places, length: int) -> Places:
+    """The runs of so many neighbours among these places, by which of the places are their first and last."""
+    lasts = places[length - 1 :]
+    firsts = np.flatnonzero(lasts - places[: len(lasts)] == length - 1)
+    return np.column_stack((firsts, firsts + length - 1))
+
+
+def _telling(row: Row, first: int, last: int) -> bool:
+    """Is this run of words more than one short or ordinary word?"""
+    if first != last:
+        return True
+    word = row.words(slice(first, first + 1))[0]
+    return len(word) >= LEAST_ALONE and not is_ordinary_word(word)
 
 
 def _pairs(runs: list[tuple[int, int]]) -> Places:

@@ -24,6 +24,8 @@ KEY_WORDS = 6
 """How many words of a name are its key; what follows is compared where the key is found."""
 
 LONGEST_WORD = 64
+LEAST_SIMILAR = 4
+"""Consonants of a name that others may be like."""
 MOST_CHARACTERS = 10_000
 
 _WORD = re.compile(r"\w+")
@@ -249,12 +251,13 @@ def as_written(name: str) -> str:
     return " ".join(name[ends[0][0] : ends[-1][1]].split()) if ends else ""
 
 
-_VOWELS = re.compile(r"(?<=.)[aeiouy]+")
+VOWELS = "aeiouy"
+_VOWELS = re.compile(rf"(?<=.)[{VOWELS}]+")
 _DOUBLED = re.compile(r"(.)\1+")
 
 
 @lru_cache(maxsize=60_000)
-def _reduced(word: str) -> str:
+def consonants(word: str) -> str:
     """A word's consonants, each once, without a plural s: what most typing errors leave as it was."""
     plain = lookalike(word) if not word.isascii() else word
     return _VOWELS.sub("", _DOUBLED.sub(r"\1", plain.removesuffix("s") if len(plain) > 3 else plain))
@@ -262,8 +265,8 @@ def _reduced(word: str) -> str:
 
 def similar_key(words: list[str]) -> str:
     """What two similar names share; empty where too little is left to compare."""
-    key = "".join(map(_reduced, words))
-    return key if len(key) >= 4 else ""
+    key = "".join(map(consonants, words))
+    return key if len(key) >= LEAST_SIMILAR else ""
 
 
 @cache

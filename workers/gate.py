@@ -57,8 +57,8 @@ class Gate:
         self._add(_paired(hashes_of([words[0] for words in begun]), hashes_of([words[1] for words in begun])))
         self._add(_marked("=", longer))
 
-    def among(self, mark: str, keys: Sequence[str]) -> list[int]:
-        """Which of these keys of the kind that has this mark there may be, by where they stand."""
+    def among(self, mark: str | Sequence[str], keys: Sequence[str]) -> list[int]:
+        """Which of these keys, of the kind that has this mark or each of its own, there may be; by where they stand."""
         found: list[int] = self._among(_marked(mark, keys)).tolist() if keys else []
         return found
 
@@ -89,10 +89,13 @@ class Gate:
         return hashes >> np.uint64(32) & self._last
 
 
-def _marked(mark: str, keys: Sequence[str]) -> Hashes:
-    """Of whole keys of a kind."""
-    hashes = np.fromiter(map(hash, keys), np.int64, len(keys)).view(np.uint64)
-    return hashes * _MIX ^ np.int64(hash(mark)).view(np.uint64)
+def _marked(mark: str | Sequence[str], keys: Sequence[str]) -> Hashes:
+    """Of whole keys of a kind, or each of its own."""
+    return _hashed(keys) * _MIX ^ _hashed([mark] if isinstance(mark, str) else mark)
+
+
+def _hashed(words: Sequence[str]) -> Hashes:
+    return np.fromiter(map(hash, words), np.int64, len(words)).view(np.uint64)
 
 
 def _paired(one: Hashes, other: Hashes) -> Hashes:

@@ -86,6 +86,11 @@ class Entry(NamedTuple):
     alias: UUID | None = None
     claimed: str | None = None
 
+    @property
+    def always(self) -> bool:
+        """Does it count on any day and beside any words?"""
+        return not (self.valid_from or self.valid_to or self.needs)
+
     def holds_on(self, day: date) -> bool:
         """Is the name valid on that day (both ends inclusive)?"""
         return (self.valid_from is None or self.valid_from <= day) and (
@@ -269,8 +274,9 @@ def look_up(
         },
     ).one()
     if row.identities:
-        for known in _identities.decode(row.identities):
-            looked.identities[known.platform, known.stable_id] = known
+        looked.identities.update(
+            {(known.platform, known.stable_id): known for known in _identities.decode(row.identities)}
+        )
     if row.names:
         for kind, key, platform, entry in _names.decode(row.names):
             looked.names[kind, key, platform].append(entry)

@@ -13,7 +13,7 @@ from uuid import UUID
 from rapidfuzz import fuzz
 
 from workers.folding import composed, core_of, folded, same_phone, words_of
-from workers.spelling import Spelt, spelt
+from workers.spelling import spelt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,13 +87,11 @@ class Names:
 
     def under(self, kind: str, key: str, platform: str = "") -> list[Entry]:
         """The entries of a key."""
-        entries = self.looked.names.get((kind, key, platform))
-        if not entries:
-            return []
-        day = self._post.posted_at.date()
-        return [
-            entry for entry in entries if entry.holds_on(day) and (not entry.needs or self._second(entry))
-        ]
+        entries = self.looked.names.get((kind, key, platform), [])
+        return [entry for entry in entries if entry.always or self._counts(entry)]
+
+    def _counts(self, entry: Entry) -> bool:
+        return entry.holds_on(self._post.posted_at.date()) and (not entry.needs or self._second(entry))
 
     def _second(self, entry: Entry) -> bool:
         if self._words is None:
@@ -184,6 +182,7 @@ def take_named(found: Resolved, clues: Iterable[Clue], names: Names) -> None:
     """Tags, links, addresses, numbers and runs of words of a post, and the records that they name."""
     runs: list[_Run] = []
     similar: list[tuple[Clue, list[Entry]]] = []
+    text = composed(found.post.text)
     for clue in clues:
         if clue.kind in ("handle", "lookalike"):
             continue
@@ -191,7 +190,7 @@ def take_named(found: Resolved, clues: Iterable[Clue], names: Names) -> None:
         if not entries:
             continue
         if clue.kind == "name":
-            runs += _runs(found.post.text, clue, entries)
+            runs += _runs(text, clue, entries)
         elif clue.kind == "similar":
             similar.append((clue, entries))
         else:
@@ -246,25 +245,22 @@ def _runs(text: str, clue: Clue, entries: Iterable[Entry]) -> list[_Run]:
     """The names that stand where a clue says, by where they end and how sure that is."""
     assert clue.starts is not None
     assert clue.ends is not None
-    text = composed(text)
-    found: dict[tuple[int, str, bool], list[Entry]] = {}
-    judged: dict[tuple[str, str], Spelt | None] = {}
+    names: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         how = "keyword" if entry.how == "keyword" else "alias"
-        name = entry.value, how
-        if name not in judged:
-            judged[name] = spelt(text, clue.starts, clue.ends, entry.value, keyword=how == "keyword")
-        if stands := judged[name]:
-            found.setdefault((stands[0], how, stands[1] == "doubtful"), []).append(entry)
-    return [
-        _Run(
-            clue if ends == clue.ends else clue._replace(ends=ends, evidence=text[clue.starts : ends]),
-            how,
-            doubtful,
-            meant,
-        )
-        for (ends, how, doubtful), meant in found.items()
-    ]
+        names.setdefault((entry.value, how), []).append(entry)
+    found: dict[tuple[int, str, bool], _Run] = {}
+    for (value, how), meant in names.items():
+        if stands := spelt(text, clue.starts, clue.ends, value, keyword=how == "keyword"):
+            ends, doubtful = stands[0], stands[1] == "doubtful"
+            if held := found.get((ends, how, doubtful)):
+                held.entries.extend(meant)
+            else:
+                whole = (
+                    clue if ends == clue.ends else clue._replace(ends=ends, evidence=text[clue.starts : ends])
+                )
+                found[ends, how, doubtful] = _Run(whole, how, doubtful, meant)
+    return list(found.values())
 
 
 def _take_similar(found: Resolved, clue: Clue, entries: Sequence[Entry]) -> None:

@@ -11,10 +11,10 @@ belongs to the identity that it was first seen with; whoever takes it later is s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import msgspec
 from uuid_utils import uuid7
 
 from workers.clues import MOST_OF_A_KIND, Clue, clues_of
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 STORES = frozenset({"appstore", "googleplay"})
 
 
-@dataclass(slots=True)
-class Resolved:
+class Resolved(msgspec.Struct):
     """What resolve found out about one post."""
 
     post: Post
@@ -47,8 +46,8 @@ class Resolved:
     addressed: bool = False
     about_us: bool = False
     parent: Parent | None = None
-    matches: list[Matched] = field(default_factory=list)
-    claims: list[tuple[UUID, str]] = field(default_factory=list)
+    matches: list[Matched] = []
+    claims: list[tuple[UUID, str]] = []
     """Handles, by their alias, that are seen for the first time, with this identity."""
     follows: bool = False
     """Was the author, whom we had heard before, linked by this post? Then the earlier ones follow."""
@@ -113,7 +112,13 @@ def _follow_threads(batch: Sequence[Resolved]) -> None:
     """What answers a post about an account, and names none itself, is about that account."""
     if not any((one.matches and one.topic) or (one.parent and one.parent.account) for one in batch):
         return
-    here = {(one.platform, name): one for one in batch for name in (one.post.id, one.post.local_id) if name}
+    answered = {one.post.reply_to for one in batch}
+    here = {
+        (one.platform, name): one
+        for one in batch
+        for name in (one.post.id, one.post.local_id)
+        if name and name in answered
+    }
     for one in batch:
         if not one.post.reply_to:
             continue

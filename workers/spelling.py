@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from workers.folding import (
     KEY_WORDS,
@@ -72,44 +72,56 @@ def stands_alone(text: str, start: int, end: int) -> bool:
     )
 
 
+class _Form(NamedTuple):
+    """One way in which a name may be written. `beyond`: how many words follow those that it is found by."""
+
+    name: str
+    compared: str
+    beyond: int
+    ordinary: bool
+
+
+@lru_cache(maxsize=20_000)
+def _forms_of(value: str) -> list[_Form]:
+    names = [as_written(spelling) for spelling in spellings_of(value)]
+    return [
+        _Form(name, name.casefold(), max(0, len(spans_of(name)) - KEY_WORDS), is_ordinary_phrase(name))
+        for name in names
+    ]
+
+
 def spelt(text: str, starts: int, ends: int, value: str, keyword: bool = False) -> Spelt | None:
     """How a name stands where its first words were found; None where it does not.
 
     `keyword`: a phrase that a person chose, which counts however it is written.
     """
-    for spelling in spellings_of(value):
-        if found := _spelt(text, starts, ends, as_written(spelling), keyword):
+    for form in _forms_of(value):
+        if found := _spelt(text, starts, ends, form, keyword):
             return found
     return None
 
 
-def _spelt(text: str, starts: int, ends: int, name: str, keyword: bool) -> Spelt | None:
-    more = _number(name) - KEY_WORDS
-    if more > 0:
-        after = spans_of(text[ends : ends + 2 * len(name) + 64])[:more]
+def _spelt(text: str, starts: int, ends: int, form: _Form, keyword: bool) -> Spelt | None:
+    name = form.name
+    if form.beyond:
+        after = spans_of(text[ends : ends + 2 * len(name) + 64])[: form.beyond]
         ends += after[-1][1] if after else 0
         if not stands_alone(text, starts, ends):
             return None
     written = text[starts:ends]
     if written != name:
         written = as_written(written)
-    if written != name and written.casefold() != name.casefold():
-        return None
+        if written != name and written.casefold() != form.compared:
+            return None
     if keyword:
         return ends, "sure"
-    if is_ordinary_phrase(name) and (written != name or name.islower() or _is_title(text, starts, ends)):
+    if form.ordinary and (written != name or name.islower() or _is_title(text, starts, ends)):
         return None
     if "'" in name and _GENITIVE.fullmatch(name):
         if is_ordinary_word(name[:-2]):
             return None
         return ends, "doubtful" if name[:-2].casefold() in _NAMES else "sure"
     return ends, "doubtful" if " " not in name and _is_namesake(text, starts, ends) else "sure"
-
-
-@lru_cache(maxsize=20_000)
-def _number(name: str) -> int:
-    """How many words a name has."""
-    return len(spans_of(name))
 
 
 def _is_title(text: str, starts: int, ends: int) -> bool:

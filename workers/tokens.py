@@ -1,18 +1,19 @@
 """The words of many texts in one row: what looks for names asks for thousands of words at once, by a number of each.
 
-Plain (ASCII) texts are taken apart together, in a few passes over their bytes, the others one by one. Surprising:
-a plain text's word becomes a string only where it may be a name, since making strings of all costs more than all
-else here; and between two texts stands a break, which has a place in the row and is no word.
+Plain texts, whose words are ASCII, are taken apart together, in a few passes over their bytes, the others one by one.
+Surprising: a plain text's word becomes a string only where it may be a name, since making strings of all costs more
+than all else here; and between two texts stands a break, which has a place in the row and is no word.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.folding import MOST_WORDS, both_ways, composed, spans_of
+from workers.folding import MOST_WORDS, VOWELS, both_ways, composed, consonants, spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,12 +21,23 @@ if TYPE_CHECKING:
 Places = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
-_SPACE, _BREAK = 32, 0xF7
+_SPACE, _S, _BREAK = ord(" "), ord("s"), 0xF7
 _APART = b" \xf7 "
 # what is not a letter, digit or _ becomes a space, letters become small
 _LOWERED = bytes(
     code if chr(code).isalnum() or code == ord("_") else _SPACE for code in range(128)
 ).lower() + bytes(range(128, 256))
+
+_VOWEL = np.isin(np.arange(256), list(VOWELS.encode()))
+# quotation marks, dashes, symbols and emoji: what parts words, is one character and stays it when text is composed
+_PARTING = frozenset(
+    char
+    for char in map(chr, (*range(0x80), *range(0x80, 0xC0), *range(0x2000, 0x2C00), *range(0x1F000, 0x1FB00)))
+    if char.isascii()
+    or not (
+        char.isalnum() or unicodedata.category(char)[0] == "M" or unicodedata.normalize("NFC", char) != char
+    )
+)
 
 MOST_PLAIN = 2 * MOST_WORDS
 """A text of so many characters has no more words than are looked at."""
@@ -52,10 +64,13 @@ class Row(Protocol):
     def spans(self, firsts: Places, lasts: Places) -> list[tuple[int, int]]:
         """Where runs of words, from one place to another, begin and end in their text, in characters."""
 
+    def consonants(self, places: Places) -> list[str]:
+        """The consonants of the words at these places (workers/folding.py)."""
+
 
 def plain(text: str) -> bool:
     """May it be taken apart together with others?"""
-    return text.isascii() and len(text) <= MOST_PLAIN
+    return len(text) <= MOST_PLAIN and (text.isascii() or _PARTING.issuperset(text))
 
 
 class PlainRow:
@@ -63,10 +78,12 @@ class PlainRow:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts: Sequence[str] = texts
-        parted = b" " + _APART.join([text.encode() for text in texts]) + _APART
+        # one byte a character, whatever it is: what is not ASCII here is a "?" and parts words like one
+        parted = b" " + _APART.join([text.encode("ascii", "replace") for text in texts]) + _APART
         lowered = parted.translate(_LOWERED)
         self._lowered = lowered.decode("latin-1")
-        written, read = np.frombuffer(parted, np.uint8), np.frombuffer(lowered, np.uint8)
+        written, self._read = np.frombuffer(parted, np.uint8), np.frombuffer(lowered, np.uint8)
+        read = self._read
         inside = read != _SPACE
         edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1
         self._starts, self._ends = edges[0::2], edges[1::2]
@@ -75,8 +92,8 @@ class PlainRow:
         self.breaks = np.searchsorted(self._starts, broken)
         self._offsets = np.concatenate(([1], broken[:-1] + 2))
         self.capitals = self._capitals(written)
-        digits = np.add.reduceat((written - np.uint8(48)) < 10, self._offsets, dtype=np.int32)
-        self.digits = np.flatnonzero(digits >= FEW_DIGITS).tolist()
+        digits = np.searchsorted(broken, np.flatnonzero((written - np.uint8(48)) < 10))
+        self.digits = np.flatnonzero(np.bincount(digits) >= FEW_DIGITS).tolist()
 
     def _capitals(self, written: NDArray[np.uint8]) -> Places:
         letters = np.flatnonzero((written - np.uint8(65)) < 26)
@@ -93,6 +110,20 @@ class PlainRow:
         offsets = self._offsets[np.searchsorted(self.breaks, firsts)]
         starts, ends = self._starts[firsts] - offsets, self._ends[lasts] - offsets
         return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+    def consonants(self, places: Places) -> list[str]:
+        """As Row says."""
+        sizes = self._ends[places] - self._starts[places]
+        upto = np.concatenate(([0], np.cumsum(sizes)))
+        read = self._read[np.arange(upto[-1]) + np.repeat(self._starts[places] - upto[:-1], sizes)]
+        kept = ~_VOWEL[read]
+        kept[1:] &= read[1:] != read[:-1]
+        kept[upto[:-1]] = True
+        final = upto[1:][sizes > 3] - 1
+        kept[final[read[final] == _S]] = False
+        left = read[kept].tobytes().decode()
+        ends = np.cumsum(kept)[upto[1:] - 1].tolist()
+        return [left[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 class OddRow:
@@ -135,6 +166,10 @@ class OddRow:
                 spans = self._spans[text] = spans_of(self.texts[text])
             found.append((spans[first][0], spans[last][1]))
         return found
+
+    def consonants(self, places: Places) -> list[str]:
+        """As Row says."""
+        return list(map(consonants, self.words(places)))
 
 
 # --- the number of a word ------------------------------------------------------------------------------
