@@ -40,18 +40,20 @@ from models.social_event import SocialEvent
 from models.source import Source
 from models.ticket import Ticket
 from models.user import User
-from models.web import SignIn, SignInAttempt, WebSession
+from models.web import Audit, Change, SignIn, SignInAttempt, WebSession
 
 __all__ = [
     "Account",
     "Activity",
     "Alarm",
     "Alias",
+    "Audit",
     "Base",
     "BeatLease",
     "Campaign",
     "Case",
     "CaseNote",
+    "Change",
     "Contact",
     "Correction",
     "Credential",

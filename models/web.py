@@ -1,4 +1,4 @@
-"""Who may sign in to the console, in what role; who is signed in; who tried.
+"""The console: who may sign in, in what role; who is signed in; who tried; what people changed; what a page has to ask for again.
 
 A person is a row of `users`, which the CRM writes as well: what only the console needs stands beside it.
 """
@@ -6,12 +6,14 @@ A person is a row of `users`, which the CRM writes as well: what only the consol
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, PrimaryKeyConstraint, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models._base import Moment, Record, Written, of
+from models._base import Base, Moment, Record, Written, of, where_set
 from models.vocabulary import ROLES, one_of
 
 
@@ -60,4 +62,43 @@ class SignInAttempt(Record):
     )
 
     email: Mapped[str] = mapped_column()
+    at: Mapped[Written]
+
+
+class Audit(Record):
+    """What somebody changed in the console: `what` they did to which record (`of`, `of_id`), as a sentence (`said`) and, where
+    it is worth keeping, what it was and what it is (`detail`). `by` is an e-mail address: it outlives the person's sign-in."""
+
+    __tablename__ = "audits"
+    __table_args__ = (
+        Index("ix_audits_org_id_at", "org_id", "at"),
+        where_set("ix_audits_of_id_at", "of_id", "at"),
+    )
+
+    at: Mapped[Written]
+    by: Mapped[str]
+    what: Mapped[str]
+    of: Mapped[str]
+    of_id: Mapped[UUID | None]
+    said: Mapped[str]
+    detail: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+
+
+class Change(Base):
+    """A transaction (`xid`, the whole 64 bits) that touched a topic of the console's pages. Triggers write it.
+
+    Ids of rows are not in the order of commits, and neither are those of transactions: who reads remembers
+    pg_snapshot_xmin, below which nothing can appear any more, and takes everything from there.
+    """
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        PrimaryKeyConstraint("org_id", "xid", "topic"),
+        Index("ix_changes_xid", "xid"),
+        Index("ix_changes_at", "at"),
+    )
+
+    xid: Mapped[int] = mapped_column(BigInteger, server_default=text("pg_current_xact_id()::text::bigint"))
+    org_id: Mapped[str]
+    topic: Mapped[str]
     at: Mapped[Written]

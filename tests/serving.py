@@ -18,7 +18,7 @@ from sqlalchemy import text
 from standardwebhooks.webhooks import Webhook
 
 from console.web.app import application
-from console.web.server import listening
+from console.web.server import Server, listening
 from tests.journey import Journey
 from workers._settings import Settings
 from workers.credentials import seal
@@ -38,7 +38,7 @@ def web(database: str, ring: Callable[[], None] = lambda: None, patience: float 
         yield
 
     app = application(Settings(database_url=database), ring, awake(), patience)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
+    server = Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
     thread.start()
     assert ready.wait(20)

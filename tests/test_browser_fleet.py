@@ -91,6 +91,7 @@ def test_a_session_that_ended_leads_to_the_way_in(browser: Browser, base: str, j
     with chromium.tab(browser) as page:
         enter(page, base)
         journey.execute("DELETE FROM web_sessions")
+        journey.execute("UPDATE sources SET state = 'paused' WHERE platform = 'feeds'")
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=10_000)
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
+from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from console.web.sessions import TRIES
 from tests.command_line import earshot
@@ -21,6 +25,25 @@ def journey(database: str) -> Iterator[Journey]:
     journey = Journey(database)
     yield journey
     journey.close()
+
+
+@contextmanager
+def away(journey: Journey, owner: str) -> Iterator[None]:
+    """Nobody gets a connection to the database, and those there were are cut."""
+    name = make_url(owner).database
+    with psycopg.connect(
+        make_url(owner).set(drivername="postgresql", database="postgres").render_as_string(False),
+        autocommit=True,
+    ) as db:
+        db.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        try:
+            journey.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE usename = current_user AND application_name LIKE 'earshot %'"
+            )
+            yield
+        finally:
+            db.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
 
 @pytest.fixture
@@ -87,20 +110,58 @@ def test_a_form_from_elsewhere_does_nothing(journey: Journey, base: str) -> None
 @pytest.mark.parametrize("to", ["https://evil.example", "//evil.example", "/\\evil.example", "/a\nb"])
 def test_nobody_is_sent_elsewhere_after_signing_in(journey: Journey, base: str, to: str) -> None:
     let_in(journey, OLGA)
-    assert Visitor(base).sign_in(OLGA, to=to).headers["location"] == "/fleet"
+    assert Visitor(base).sign_in(OLGA, to=to).headers["location"] == "/"
 
 
-def test_a_page_of_another_role_says_so_and_a_role_that_changes_holds_at_once(
+def test_another_role_may_look_and_change_nothing_and_a_role_that_changes_holds_at_once(
     journey: Journey, base: str
 ) -> None:
     let_in(journey, MAX)
+    source = journey.source(term="acme", host="https://town.example")
     visitor = Visitor(base)
     visitor.sign_in(MAX)
-    assert visitor.get("/fleet").status_code == 403
+    form = {"form": visitor.form(visitor.get("/fleet"))}
+    assert "Pause" not in visitor.get("/fleet").text
+    assert visitor.post(f"/fleet/sources/{source}/pause", form).status_code == 403
+    assert journey.value("SELECT state FROM sources") == "active"
     journey.execute("UPDATE sign_ins SET role = 'admin'")
-    assert visitor.get("/fleet").status_code == 200
+    assert visitor.post(f"/fleet/sources/{source}/pause", form).status_code == 303
+    assert journey.value("SELECT state FROM sources") == "paused"
     journey.execute("UPDATE sign_ins SET disabled_at = now()")
     assert visitor.get("/fleet").status_code == 303
+
+
+def test_what_somebody_changes_is_written_down_and_said_on_the_next_page(journey: Journey, base: str) -> None:
+    let_in(journey, OLGA)
+    source = journey.source(term="acme", host="https://town.example")
+    olga = Visitor(base)
+    olga.sign_in(OLGA)
+    form = {"form": olga.form(olga.get("/fleet"))}
+    told = olga.post(f"/fleet/sources/{source}/pause", form)
+    [row] = journey.execute("SELECT by, what, of, of_id, said, detail FROM audits")
+    assert tuple(row)[:4] == (OLGA, "paused", "source", source)
+    assert row.said in olga.get(told.headers["location"]).text
+    assert olga.post(f"/fleet/sources/{uuid4()}/pause", form).status_code == 404
+
+
+def test_while_the_database_is_away_a_page_is_shown_as_it_was_to_whoever_saw_it(
+    journey: Journey, base: str, owner_database: str
+) -> None:
+    let_in(journey, OLGA, MAX)
+    journey.source(term="acme", host="https://town.example")
+    olga, max_ = Visitor(base), Visitor(base)
+    for visitor, email in ((olga, OLGA), (max_, MAX)):
+        visitor.sign_in(email)
+    assert "acme" in olga.get("/fleet").text
+    with away(journey, owner_database):
+        then = olga.get("/fleet")
+        assert then.status_code == 503
+        assert "This is how the page was" in then.text
+        assert "acme" in then.text
+        for visitor, path in ((max_, "/fleet"), (olga, "/fleet?state=paused")):
+            answer = visitor.get(path)
+            assert answer.status_code == 503
+            assert "acme" not in answer.text
 
 
 def test_a_session_ends_when_it_was_not_used_or_is_old(journey: Journey, base: str) -> None:

@@ -14,11 +14,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from console.web import fleet_page
-from console.web.asked import Asked, said
-from console.web.doors import HOME, Doors, leave
+from console.web import fleet
+from console.web.asked import Ask, Asked, said
+from console.web.doors import Doors, leave
 from console.web.inbound import BODY_SECONDS, DATABASE_SECONDS, Inbound
+from console.web.live import Live
 from console.web.pages import HEADERS, static
+from console.web.roles import first
 from workers._settings import Settings
 
 POOL = 8
@@ -71,23 +73,28 @@ def application(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        ringing = asyncio.create_task(bell.run())
+        running = [asyncio.create_task(bell.run()), asyncio.create_task(live.run())]
         try:
             with awake:
                 yield
         finally:
-            ringing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ringing
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
             await engine.dispose()
             await asyncio.to_thread(reading.dispose)
 
     inbound = Inbound(sessions, bell.ask, patience)
     reading = _reading(ours)
+    live = Live(ours, reading)
     deliveries = Route("/in/{source}", inbound.answer, methods=["GET", "POST"])
-    return Starlette(
-        routes=[deliveries, *_pages(reading)], lifespan=lifespan, exception_handlers={404: _nothing_here}
+    made = Starlette(
+        routes=[deliveries, Route("/live", live.answer), *_pages(reading)],
+        lifespan=lifespan,
+        exception_handlers={404: _nothing_here},
     )
+    made.state.live = live
+    return made
 
 
 def _reading(ours: Settings) -> Engine:
@@ -110,18 +117,17 @@ def _reading(ours: Settings) -> Engine:
 def _pages(engine: Engine) -> list[Route]:
     asked, doors = Asked(engine), Doors(engine)
     return [
-        Route("/", _home),
+        Route("/", asked("", _home)),
         Route("/static/{name}", static),
         Route("/sign-in", doors.show, methods=["GET"]),
         Route("/sign-in", doors.enter, methods=["POST"]),
-        Route("/sign-out", asked(leave), methods=["POST"]),
-        Route("/fleet", asked(fleet_page.whole, ("ops",))),
-        Route("/fleet/sources", asked(fleet_page.part, ("ops",))),
+        Route("/sign-out", asked("", leave), methods=["POST"]),
+        *fleet.routes(asked),
     ]
 
 
-async def _home(request: Request) -> Response:
-    return RedirectResponse(HOME, 303, HEADERS)
+def _home(ask: Ask) -> Response:
+    return RedirectResponse(first(ask.who.role), 303, HEADERS)
 
 
 async def _nothing_here(request: Request, error: Exception) -> Response:

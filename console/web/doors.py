@@ -10,13 +10,12 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from console.web.asked import in_a_thread, read_form, same_origin
+from console.web.asked import Ask, Fields, in_a_thread, read_form, same_origin
 from console.web.pages import HEADERS, page
-from console.web.sessions import COOKIE, WINDOW, Person, TooOften, anybody, sign_in, sign_out
+from console.web.sessions import COOKIE, WINDOW, TooOften, anybody, sign_in, sign_out
 
 FORM = "__Host-earshot-form"
 """The cookie that ties a sign-in form to the browser that asked for it: there is no session yet to do so."""
-HOME = "/fleet"
 
 
 class Doors:
@@ -44,14 +43,23 @@ class Doors:
             "wrong": told.get("wrong", ""),
         }
         to = told.get("to") or request.query_params.get("to", "")
-        answer = page("sign_in.html", values | {"to": _ours(to), "who": None, "here": ""}, status)
+        answer = page(
+            "sign_in.html",
+            values
+            | {"to": _ours(to), "who": None, "here": "", "areas": {}, "may": False, "done": None, "since": 0},
+            status,
+        )
         answer.set_cookie(FORM, token, path="/", secure=True, httponly=True, samesite="strict")
         return answer
 
-    def _enter(self, request: Request, fields: dict[str, str]) -> Response:
+    def _enter(self, request: Request, fields: Fields) -> Response:
         told = {name: fields.get(name, "") for name in ("email", "to")}
         cookie = request.cookies.get(FORM, "")
-        if not cookie or not hmac.compare_digest(cookie, fields.get("form", "")) or not same_origin(request):
+        if (
+            not cookie
+            or not hmac.compare_digest(cookie.encode(), fields.get("form", "").encode())
+            or not same_origin(request)
+        ):
             return self._form(request, 403, told | {"wrong": "This form was too old. Try again."})
         try:
             with Session(self._engine) as session, session.begin():
@@ -62,14 +70,14 @@ class Doors:
             return self._form(request, 429, told | {"wrong": wrong})
         if opened is None:
             return self._form(request, 401, told | {"wrong": "Address and password do not belong together."})
-        answer = RedirectResponse(_ours(told["to"]) or HOME, 303, HEADERS)
+        answer = RedirectResponse(_ours(told["to"]) or "/", 303, HEADERS)
         answer.set_cookie(COOKIE, opened, path="/", secure=True, httponly=True, samesite="lax")
         return answer
 
 
-def leave(request: Request, session: Session, who: Person) -> Response:
+def leave(ask: Ask) -> Response:
     """Sign out."""
-    sign_out(session, who)
+    sign_out(ask.session, ask.who)
     answer = RedirectResponse("/sign-in", 303, HEADERS)
     answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return answer

@@ -27,7 +27,7 @@ PACKAGES = {
     "uplot.js": NODE / "uplot" / "dist" / "uPlot.iife.min.js",
     "uplot.css": NODE / "uplot" / "dist" / "uPlot.min.css",
 }
-OURS = {name: HERE / "static" / name for name in ("earshot.css", "earshot.js", "mark.svg")}
+OURS = {name: HERE / "static" / name for name in ("earshot.css", "earshot.js", "live.js", "mark.svg")}
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 HEADERS = {

@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
@@ -17,6 +18,9 @@ from console.refusal import CannotDo
 from console.web import LISTEN
 from console.web.app import application
 from workers._settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 CONNECTIONS = 500
 """Open at once; whoever comes on top is told 503."""
@@ -63,7 +67,16 @@ def serve(ours: Settings, listener: socket.socket) -> None:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=10,
     )
-    asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+    asyncio.run(Server(config).serve(sockets=[listener]))
+
+
+class Server(uvicorn.Server):
+    """uvicorn waits for answers under way, and a stream of changes never ends by itself."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then everything else."""
+        cast("Starlette", self.config.app).state.live.stop()
+        await super().shutdown(sockets)
 
 
 @contextlib.contextmanager

@@ -86,8 +86,8 @@ def sign_in(session: Session, email: str, password: str) -> str | None:
     return None
 
 
-def person(session: Session, cookie: str | None) -> Person | None:
-    """Whose cookie this is; None if nobody's, or no more."""
+def person(session: Session, cookie: str | None, *, seen: bool = True) -> Person | None:
+    """Whose cookie this is; None if nobody's, or no more. `seen`: they did something, not only their open page."""
     name, _, secret = (cookie or "").partition(".")
     try:
         which = UUID(name)
@@ -96,7 +96,7 @@ def person(session: Session, cookie: str | None) -> Person | None:
     row = session.execute(_FIND, {"id": which, "idle": IDLE}).one_or_none()
     if row is None or not hmac.compare_digest(row.secret, _hashed(secret)):
         return None
-    if row.stale:
+    if row.stale and seen:
         session.execute(_SEEN, {"id": which})
     return Person(which, row.org, row.email, row.name or row.email, row.role, derived(secret))
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-from starlette.requests import Request
 from starlette.responses import Response
 
 from console import fleet
-from console.web.pages import page
-from console.web.sessions import Person
+from console.web.asked import Ask
 from models.vocabulary import NEVER_VISITED, SOURCE_STATES
 
 WORDS = {"active": "active", "paused": "paused", "needs_reauth": "needs a new login", "off": "off"}
@@ -21,33 +18,32 @@ LATE = 60.0
 """Seconds of lag from which a source counts as late."""
 
 
-def whole(request: Request, session: Session, who: Person) -> Response:
+def whole(ask: Ask) -> Response:
     """The page."""
-    return page("fleet.html", _found(request, session, who))
+    return ask.shows("fleet/fleet.html", _found(ask))
 
 
-def part(request: Request, session: Session, who: Person) -> Response:
+def part(ask: Ask) -> Response:
     """What changes on it."""
-    return page("_sources.html", _found(request, session, who))
+    return ask.shows("fleet/_sources.html", _found(ask))
 
 
-def _found(request: Request, session: Session, who: Person) -> dict[str, Any]:
+def _found(ask: Ask) -> dict[str, Any]:
+    session, org = ask.session, ask.who.org
     moment = fleet.now(session)
-    rows = [row | _told(row, moment) for row in fleet.sources(session, who.org)]
+    rows = [row | _told(row, moment) for row in fleet.sources(session, org)]
     rows.sort(key=lambda row: ORDER.index(row["look"]))  # else by platform, kind and term
-    chosen = request.query_params.get("state", "")
+    chosen = ask.wish("state")
     chosen = chosen if chosen in (*SOURCE_STATES, "late", "failing") else ""
-    waits = fleet.waiting(session, who.org)
+    waits = fleet.waiting(session, org)
     return {
-        "who": who,
-        "here": "fleet",
         "now": moment,
         "chosen": chosen,
         "all": len(rows),
         "counts": _counts(rows),
         "rows": [row for row in rows if not chosen or chosen in row["marks"]],
         "waiting": waits,
-        "held": fleet.held(session, who.org),
+        "held": fleet.held(session, org),
         "beat": fleet.beat(session),
     }
 

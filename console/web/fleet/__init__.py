@@ -1,0 +1,18 @@
+"""The fleet's pages, for ops: sources, and what stands between a post and the database."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from console.web.asked import Asked
+from console.web.fleet import changes, sources
+
+
+def routes(asked: Asked) -> list[Route]:
+    """What stands under /fleet."""
+    return [
+        Route("/fleet", asked("fleet", sources.whole)),
+        Route("/fleet/sources", asked("fleet", sources.part)),
+        Route("/fleet/sources/{source}/pause", asked("fleet", changes.pause), methods=["POST"]),
+        Route("/fleet/sources/{source}/resume", asked("fleet", changes.resume), methods=["POST"]),
+    ]

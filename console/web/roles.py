@@ -1,0 +1,29 @@
+"""Who may change what. Looking is for everybody who signs in: they are one company's people."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Area(NamedTuple):
+    """A part of the console: its first page, what it is called, who may change something there (an admin always)."""
+
+    path: str
+    title: str
+    roles: tuple[str, ...]
+
+
+AREAS = {
+    "fleet": Area("/fleet", "Fleet", ("ops",)),
+}
+FIRST = {"ops": "fleet", "marketing": "fleet", "support": "fleet", "admin": "fleet"}
+
+
+def may(role: str, area: str) -> bool:
+    """May somebody in this role change something there?"""
+    return role == "admin" or role in AREAS[area].roles
+
+
+def first(role: str) -> str:
+    """The path of the page that somebody in this role starts from."""
+    return AREAS[FIRST[role]].path
