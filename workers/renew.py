@@ -1,7 +1,8 @@
 """Sessions are renewed before they end, and ops hear in time of what only a person can renew.
 
 try       sources that were refused although their credential is in order: each hour at first, then each day
-tell      where a platform cannot be asked and no source of a credential is left that is not refused
+tell      where a platform cannot be asked and no source of a credential is left that is not refused; and sources
+          that bring nothing though their credential is in order (workers/unheard.py)
 warn      what ends within 7 days and renews no more
 renew     sessions whose time has come (workers/credentials.py: one process at a time)
 ask       credentials that a source was refused with since they were last asked, and each once a day
@@ -24,6 +25,7 @@ from workers import reauth
 from workers.checks import ask
 from workers.credentials import read, sign_in, stored_session, told_of
 from workers.reauth import WARNED_DAYS
+from workers.unheard import tell_unheard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,6 +91,7 @@ async def renew(
     silent = [name for name in known if name not in asking]
     async with sessions() as session, session.begin():
         await session.execute(_AGAIN)
+    await tell_unheard(sessions)
     for row in await _rows(sessions, _SILENT, platforms=silent):
         reason = row["reason"] or "every source of it was refused"
         await _tell(row, known[row["platform"]], sessions, reason, waits=True)
