@@ -95,6 +95,7 @@ def run_demo(wish: DemoWish, given: Settings, speaking: Callable[[], Telling]) -
         extra: list[Child | Step] = [
             _simulator(home, port, world, wish.pace),
             Step("telling Earshot whom the world's CRM knows", lambda: _introduce(org, world)),
+            Step("letting people into the console", lambda: _let_in(home, org)),
             _web(home),
         ]
         trusted = [*given.trusted_hosts, f"127.0.0.1:{port}"]
@@ -151,6 +152,19 @@ def _introduce(org: str, world: World) -> str:
     return f"{org} knows {counts}, and follows {known.sources} sources"
 
 
+def _let_in(home: Home, org: str) -> str:
+    from console.database import opened_for
+    from console.demo_people import let_in, password
+
+    with opened_for(org) as session:
+        return let_in(session, org, password(home.path))
+
+
+def console_at(home: Path) -> str:
+    """The address of the pages of an instance on this folder, which runs or has run."""
+    return f"http://127.0.0.1:{(home / PORT_FILE).read_text().strip()}/"
+
+
 def _simulator(home: Home, port: int, world: World, pace: float | None) -> Child:
     told = ("--port", str(port), *(("--pace", str(pace)) if pace is not None else ()))
     return Child(
@@ -164,7 +178,7 @@ def _simulator(home: Home, port: int, world: World, pace: float | None) -> Child
 
 
 def _web(home: Home) -> Child:
-    """What takes deliveries, on this machine alone."""
+    """What takes deliveries and shows pages, on this machine alone."""
     port = _port(home, PORT_FILE, int(LISTEN.rpartition(":")[2]))
     ready = home.run / "web.ready"
     return Child(

@@ -37,10 +37,17 @@ _OLD_DELIVERIES = text("""
         SELECT id FROM deliveries WHERE received_at < now() - make_interval(days => :days)
         ORDER BY received_at LIMIT :most)
 """)
+# a page that was closed for so long asks for all of its parts when it comes back
+_OLD_CHANGES = text("DELETE FROM changes WHERE at < now() - interval '1 hour'")
+_OLD_SESSIONS = text("DELETE FROM web_sessions WHERE until < now() OR seen_at < now() - interval '1 day'")
+_OLD_ATTEMPTS = text("DELETE FROM sign_in_attempts WHERE at < now() - interval '1 day'")
 
 
 def prune(sessions: sessionmaker[Session], settings: Settings) -> None:
-    """Drop the ledger's rows that are too old, in short transactions."""
+    """Drop the ledger's rows that are too old, and what the console needs no more, in short transactions."""
     for statement in (_OLD_PAGES, _OLD_POLLS, _OLD_DELIVERIES):
         with sessions() as session, session.begin():
             session.execute(statement, {"days": settings.keep_ledger, "most": ROWS})
+    for statement in (_OLD_CHANGES, _OLD_SESSIONS, _OLD_ATTEMPTS):
+        with sessions() as session, session.begin():
+            session.execute(statement)

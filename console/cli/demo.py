@@ -41,7 +41,8 @@ def demo(
               earshot demo --once --plain
     """
     from console.cli import _print
-    from console.run import DemoWish, demo_settings, how_to_call_us, run_demo, tell_the_fleet
+    from console.demo_people import password
+    from console.run import DemoWish, console_at, demo_settings, how_to_call_us, run_demo, tell_the_fleet
 
     if setup_only and against is None:
         raise typer.BadParameter("--setup-only needs --against URL")
@@ -55,16 +56,20 @@ def demo(
         f"Likewise `{us} review`, what is only suggested; `{us} mentions`, and of one of them `{us} explain ID`."
     )
 
+    def pages() -> str:
+        word = password(given.home)
+        return f"In a browser: {console_at(given.home)} as support@demo.example (or ops@, marketing@, admin@), password {word}"
+
     def speaking() -> Telling:
         _print.line(f"The demo keeps its data in {given.home}.")
         if not _print.console().is_terminal or plain:
             from console.cli._demo_lines import Lines
 
-            _print.line(hint)
+            _print.line(f"{pages()}\n{hint}")
             return Lines()
         from console.cli._demo_screen import Screen
 
-        return Screen(hint)
+        return Screen(f"{pages()}\n{hint}")
 
     _sum_up(run_demo(DemoWish(seconds, once, pace), given, speaking), given)
 

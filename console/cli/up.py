@@ -13,7 +13,9 @@ def up() -> None:
 
     from console.cli import _print
     from console.cli._demo_lines import event_line
-    from console.run import how_to_call_us, run_up
+    from console.database import opened
+    from console.run import console_at, how_to_call_us, run_up
+    from console.web.sessions import anybody
     from local.supervisor import Event
     from workers._settings import Settings, default_home
 
@@ -27,6 +29,14 @@ def up() -> None:
 
         where = "" if given.home == default_home({}, os.geteuid()) else f"EARSHOT_HOME={given.home} "
         _print.line(f"In another terminal: {where}{how_to_call_us()} status      Ctrl-C ends it.")
+        with opened() as session:
+            known = anybody(session)
+        who = (
+            ""
+            if known
+            else f"      nobody may sign in yet: {where}{how_to_call_us()} users add EMAIL --role admin"
+        )
+        _print.line(f"Console: {console_at(given.home)}{who}")
         _print.line(f"Logs: {given.home / 'logs'}")
         sys.stdout.flush()
 
