@@ -15,7 +15,8 @@ class CaseNote(Record):
     """`what` happened, because of which post (`event_id`), under which rule, by whom (NULL: Earshot itself).
 
     rule: a post of the case crossed this rule too. reply: the author answered after it was closed, without crossing.
-    reopened, gone (the post is there no more), edited, verdict, summary (of an Incident that closed): see `said`.
+    reopened, gone (the post is there no more), edited (`said` is what it said before), verdict, summary (of an Incident
+    that closed), note (somebody wrote it in the console): see `said`.
     """
 
     __tablename__ = "case_notes"

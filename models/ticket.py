@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, UniqueConstraint
+from sqlalchemy import BigInteger, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models._base import Record, Written, to, where_set
 from models.vocabulary import PRIORITIES, RECORD_SOURCES, TICKET_STATUS, one_of
+
+OPEN = "status NOT IN ('resolved', 'closed')"
 
 
 class Ticket(Record):
@@ -22,6 +24,15 @@ class Ticket(Record):
         one_of("source", RECORD_SOURCES),
         one_of("priority", PRIORITIES),
         where_set("ix_tickets_parent_id", "parent_id"),
+        Index("ix_tickets_open", "org_id", "priority", "created_at", postgresql_where=text(OPEN)),
+        Index(
+            "ix_tickets_open_owner",
+            "org_id",
+            "owner_id",
+            "priority",
+            "created_at",
+            postgresql_where=text(OPEN),
+        ),
     )
 
     account_id: Mapped[UUID | None] = to("accounts.id", index=True)

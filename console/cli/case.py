@@ -182,6 +182,7 @@ _TOLD = {
     "edited": "a post was edited",
     "verdict": "verdict",
     "summary": "summary",
+    "note": "note",
 }
 
 

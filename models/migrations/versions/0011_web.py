@@ -34,6 +34,21 @@ END $$
 """
 EVENTS = {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}
 
+NOTES_BEFORE = "'rule', 'reply', 'reopened', 'gone', 'edited', 'verdict', 'summary'"
+OPEN = "status NOT IN ('resolved', 'closed')"
+HEARS = """
+CREATE OR REPLACE FUNCTION case_hears_of_its_post() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, {schema}, pg_temp AS $$
+BEGIN
+    INSERT INTO case_notes (org_id, case_id, what, event_id, score{said})
+    VALUES (NEW.org_id, NEW.case_id,
+            CASE WHEN NEW.gone_at IS DISTINCT FROM OLD.gone_at THEN 'gone' ELSE 'edited' END, NEW.id, NEW.sentiment{was});
+    RETURN NULL;
+END
+$$
+"""
+"""What a post of a case said before it was edited is kept nowhere else."""
+
 
 def upgrade() -> None:
     record(
@@ -91,9 +106,37 @@ def upgrade() -> None:
                     f"CREATE TRIGGER changed_{event.lower()} AFTER {event} ON {table} REFERENCING {kept} TABLE AS touched"
                     f" FOR EACH STATEMENT EXECUTE FUNCTION note_change('{topic}')"
                 )
+    _worked_on()
+
+
+def _worked_on() -> None:
+    """Open tickets by when they are due and by whose they are, cases that people write notes to, texts before edits."""
+    index("tickets", "org_id priority created_at", name="ix_tickets_open", where=OPEN)
+    index("tickets", "org_id owner_id priority created_at", name="ix_tickets_open_owner", where=OPEN)
+    index("cases", "org_id opened_at", name="ix_cases_opened", where="closed_at IS NULL")
+    index("cases", "org_id closed_at", name="ix_cases_closed", where="closed_at IS NOT NULL")
+    _notes_are(f"{NOTES_BEFORE}, 'note'")
+    _hears(", said", ", CASE WHEN NEW.text <> OLD.text THEN OLD.text END")
+
+
+def _notes_are(listed: str) -> None:
+    op.drop_constraint(op.f("ck_case_notes_what"), "case_notes")
+    op.create_check_constraint("what", "case_notes", f"what IN ({listed})")
+
+
+def _hears(said: str, was: str) -> None:
+    schema = op.get_bind().execute(sa.text("SELECT quote_ident(current_schema())")).scalar_one()
+    op.execute(HEARS.format(schema=schema, said=said, was=was))
 
 
 def downgrade() -> None:
+    _hears("", "")
+    op.execute("DELETE FROM case_notes WHERE what = 'note'")
+    _notes_are(NOTES_BEFORE)
+    for made in ("ix_cases_closed", "ix_cases_opened"):
+        op.drop_index(made, "cases")
+    for made in ("ix_tickets_open_owner", "ix_tickets_open"):
+        op.drop_index(made, "tickets")
     for table in " ".join(TOPICS.values()).split():
         for event in EVENTS:
             op.execute(f"DROP TRIGGER changed_{event.lower()} ON {table}")
