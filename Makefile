@@ -11,8 +11,8 @@ ARGS   ?=
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.stamp
 
-# one process per core is enough for real servers in tests; more only makes them wait for each other
-PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+# one more than there are cores: two workers begin with fleets, which wait most of their time
+PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,7 @@ def servers(folder: Path) -> Iterator[dict[str, Any]]:
         else:
             quick = {
                 "fsync": "off",
+                "full_page_writes": "off",
                 "shared_buffers": "64MB",
                 "max_connections": "200",
                 "max_wal_size": "1GB",
@@ -96,6 +98,7 @@ def main(folder: Path, pytest: int) -> None:
     with servers(folder) as told, migrated_template(told) as (name, why):
         write_private(folder / "servers.json", json.dumps({**told, "template": name, "why": why}))
         select.select([ended, told_to_stop], [], [])
+    shutil.rmtree(folder, ignore_errors=True)  # pytest may be gone, and this may be memory
 
 
 if __name__ == "__main__":
