@@ -14,6 +14,7 @@ from connectors._base import Author
 from console.health import examine
 from console.own import add_own
 from tests.journey import FURIOUS, Journey, post
+from tests.waiting import how_busy
 from workers.directory import Directories
 from workers.names import LONGEST, index_due
 from workers.sweep import sweep
@@ -131,7 +132,7 @@ def test_thousands_of_handles_are_claimed_in_no_time(journey: Journey) -> None:
     began = time.monotonic()
     with journey.sessions() as session, session.begin():
         assert index_due(session, "main") == 5_000
-    assert time.monotonic() - began < 8  # about one second; one following each took 38
+    assert time.monotonic() - began < 8 * how_busy()  # about one second; one following each took 38
     assert journey.value("SELECT count(*) FROM identities WHERE contact_id IS NOT NULL") == 5_000
     assert journey.value("SELECT count(*) FROM followings") == 5_000
 
