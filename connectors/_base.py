@@ -40,7 +40,7 @@ class Hiding(msgspec.Struct, frozen=True):
         return f"{type(self).__name__}({fields})"
 
 
-class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who wrote a post, as the platform names them.
 
     `id` is the platform's stable identifier (an actor URI, a DID) and survives renames; None where
@@ -54,14 +54,14 @@ class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bot: bool = False
 
 
-class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Mention(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Somebody named in a post by the platform's own markup: by stable id, by handle, or both."""
 
     id: str | None = None
     handle: str | None = None
 
 
-class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One utterance, in no platform's words.
 
     `id` is global (a URI where the platform has one), at most 512 characters. `text` is plain text,

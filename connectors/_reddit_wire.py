@@ -68,7 +68,7 @@ class More(msgspec.Struct):
     children: list[str] = []
 
 
-class Link(msgspec.Struct):
+class Link(msgspec.Struct, gc=False):
     name: str
     title: str
     created_utc: float
@@ -90,7 +90,7 @@ class Link(msgspec.Struct):
     crosspost_parent_list: Raw = _NOTHING
 
 
-class Comment(msgspec.Struct):
+class Comment(msgspec.Struct, gc=False):
     """A comment, in a listing, a thread or the inbox (there with `type` and `context`)."""
 
     name: str

@@ -30,7 +30,7 @@ class Meta(msgspec.Struct):
     next_token: str | None = None
 
 
-class Trouble(msgspec.Struct):
+class Trouble(msgspec.Struct, gc=False):
     """One of the `errors` beside the data of a page."""
 
     type: str = ""
@@ -51,7 +51,7 @@ class Told(msgspec.Struct):
     errors: list[msgspec.Raw] | None = None
 
 
-class _Beside(msgspec.Struct):
+class _Beside(msgspec.Struct, gc=False):
     users: list[User] | None = None
     tweets: list[Item] | None = None
     posts: list[Item] | None = None

@@ -34,19 +34,19 @@ _FIRST = 29_700_859_247
 """Ids have told their time since this one; before it they were counted."""
 
 
-class User(msgspec.Struct):
+class User(msgspec.Struct, gc=False):
     id: str | int
     username: str | None = None
     name: str | None = None
     protected: bool | None = None
 
 
-class Reference(msgspec.Struct):
+class Reference(msgspec.Struct, gc=False):
     type: str
     id: str | int
 
 
-class Metrics(msgspec.Struct):
+class Metrics(msgspec.Struct, gc=False):
     reply_count: int | None = None
     retweet_count: int | None = None
     repost_count: int | None = None
@@ -56,34 +56,34 @@ class Metrics(msgspec.Struct):
     impression_count: int | None = None
 
 
-class Url(msgspec.Struct):
+class Url(msgspec.Struct, gc=False):
     url: str | None = None
     expanded_url: str | None = None
     unwound_url: str | None = None
     media_key: str | None = None
 
 
-class Tag(msgspec.Struct):
+class Tag(msgspec.Struct, gc=False):
     tag: str = ""
 
 
-class Named(msgspec.Struct):
+class Named(msgspec.Struct, gc=False):
     username: str | None = None
     id: str | int | None = None
 
 
-class Entities(msgspec.Struct):
+class Entities(msgspec.Struct, gc=False):
     urls: list[Url] | None = None
     hashtags: list[Tag] | None = None
     mentions: list[Named] | None = None
 
 
-class Note(msgspec.Struct):
+class Note(msgspec.Struct, gc=False):
     text: str = ""
     entities: Entities | None = None
 
 
-class Item(msgspec.Struct):
+class Item(msgspec.Struct, gc=False):
     """A post on the wire, in either naming."""
 
     id: str | int
