@@ -21,11 +21,19 @@ def keyed(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keyed]:
         journey.close()
 
 
-def fails(keyed: Keyed, *sources: UUID, for_: str = "2 hours", last: str = "10 s", failures: int = 0) -> None:
+def fails(
+    keyed: Keyed,
+    *sources: UUID,
+    for_: str = "2 hours",
+    last: str = "10 s",
+    due: str = "20 s",
+    failures: int = 0,
+) -> None:
     """As visits write it that are answered with 502, since so long."""
     keyed.execute(
         "UPDATE sources SET last_error = 'town.example answered 502', failures = :failures,"
-        f" last_error_at = now() - interval '{last}', last_success_at = now() - interval '{for_}'"
+        f" last_error_at = now() - interval '{last}', last_success_at = now() - interval '{for_}',"
+        f" due_at = now() + interval '{due}'"
         " WHERE id = ANY(:ids)",
         ids=list(sources),
         failures=failures,
@@ -76,7 +84,8 @@ def test_what_ops_have_closed_is_told_again_for_new_trouble_only(keyed: Keyed) -
     ("so", "told"),
     [
         ({"for_": "50 minutes"}, False),
-        ({"last": "20 minutes"}, False),  # it waits: for its budget, or because it was asked to
+        ({"last": "20 minutes"}, False),  # it was asked to wait, and it is over just now
+        ({"due": "6 hours"}, False),  # its budget is spent
         ({"last": "20 minutes", "failures": 3}, True),
     ],
 )

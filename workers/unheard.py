@@ -26,14 +26,15 @@ _ABOUT = (
     "md5(concat_ws(' ', 'unheard', s.org_id, s.platform, s.host, coalesce(s.credential_id::text, '-')))::uuid"
 )
 
-# who waits for a budget, or as long as the platform asked for, has failed long ago and is not due; all others fail often
+# who waits for a budget, or as long as the platform asked for, is not due for long; all others fail often
 _TELL = text(f"""
     WITH failing AS (
         SELECT {_ABOUT} AS id, s.org_id, s.platform, s.host, s.kind, s.term, s.last_error,
                s.last_error_at, began, c.identifier,
                CASE s.state
                    WHEN 'needs_reauth' THEN c.checked_at > s.last_error_at OR began < now() - interval '{SILENT_HOURS} hours'
-                   ELSE s.failures >= 3 OR s.last_error_at > now() - interval '5 minutes'
+                   ELSE s.failures >= 3
+                        OR s.last_error_at > now() - interval '5 minutes' AND s.due_at < now() + interval '5 minutes'
                END AS clear
         FROM sources s LEFT JOIN credentials c ON c.id = s.credential_id,
         LATERAL (SELECT coalesce(s.last_success_at, s.created_at) AS began) b
