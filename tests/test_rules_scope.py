@@ -9,8 +9,9 @@ from uuid import UUID
 import pytest
 
 from tests.test_stars import heard
-from workers.rule import Rule, Rules
+from workers.rule import Crossings, Rule, Rules
 
+AUDIENCES = ("addressed", "named", "customer")
 CAMPAIGNS = [UUID(int=n) for n in range(100)]
 SCOPES: dict[str, tuple[frozenset[Any], dict[str, object], dict[str, object]]] = {
     "platforms": (frozenset({"x"}), {"ref": ("x", "1")}, {"ref": ("reddit", "1")}),
@@ -47,7 +48,8 @@ def test_a_post_is_compared_with_those_rules_only_whose_stars_or_words_it_may_ha
         "107",
         "200",
     }
-    assert len(rules.compared_with(heard(1, 0.9))) == 100
+    assert rules.compared_with(heard(2, 0.9)) == Rules(starred).compared_with(heard(2, 0.9)) == starred
+    assert rules.compared_with(heard(3, 0.9)) == []
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -70,6 +72,7 @@ def test_no_shelf_hides_a_rule_that_a_post_crosses() -> None:
             given["words"] = tuple(luck.sample(phrases, luck.randint(1, 3)))
         if luck.random() < 0.2:
             given["rating"] = luck.randint(1, 5)
+        given |= {"audience": luck.choice(AUDIENCES), "action": luck.choice(("ticket", "activity", "notify"))}
         made.append(rule(n, **given))
     rules, crossings = Rules(made), 0
     for _ in range(400):
@@ -77,9 +80,10 @@ def test_no_shelf_hides_a_rule_that_a_post_crosses() -> None:
         for scope in SCOPES:
             facts |= SCOPES[scope][luck.choice((1, 1, 2))]
         text = " ".join(luck.choice((phrase, phrase.upper(), "and", "x" + phrase)) for phrase in phrases)
+        facts |= {of: luck.random() < 0.7 for of in ("addressed", "about_us", "named", "customer")}
         post = heard(luck.choice((None, 1, 4)), luck.choice((None, -0.9, -0.5, 0.2)), text=text, **facts)
-        crossed = {one.id for one in made if one.crossed_by(post)}
-        assert {one.id for one in rules.crossed_by(post)} == crossed
+        crossed = sorted((one for one in made if one.crossed_by(post)), key=lambda one: one.order)
+        assert rules.crossed_by(post) == Crossings(rules, [post]).crossed_by(post) == crossed
         crossings += len(crossed)
     assert crossings > 1_000
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from uuid import UUID
 
 from workers._said import first_said
-from workers.rule import RANK, Rules
+from workers.rule import RANK, Crossings, Rules
 
 if TYPE_CHECKING:
     from workers.rule import Audience, Level, Rule
@@ -118,8 +118,7 @@ class Standing:
     policy: Policy = Policy()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What a post does: opens, raises, reopens or joins a case, notes itself on a closed one, is held back, or is told.
 
     `subject` names the case by its author; `case` is the stored one, and `answers` the post of this batch whose case
@@ -169,7 +168,7 @@ def themes_of(post: Heard, rule: Rule) -> tuple[str, ...]:
     return (*found, EVERYTHING)
 
 
-def decide(posts: Sequence[Heard], rules: Rules, standing: Standing) -> list[Decision]:
+def decide(posts: Sequence[Heard], rules: Rules | Crossings, standing: Standing) -> list[Decision]:
     """What each post does, in the order in which they were written; of those that do nothing, nothing.
 
     A post that crosses opens or raises its own author's case, or joins it where it is no worse; the rules that it
@@ -231,10 +230,9 @@ class _World:
         sure = [rule for rule in opening if not rule.suggests]
         if not sure:
             return Decision(post.ref, "hold", rule=opening[0], reason=SUGGESTED, tells=tells)
-        within = [rule for rule in sure if self._has_room(post.subject, rule)]
-        if not within:
+        rule = next((rule for rule in sure if self._has_room(post.subject, rule)), None)
+        if rule is None:
             return Decision(post.ref, "hold", rule=sure[0], reason=SPENT, tells=tells)
-        rule = within[0]
         also = tuple(other for other in opening if other is not rule)
         return self._case(post, rule, Decision(post.ref, "join", rule, post.subject, also=also, tells=tells))
 
@@ -262,7 +260,7 @@ class _World:
         self._spent[rule.id] += 1
         action: Action = "open" if level is None else "raise"
         if level is None and (case := self._reopens(post)) is not None:
-            joins, action = replace(joins, case=case), "reopen"
+            joins, action = joins._replace(case=case), "reopen"
         self._levels[post.subject] = rule.level
         themes = themes_of(post, rule)
         incident = self._incident(themes, rule)
@@ -270,7 +268,7 @@ class _World:
             self._tickets.update(themes)
         own = incident is None or (post.customer and post.addressed)
         counted = themes if incident is None else ()
-        return replace(joins, action=action, themes=counted, incident=incident, own=own)
+        return joins._replace(action=action, themes=counted, incident=incident, own=own)
 
     def _reopens(self, post: Heard) -> UUID | None:
         """The author's own closed case that the post answers, if it was closed lately. Not one that has the Ticket of

@@ -34,6 +34,7 @@ from workers.pages import Claimed, claim, fresh, release
 from workers.record import Draft, Recorded, record_events, record_identities, record_matches
 from workers.reposts import count_reposts, record_reposts
 from workers.resolve import resolve
+from workers.rule import Crossings
 from workers.sift import Item, sift
 from workers.standing import stand
 from workers.tally import settle
@@ -263,8 +264,9 @@ def _escalate(
         if late.ref not in facts:
             heard.append(late)
             facts[late.ref] = fact
-    standing = stand(session, org, heard, rules)
-    decisions = decide(heard, rules, standing)
+    crossings = Crossings(rules, heard)
+    standing = stand(session, org, heard, crossings)
+    decisions = decide(heard, crossings, standing)
     carried = carry_out(session, org, decisions, facts, tickets, standing.policy)
     leads_of(session, org, heard, facts, rules, decisions)
     return carried

@@ -16,6 +16,7 @@ from workers.decide import decide
 from workers.escalate import carry_out
 from workers.incident import adopt
 from workers.reheard import COLUMNS, JOINS, facts, heard
+from workers.rule import Crossings
 from workers.standing import read_rules, stand
 
 if TYPE_CHECKING:
@@ -53,13 +54,13 @@ def release(sessions: sessionmaker[Session], org: str, switch: UUID) -> Iterator
             rows = session.execute(_HELD, {"org": org, "switch": switch, "most": BATCH}).mappings().all()
             if not rows:
                 return
-            rules = read_rules(session, org)
             posts = {one.ref: one for one in map(heard, rows)}
             told = {one.ref: facts(row) for one, row in zip(posts.values(), rows, strict=True)}
-            standing = stand(session, org, list(posts.values()), rules)
+            crossings = Crossings(read_rules(session, org), posts.values())
+            standing = stand(session, org, list(posts.values()), crossings)
             # the switch itself is off for what it held, whatever its hour says
             standing = replace(standing, switches=[one for one in standing.switches if one.id != switch])
-            decisions = decide(list(posts.values()), rules, standing)
+            decisions = decide(list(posts.values()), crossings, standing)
             carried = carry_out(session, org, decisions, told, {}, standing.policy)
             decided = {one.ref for one in decisions}
             session.execute(_LET_GO, {"events": [told[ref].event for ref in posts if ref not in decided]})

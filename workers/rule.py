@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
@@ -81,22 +82,36 @@ class Rule:
 
     def crossed_by(self, post: Heard) -> bool:
         """Does a post cross it?"""
+        return low_enough(post, self) and self.concerns(post)
+
+    def concerns(self, post: Heard) -> bool:
+        """Is a post for its audience, within the scope, and does it say one of the phrases, however it sounds?"""
         return (
-            low_enough(post, self)
-            and post.belongs_to(self.audience)
+            post.belongs_to(self.audience)
             and self.covers(post)
             and (not self.words or first_said(post.text, self.words) is not None)
         )
 
 
 def low_enough(post: Heard, rule: Rule) -> bool:
-    """By its stars, if the rule asks for stars; else by its sentiment. A threshold of 1 takes any score, and none."""
-    if rule.rating is not None:
-        if post.rating is None or post.rating > rule.rating:
-            return False
-    elif post.rating is not None and post.rating >= CONTENT:
-        return False
-    return rule.threshold >= 1.0 if post.sentiment is None else post.sentiment <= rule.threshold
+    """By its stars, if the rule asks for stars, and by its sentiment. A threshold of 1 takes any score, and none."""
+    if rule.rating is None:
+        return rule.threshold >= _wants(post)
+    return post.rating is not None and post.rating <= rule.rating and rule.threshold >= _score(post)
+
+
+def _score(post: Heard) -> float:
+    """What a threshold must at least be to take it."""
+    return 1.0 if post.sentiment is None else post.sentiment
+
+
+def _wants(post: Heard) -> float:
+    """What the threshold of a rule that asks for no stars must at least be to take it."""
+    return inf if post.rating is not None and post.rating >= CONTENT else _score(post)
+
+
+Placed = tuple[int, Rule]
+"""A rule and its place among all, the strongest first."""
 
 
 class Rules:
@@ -108,14 +123,16 @@ class Rules:
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self._all = tuple(rules)
-        shelved: dict[object, list[Rule]] = defaultdict(list)
-        for rule in self._all:
-            if rule.action != "lead":
-                scopes = (rule.campaigns, rule.accounts, rule.sources, rule.kinds, rule.languages)
-                for key in next(filter(None, (*scopes, rule.platforms)), (None,)):
-                    shelved[key].append(rule)
+        shelved: dict[object, list[Placed]] = defaultdict(list)
+        asked = sorted((rule for rule in self._all if rule.action != "lead"), key=lambda rule: rule.order)
+        for place, rule in enumerate(asked):
+            scopes = (rule.campaigns, rule.accounts, rule.sources, rule.kinds, rule.languages, rule.platforms)
+            for key in next(filter(None, scopes), (None,)):
+                shelved[key].append((place, rule))
         self._shelves = {key: _Shelf(held) for key, held in shelved.items()}
+        self._keys = frozenset(self._shelves)
         self._mildest = max((shelf.mildest for shelf in self._shelves.values()), default=NEVER)
+        self._stars = max((rule.rating for rule in asked if rule.rating is not None), default=0)
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._all)
@@ -125,60 +142,84 @@ class Rules:
 
     def compared_with(self, post: Heard) -> list[Rule]:
         """The rules that a post may cross, as far as the shelves tell; one may be named twice."""
-        found: list[Rule] = []
-        if post.rating is None and _score(post) > self._mildest:
+        return [rule for _, rule in self._compared(post)]
+
+    def _compared(self, post: Heard) -> list[Placed]:
+        found: list[Placed] = []
+        wants, stars = _wants(post), post.rating
+        if wants > self._mildest and (stars is None or stars > self._stars):
             return found
-        for key in (None, post.ref[0], post.lang or UNKNOWN, *post.kinds, *post.sources, *post.about):
-            if (shelf := self._shelves.get(key)) is not None:
-                shelf.compare(post, found)
+        said: list[str] | None = None
+        keys: list[object] = [None, post.ref[0], post.lang or UNKNOWN]
+        for scope in (post.kinds, post.sources, post.about):
+            keys += self._keys & scope
+        for key in keys:
+            if (shelf := self._shelves.get(key)) is None:
+                continue
+            if stars is not None:
+                found += shelf.starred(post)
+            if wants <= shelf.mildest:
+                found += shelf.scored(wants)
+            if wants <= shelf.mildest_spoken:
+                said = words_said(post.text) if said is None else said
+                found += shelf.spoken(said, wants)
         return found
 
     def crossed_by(self, post: Heard) -> list[Rule]:
         """The rules that a post crosses, the strongest first; each once. Rules that make Leads are not asked."""
         if not (post.addressed or post.about_us or post.named):
             return []
-        crossed = {rule.id: rule for rule in self.compared_with(post) if rule.crossed_by(post)}
-        return sorted(crossed.values(), key=lambda rule: rule.order) if crossed else []
+        crossed = {place: rule for place, rule in self._compared(post) if rule.concerns(post)}
+        return [crossed[place] for place in sorted(crossed)] if crossed else []
 
 
 class _Shelf:
-    """Rules that no scope tells apart: those for stars, those for phrases by a word of each, and the others."""
+    """Rules that no scope tells apart: those for stars, those for phrases by a word of each, and the others. Each kind
+    by what a post must have to be low enough."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._starred = [rule for rule in rules if rule.rating is not None]
-        self._spoken: dict[str, list[Rule]] = defaultdict(list)
-        others: list[Rule] = []
-        for rule in rules:
-            if rule.rating is not None:
-                continue
-            told_by = {telling_word(phrase) for phrase in rule.words} or {None}
-            if None in told_by:
-                others.append(rule)
-                continue
-            for word in filter(None, told_by):
-                self._spoken[word].append(rule)
-        asking = [rule for spoken in self._spoken.values() for rule in spoken]
-        self._mildest = max((rule.threshold for rule in asking), default=NEVER)
-        self._others = sorted(others, key=lambda rule: rule.threshold)
-        self._thresholds = [rule.threshold for rule in self._others]
-        self.mildest = max(self._mildest, *self._thresholds[-1:], NEVER)
+    def __init__(self, rules: Sequence[Placed]) -> None:
+        self._starred = [both for both in rules if both[1].rating is not None]
+        self._spoken: dict[str, list[Placed]] = defaultdict(list)
+        self._scored: list[Placed] = []
+        for both in rules:
+            if both[1].rating is None:
+                told_by = {telling_word(phrase) for phrase in both[1].words} or {None}
+                if None in told_by:
+                    self._scored.append(both)
+                else:
+                    for word in filter(None, told_by):
+                        self._spoken[word].append(both)
+        self._words = frozenset(self._spoken)
+        self._scored.sort(key=lambda both: both[1].threshold)
+        self._thresholds = [rule.threshold for _, rule in self._scored]
+        self.mildest_spoken = max(
+            (rule.threshold for spoken in self._spoken.values() for _, rule in spoken), default=NEVER
+        )
+        self.mildest = max(self.mildest_spoken, *self._thresholds[-1:], NEVER)
 
-    def compare(self, post: Heard, found: list[Rule]) -> None:
-        """Add those that a post is low enough for, or has the stars for, and of whose phrases it says a word."""
-        if post.rating is not None:
-            found += self._starred
-        score = _score(post)
-        if score > self.mildest:
-            return
-        found += self._others[bisect_left(self._thresholds, score) :]
-        if score <= self._mildest:
-            for word in self._spoken.keys() & words_said(post.text):
-                found += self._spoken[word]
+    def starred(self, post: Heard) -> list[Placed]:
+        """Those for so few stars."""
+        return [both for both in self._starred if low_enough(post, both[1])]
+
+    def scored(self, wants: float) -> list[Placed]:
+        """Those that ask for no phrase and whose threshold is so mild."""
+        return self._scored[bisect_left(self._thresholds, wants) :]
+
+    def spoken(self, said: Iterable[str], wants: float) -> list[Placed]:
+        """Those whose threshold is so mild and one of whose phrases has a word of these."""
+        words = self._words.intersection(said)
+        return [both for word in words for both in self._spoken[word] if both[1].threshold >= wants]
 
 
-def _score(post: Heard) -> float:
-    """What its threshold must at least be, for a rule that asks for no stars to take it."""
-    return 1.0 if post.sentiment is None else post.sentiment
+class Crossings:
+    """Which rules each of some posts crosses: asked once, for all who want to know."""
+
+    def __init__(self, rules: Rules, posts: Iterable[Heard]) -> None:
+        self._crossed = {post.ref: rules.crossed_by(post) for post in posts}
+
+    def crossed_by(self, post: Heard) -> list[Rule]:
+        """As of Rules, of one of these posts."""
+        return self._crossed[post.ref]
 
 
 def strongest(post: Heard, rules: Rules | Sequence[Rule]) -> Rule | None:

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import text
 
 from workers.decide import Closed, Policy, Standing, Switch, themes_of
-from workers.rule import RANK, Level, Rule, Rules
+from workers.rule import RANK, Crossings, Level, Rule, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,7 +148,7 @@ class _Asked(NamedTuple):
         }
 
 
-def stand(session: Session, org: str, posts: Sequence[Heard], rules: Rules) -> Standing:
+def stand(session: Session, org: str, posts: Sequence[Heard], rules: Rules | Crossings) -> Standing:
     """What is so as far as these posts are concerned. Asks nothing where none crosses or answers a closed case."""
     asked = _asked(posts, rules)
     if not (asked.subjects or asked.closed):
@@ -167,7 +167,7 @@ def stand(session: Session, org: str, posts: Sequence[Heard], rules: Rules) -> S
     return _read(session, org, asked)
 
 
-def _asked(posts: Sequence[Heard], rules: Rules) -> _Asked:
+def _asked(posts: Sequence[Heard], rules: Rules | Crossings) -> _Asked:
     subjects: set[str] = set()
     themes: set[str] = set()
     tickets: list[list[tuple[str, ...]]] = []
@@ -179,10 +179,10 @@ def _asked(posts: Sequence[Heard], rules: Rules) -> _Asked:
             continue
         subjects.add(post.subject)
         numbered.update(rule.id for rule in crossed if rule.per_day is not None)
-        counts = {rule: themes_of(post, rule) for rule in crossed if rule.action in RANK}
+        counts = [(rule.action, themes_of(post, rule)) for rule in crossed if rule.action in RANK]
         # an Activity opens no burst, but joins an Incident that is there
-        themes.update(*counts.values())
-        tickets.append([of for rule, of in counts.items() if rule.action == "ticket"])
+        themes.update(*(of for _, of in counts))
+        tickets.append([of for action, of in counts if action == "ticket"])
     return _Asked(sorted(subjects), sorted(themes), tickets, sorted(numbered), sorted(closed))
 
 
