@@ -6,7 +6,7 @@ import string
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workers.clues import utm_campaigns
@@ -23,6 +23,7 @@ HANDLES = st.text("@# aBcr1nv.ß🎉-_\nİ", max_size=9)
 
 
 @given(TEXTS)
+@example(["gas cats glass bees asss yess _s 12s eerie Oops aab"])
 def test_plain_texts_taken_apart_together_are_as_one_by_one(texts: list[str]) -> None:
     together, each = PlainRow(texts), OddRow(texts)
     everywhere = np.arange(together.breaks[-1])
