@@ -67,7 +67,7 @@ def _post(rule: Row) -> str:
 
 
 def _all(rule: Row) -> str:
-    return f"posts{'' if rule['accounts'] or rule['campaigns'] else ' about us or ours'}{_scope(rule)}"
+    return f"posts that are not ours{_scope(rule)}"
 
 
 def _where(rule: Row, who: Mapping[str, str]) -> str:

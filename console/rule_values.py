@@ -119,7 +119,7 @@ class Values(BaseModel):
     @classmethod
     def _whose(cls, audience: str, info: ValidationInfo) -> str:
         if many(info) and audience != "named":
-            raise ValueError("hours count all that is about us or ours; leave --audience out")
+            raise ValueError("the hours count every stored post, whoever it is for; leave --audience out")
         if audience == "customer" and info.data.get("action") == "lead":
             raise ValueError("a customer is a Contact already and becomes no lead; take addressed or named")
         return audience
