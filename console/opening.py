@@ -1,4 +1,4 @@
-"""What rules only suggest: listed, and opened by a person who finds a suggestion right."""
+"""What rules only suggest, and what came after a rule's number in 24 hours: listed, and opened by a person."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from console.refusal import CannotDo
-from workers.decide import SUGGESTED, decide
+from workers import alarms
+from workers.decide import SPENT, SUGGESTED, decide
 from workers.escalate import carry_out
 from workers.gather import gather
 from workers.incident import adopt
@@ -24,7 +25,7 @@ _LIST = text("""
     FROM social_events e
     LEFT JOIN identities i ON i.id = e.identity_id LEFT JOIN rules r ON r.id = e.rule_id
     LEFT JOIN accounts k ON k.id = e.account_id
-    WHERE e.org_id = :org AND e.held_back = :suggested AND e.case_id IS NULL
+    WHERE e.org_id = :org AND e.held_back = :why AND e.case_id IS NULL
     ORDER BY e.occurred_at DESC, e.id DESC LIMIT :most
 """)
 _EVENT = text(f"""
@@ -35,6 +36,9 @@ _MADE = text("""
     SELECT c.id AS case, c.level, t.number AS ticket, e.case_role AS role
     FROM social_events e JOIN cases c ON c.id = e.case_id LEFT JOIN tickets t ON t.id = c.ticket_id WHERE e.id = :event
 """)
+_OPENED = text(
+    "SELECT c.level, t.number FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id WHERE c.id = :case"
+)
 
 
 class Made(NamedTuple):
@@ -49,26 +53,68 @@ class Made(NamedTuple):
 
 
 def suggested(session: Session, org: str, most: int | None = None) -> list[dict[str, Any]]:
-    """Posts for which a rule that only suggests would have opened something, the newest first: {event, occurred_at,
-    platform, author, account, score, rule, action, threshold, text, url}."""
-    values = {"org": org, "suggested": SUGGESTED, "most": most}
-    return [dict(row) for row in session.execute(_LIST, values).mappings()]
+    """Posts, and alarms, for which a rule that only suggests would have opened something, the newest first: {event,
+    alarm, occurred_at, platform, author, account, score, rule, action, threshold, text, url}.
+
+    An alarm has no event, platform, author and address; its text says what it is about."""
+    found = _held_back(session, org, SUGGESTED, most)
+    for one in alarms.suggested(session, org, most):
+        nothing = dict.fromkeys(("event", "platform", "author", "url"))
+        told = {"alarm": one.id, "occurred_at": one.fired_at, "text": one.said}
+        found.append(nothing | told | {name: getattr(one, name) for name in _OF_ALARMS})
+    found.sort(key=lambda one: one["occurred_at"], reverse=True)
+    return found[:most]
 
 
-def open_suggested(session: Session, org: str, event: UUID) -> Made:
-    """Open what its rule would have opened for this post, had it not only suggested; its number a day and the age of a
-    post do not count, since a person has looked. Raises CannotDo where there is nothing to open, and why."""
+def over(session: Session, org: str, most: int | None = None) -> list[dict[str, Any]]:
+    """Posts that came when their rule had opened its number in 24 hours, the newest first: as `suggested`."""
+    return _held_back(session, org, SPENT, most)
+
+
+_OF_ALARMS = ("account", "score", "rule", "action", "threshold")
+
+
+def _held_back(session: Session, org: str, why: str, most: int | None) -> list[dict[str, Any]]:
+    rows = session.execute(_LIST, {"org": org, "why": why, "most": most}).mappings()
+    return [{**row, "alarm": None} for row in rows]
+
+
+def suggested_alarm(session: Session, org: str, named: str) -> UUID | None:
+    """The suggested alarm whose id begins or ends so; None where there is no or more than one."""
+    wanted = named.strip().lower()
+    fits = [one.id for one in alarms.suggested(session, org) if _is(one.id, wanted)]
+    return fits[0] if len(fits) == 1 else None
+
+
+def _is(row: UUID, wanted: str) -> bool:
+    return len(wanted) >= 4 and (str(row).startswith(wanted) or str(row).endswith(wanted))
+
+
+def open_alarm(session: Session, org: str, alarm: UUID) -> Made:
+    """Open what the rule of an alarm would have opened. Raises CannotDo where somebody else has meanwhile."""
+    case = alarms.open_suggested(session, org, alarm)
+    if case is None:
+        raise CannotDo("Somebody has opened it already; see `earshot cases`.")
+    level, ticket = session.execute(_OPENED, {"case": case}).one()
+    return Made(case, level, ticket, "opened", [], False)
+
+
+def open_held(session: Session, org: str, event: UUID) -> Made:
+    """Open what its rule would have opened for this post, had it not only suggested, or had it not opened its number
+    in 24 hours; neither that number nor the age of a post count, since a person has looked. Raises CannotDo where
+    there is nothing to open, and why."""
     row = session.execute(_EVENT, {"event": event}).mappings().one()
     if row["case_id"] is not None:
         raise CannotDo("This post belongs to a case already; `earshot explain` shows which.")
-    if row["held_back"] != SUGGESTED:
+    if row["held_back"] not in (SUGGESTED, SPENT):
         why = (
             f"held back: {row['held_back']}"
             if row["held_back"]
             else "it crossed no rule that opens something"
         )
         raise CannotDo(
-            f"No rule suggests this post ({why}); `earshot cases --suggested` lists those that are."
+            f"No rule suggests this post, and none had no room for it ({why}); `earshot cases --suggested` and"
+            " `earshot cases --held` list those."
         )
     known = read_rules(session, org)
     rules = Rules(

@@ -16,7 +16,7 @@ from console.people import folded_name
 from console.refusal import BadInput, CannotDo
 from console.rule_known import Known, called
 from console.rule_values import Values, checked, held
-from workers.decide import SUGGESTED
+from workers.decide import SPENT, SUGGESTED
 from workers.verdict import precisions
 
 _NAMED = ("sources", "campaigns", "accounts", "assignees")
@@ -38,7 +38,9 @@ _COUNTS = text("""
            (SELECT count(*) FROM leads
             WHERE rule_id = :id AND created_at > now() - interval '24 hours') AS leads_today,
            (SELECT count(*) FROM social_events WHERE rule_id = :id AND held_back = :suggested) AS suggested,
-           (SELECT count(*) FROM social_events WHERE rule_id = :id AND held_back <> :suggested) AS held_back,
+           (SELECT count(*) FROM social_events WHERE rule_id = :id AND held_back = :spent AND case_id IS NULL) AS over,
+           (SELECT count(*) FROM social_events
+            WHERE rule_id = :id AND held_back NOT IN (:suggested, :spent)) AS held_back,
            (SELECT count(*) FROM social_events
             WHERE rule_id = :id AND held_back IS NULL AND case_id IS NULL) AS told
 """)
@@ -112,12 +114,14 @@ def judged(session: Session, org: str, found: Sequence[dict[str, Any]]) -> None:
 
 
 def counted(session: Session, rule: Mapping[str, Any]) -> dict[str, Any]:
-    """What a rule has done: {cases, open, cases_today, leads, leads_today, told, held_back, suggested, alarms}.
+    """What a rule has done: {cases, open, cases_today, leads, leads_today, told, over, held_back, suggested, alarms}.
 
-    today is the last 24 hours; told are posts of which receivers were told and that opened nothing; alarms is where a
+    today is the last 24 hours; over are posts that came after its number in them and opened nothing; told are posts of which receivers were told and that opened nothing; alarms is where a
     rule over many posts stands, by what it looks at.
     """
-    done = dict(session.execute(_COUNTS, {"id": rule["id"], "suggested": SUGGESTED}).mappings().one())
+    done = dict(
+        session.execute(_COUNTS, {"id": rule["id"], "suggested": SUGGESTED, "spent": SPENT}).mappings().one()
+    )
     alarms = [dict(row) for row in session.execute(_ALARMS, {"id": rule["id"]}).mappings()]
     return done | {"alarms": alarms}
 

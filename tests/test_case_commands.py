@@ -62,6 +62,49 @@ def test_a_rule_that_is_wrong_too_often_only_suggests_and_its_owner_is_told(
     assert told.subject == "Rule A complaint to us only suggests from now on: 2 of 2 cases were marked wrong"
 
 
+def test_what_came_after_a_rules_number_is_listed_marked_and_opened_by_a_person(
+    journey: Journey, console: Earshot
+) -> None:
+    journey.execute("DELETE FROM rules WHERE name <> 'A complaint to us'")
+    journey.execute("UPDATE rules SET per_day = 1")
+    source = journey.source()
+    journey.hear(source, *(post(f"{n}", FURIOUS, by=f"p{n}", to=US, minutes=n) for n in range(3)))
+    listed = console.done("cases", "--held", "--json").json
+    assert [(one["author"], one["rule"], one["action"]) for one in listed] == [
+        ("p2@town.example", "A complaint to us", "ticket"),
+        ("p1@town.example", "A complaint to us", "ticket"),
+    ]
+    assert "2 posts came after its number" in console.done("rules", "show", "A complaint to us").out
+    assert console.done("mentions").out.count("opened nothing: the rule's number in 24 hours is reached") == 2
+    told = console.done("explain", "2").out
+    assert f"earshot case open {listed[0]['event'][-8:]} opens what it would have" in " ".join(told.split())
+    assert "opened a case" in console.done("case", "open", "2").out
+    [left] = console.done("cases", "--held", "--json").json
+    assert left["author"] == "p1@town.example"
+    assert len(journey.cases()) == 2
+
+
+def test_an_alarm_that_only_suggests_is_listed_and_opened_beside_the_posts(
+    journey: Journey, console: Earshot
+) -> None:
+    rule = journey.value(
+        "INSERT INTO rules (name, audience, threshold, action, trigger, window_hours, rearm, minimum, suggests)"
+        " VALUES ('Mood', 'named', -0.2, 'ticket', 'mean', 24, 0, 10, true) RETURNING id"
+    )
+    journey.execute(
+        "INSERT INTO alarms (rule_id, scope, fired_at, n, value) VALUES (:rule, 'all', now(), 20, -0.5)",
+        rule=rule,
+    )
+    [one] = console.done("cases", "--suggested", "--json").json
+    assert (one["event"], one["rule"], one["score"]) == (None, "Mood", -0.5)
+    assert "many posts" in console.done("cases", "--suggested").out
+    assert "The alarm opened a case: ticket" in console.done("case", "open", one["alarm"][-8:]).out
+    assert journey.value("SELECT subject FROM tickets").startswith(
+        "The mean sentiment about everything fell to"
+    )
+    assert console.done("cases", "--suggested", "--json").json == []
+
+
 def test_what_a_crisis_switch_held_is_listed_and_released_in_one_go(
     journey: Journey, console: Earshot
 ) -> None:

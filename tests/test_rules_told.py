@@ -71,7 +71,7 @@ def test_a_rule_over_many_posts_is_told_with_its_window_and_turned_into_another(
     mean = ("--trigger", "mean", "--over", "24h", "--threshold", "-0.2", "--rearm", "0", "--minimum", "30")
     said = cli.done("rules", "add", "Mood", "--action", "ticket", "--platform", "x", *mean).out
     assert (
-        "the mean of posts about us or ours on x, over 24 hours and of 30 at least, that falls to -0.20 opens a ticket"
+        "the mean of posts that are not ours on x, over 24 hours and of 30 at least, that falls to -0.20 opens a ticket"
         " of normal priority, and again only after it rose to +0.00."
     ) in said
     spike = ("--trigger", "spike", "--over", "3h", "--factor", "3", "--minimum", "50")
@@ -81,7 +81,8 @@ def test_a_rule_over_many_posts_is_told_with_its_window_and_turned_into_another(
         in said
     )
     assert (
-        "a number of negative posts about us" in cli.done("rules", "set", "Mood", "--threshold", "-0.05").out
+        "a number of negative posts that are not ours"
+        in cli.done("rules", "set", "Mood", "--threshold", "-0.05").out
     )
     cli.done("rules", "set", "Mood", "--threshold", "1")
     rule = cli.done("rules", "show", "Mood", "--json").json

@@ -109,24 +109,30 @@ def open_(
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
-    """Take a suggestion: open what a rule that only suggests would have opened for this post.
+    """Open what a rule only suggests, or what it had no room for in 24 hours.
 
-    The rule goes on suggesting: `earshot rules change` lets it open by itself again.
+    The rule goes on as before: `earshot rules enable` lets one that only suggests open by itself again, `earshot rules
+    set --per-day` changes its number.
 
     Examples: earshot cases --suggested
+              earshot cases --held
               earshot case open 9f3c2a71
     """
     from console.cli import _print
     from console.database import opened
     from console.explain import find
-    from console.opening import open_suggested, settle_opened
+    from console.opening import open_alarm, open_held, settle_opened, suggested_alarm
 
     chosen = _options.org()
     with opened() as session:
-        post = find(session, chosen, event)
-        made = open_suggested(session, chosen, post)
-    with opened() as session:
-        settle_opened(session, chosen, post, made)
+        if alarm := suggested_alarm(session, chosen, event):
+            post, made = None, open_alarm(session, chosen, alarm)
+        else:
+            post = find(session, chosen, event)
+            made = open_held(session, chosen, post)
+    if post is not None:
+        with opened() as session:
+            settle_opened(session, chosen, post, made)
     if json:
         done = {
             "done": made.role,
@@ -138,7 +144,7 @@ def open_(
         _print.as_json(done)
         return
     what = f"ticket #{made.ticket}" if made.ticket else "an activity"
-    _print.line(f"The post {made.role} a case: {what}.")
+    _print.line(f"The {'alarm' if alarm else 'post'} {made.role} a case: {what}.")
 
 
 def _facts(told: dict[str, Any]) -> Sequence[tuple[str, str]]:

@@ -19,7 +19,13 @@ def cases(
     ] = False,
     suggested: Annotated[
         bool,
-        typer.Option("--suggested", help="Instead: posts that rules which only suggest would have opened."),
+        typer.Option("--suggested", help="Instead: what rules that only suggest would have opened."),
+    ] = False,
+    held: Annotated[
+        bool,
+        typer.Option(
+            "--held", help="Instead: posts that came after their rule's number in 24 hours (--per-day)."
+        ),
     ] = False,
     limit: Annotated[
         int | None,
@@ -34,6 +40,7 @@ def cases(
 
     Examples: earshot cases -n 20
               earshot cases --suggested
+              earshot cases --held
               earshot cases --all --json | jq '.[].ticket.number'
     """
     from console import fleet
@@ -41,10 +48,10 @@ def cases(
     from console.cli import _print
     from console.database import opened
 
-    if open_ + closed + everything + suggested > 1:
-        raise typer.BadParameter("choose one of --open, --closed, --all and --suggested")
-    if suggested:
-        _suggested(limit, json)
+    if open_ + closed + everything + suggested + held > 1:
+        raise typer.BadParameter("choose one of --open, --closed, --all, --suggested and --held")
+    if suggested or held:
+        _not_opened(held, limit, json)
         return
     which: Literal["open", "closed", "all"] = "all" if everything else "closed" if closed else "open"
     with opened() as session:
@@ -74,31 +81,37 @@ def cases(
     )
 
 
-def _suggested(limit: int | None, json: bool) -> None:
+def _not_opened(held: bool, limit: int | None, json: bool) -> None:
+    """What rules only suggest, or what came after their number."""
     from console.cli import _print
     from console.database import opened
-    from console.opening import suggested
+    from console.opening import over, suggested
     from console.words import one_line, score
 
     with opened() as session:
-        found = suggested(session, _options.org(), limit)
+        found = (over if held else suggested)(session, _options.org(), limit)
     if json:
         _print.as_json(found)
         return
     rows = [
         (
-            post["occurred_at"],
-            str(post["event"])[-8:],
-            score(post["score"]),
-            f"{one_line(post['author'] or 'somebody', 40)} on {post['platform']}",
-            one_line(post["account"] or "", 40),
-            f"{post['rule'] or 'a rule that is gone'} → {post['action'] or '–'}",
-            one_line(post["text"], 160),
+            one["occurred_at"],
+            str(one["event"] or one["alarm"])[-8:],
+            score(one["score"]),
+            "many posts"
+            if one["alarm"]
+            else f"{one_line(one['author'] or 'somebody', 40)} on {one['platform']}",
+            one_line(one["account"] or "", 40),
+            f"{one['rule'] or 'a rule that is gone'} → {one['action'] or '–'}",
+            one_line(one["text"], 160),
         )
-        for post in found
+        for one in found
     ]
     columns = ["written", "event", ">score", "~author", "~account", "~would open", "~what was said"]
-    _print.table(columns, rows, "No rule suggests anything. `earshot rules list` shows which only suggest.")
+    nothing = "No rule suggests anything. `earshot rules list` shows which only suggest."
+    if held:
+        nothing = "No post came after its rule's number in 24 hours. `earshot rules list` shows the numbers."
+    _print.table(columns, rows, nothing)
     if rows:
         _print.said("`earshot case open EVENT` opens what the rule would have.")
 

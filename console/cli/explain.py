@@ -265,12 +265,12 @@ def _crossed_too(noted: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
 def _held_back(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Why it opened nothing, and what opens it all the same."""
     from console.words import one_line
-    from workers.decide import SUGGESTED
+    from workers.decide import SPENT, SUGGESTED
 
     hold = told["hold"]
     if hold is None:
         yield "held back", f"it crossed the threshold and opened nothing: {one_line(told['held_back'])}"
-        if told["held_back"] == SUGGESTED and told["case"] is None:
+        if told["held_back"] in (SUGGESTED, SPENT) and told["case"] is None:
             yield "", f"earshot case open {str(told['id'])[-8:]} opens what it would have"
         return
     state = f"on until {hold['until']:%Y-%m-%d %H:%M} UTC" if hold["active"] else "off by now"

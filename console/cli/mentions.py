@@ -81,6 +81,7 @@ def _show(row: dict[str, Any], json: bool) -> None:
 
     from console.cli import _print
     from console.words import one_line, score
+    from workers.decide import SPENT, SUGGESTED
 
     if json:
         import json as encoder
@@ -98,6 +99,8 @@ def _show(row: dict[str, Any], json: bool) -> None:
         ties.append(f"ticket #{row['ticket']}")
     elif row["case"]:
         ties.append("activity")
+    if row["held_back"] in (SPENT, SUGGESTED) and not row["case"]:
+        ties.append(f"opened nothing: {row['held_back']}")
     if row["voice"] != "earned":
         ties.append({"own": "our own post", "competitor": "a competitor"}[row["voice"]])
     if row["corrected"]:

@@ -96,14 +96,17 @@ def _done(rule: dict[str, Any], done: dict[str, Any]) -> list[tuple[str, str]]:
         )
     elif found:
         facts.append(("right", "none of its cases is closed or judged yet"))
+    if done["over"]:
+        over = f"{so_many(done['over'], 'post')} came after its number in 24 hours and opened nothing"
+        facts.append(("too many", f"{over}: earshot cases --held"))
     if done["held_back"]:
-        facts.append(("held back", so_many(done["held_back"], "post")))
+        listed = ": earshot leads --held-back" if rule["action"] == "lead" else ""
+        facts.append(("held back", so_many(done["held_back"], "post") + listed))
     if rule["suggests"]:
         since = f" since {rule['suggests_since']:%Y-%m-%d}" if rule["suggests_since"] else ""
         so_far = f"only{since}: {so_many(done['suggested'], 'post')} would have opened something"
-        facts.append(
-            ("suggests", f"{so_far}; earshot rules enable {str(rule['id'])[-8:]} lets it open again")
-        )
+        again = f"earshot rules enable {str(rule['id'])[-8:]} lets it open again"
+        facts.append(("suggests", f"{so_far}; {again}, earshot cases --suggested lists what it would have"))
     if rule["owner_id"]:
         facts.append(("whose", rule["names"].get(str(rule["owner_id"]), "(gone)")))
     for one in done["alarms"]:
@@ -152,7 +155,10 @@ def add(
 
     With --stars a rule asks for a review's stars; a rule without them never takes one of 4 or 5 for a complaint.
 
-    A mean or a spike counts what is about us or ours by the hour; it fires once, and again only when it was over.
+    A mean or a spike counts every stored post of its platforms, languages, campaigns or accounts by the hour, whoever
+    it is for, competitors' too, but no reposts and none of ours. It fires once, and again only when it was over. A
+    spike wants two days of what was heard before; the hour that has begun counts for its part. What a source brings of
+    the time before it was followed does not count.
 
     Examples: earshot rules add "Refunds" --action ticket --audience addressed --threshold 0 --words "refund, money back"
               earshot rules add "Looking for coffee" --action lead --audience named --words "looking for, recommend"
