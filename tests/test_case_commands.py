@@ -62,6 +62,22 @@ def test_a_rule_that_is_wrong_too_often_only_suggests_and_its_owner_is_told(
     assert told.subject == "Rule A complaint to us only suggests from now on: 2 of 2 cases were marked wrong"
 
 
+def test_a_verdict_on_an_incident_holds_for_what_has_its_ticket_and_no_verdict_of_its_own(
+    journey: Journey, console: Earshot
+) -> None:
+    journey.execute("INSERT INTO policies (burst_after, burst_all, precision_least) VALUES (2, 2, 6)")
+    journey.execute("DELETE FROM rules WHERE name <> 'A complaint to us'")
+    source = journey.source()
+    journey.hear(source, *(post(f"{n}", FURIOUS, by=f"p{n}", to=US, minutes=n) for n in range(7)))
+    journey.execute("UPDATE cases SET verdict = 'complaint' WHERE subject = (SELECT max(subject) FROM cases WHERE"
+                    " parent_id IS NOT NULL AND subject LIKE 'identity:%')")  # fmt: skip
+    number = str(journey.value("SELECT t.number FROM cases c JOIN tickets t ON t.id = c.ticket_id"
+                               " WHERE c.subject LIKE 'burst:%'"))  # fmt: skip
+    assert "5 of 6 cases were marked wrong" in console.done("case", "judge", number, "spam").err
+    [rule] = console.done("rules", "list", "--json").json
+    assert rule["suggests"]
+
+
 def test_what_came_after_a_rules_number_is_listed_marked_and_opened_by_a_person(
     journey: Journey, console: Earshot
 ) -> None:

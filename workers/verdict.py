@@ -1,7 +1,9 @@
 """What people think of a case, and what that does to the rules that opened it.
 
 Each verdict counts for the rule that set the case's level and for those that crossed with it. A rule that is wrong
-too often only suggests from then on, until a person lets it open again; what it opened stays.
+too often only suggests from then on, until a person lets it open again; what it opened stays. What is said of an
+Incident is said of all that has its Ticket, unless somebody said otherwise of one. A case that is closed without a
+word counts as right: nobody marked it wrong.
 """
 
 from __future__ import annotations
@@ -39,13 +41,14 @@ class Precision(NamedTuple):
 
 _PRECISION = """
     SELECT r.id, r.name, count(c.id) AS cases,
-           count(c.id) FILTER (WHERE c.closed_at IS NOT NULL OR c.verdict IS NOT NULL) AS judged,
-           count(c.id) FILTER (WHERE c.verdict = ANY (:wrong)) AS wrong, r.suggests
+           count(c.id) FILTER (WHERE c.closed_at IS NOT NULL OR coalesce(c.verdict, i.verdict) IS NOT NULL) AS judged,
+           count(c.id) FILTER (WHERE coalesce(c.verdict, i.verdict) = ANY (:wrong)) AS wrong, r.suggests
     FROM rules r LEFT JOIN LATERAL (
         SELECT c.* FROM cases c WHERE c.rule_id = r.id
         UNION
         SELECT c.* FROM case_notes n JOIN cases c ON c.id = n.case_id WHERE n.rule_id = r.id AND n.what = 'rule'
     ) c ON c.opened_at >= coalesce(r.suggests_since, '-infinity')
+    LEFT JOIN cases i ON i.id = c.parent_id AND i.ticket_id = c.ticket_id
     WHERE r.org_id = :org AND r.action IN ('ticket', 'activity') {which}
     GROUP BY r.id ORDER BY r.name
 """
@@ -54,13 +57,14 @@ _OF_THESE = text(_PRECISION.format(which="AND r.id = ANY (:rules)"))
 
 _JUDGE = text("""
     UPDATE cases SET verdict = :verdict, verdict_at = now(), verdict_by = :by WHERE org_id = :org AND id = :case
-    RETURNING rule_id
 """)
 _NOTE = text("""
     INSERT INTO case_notes (org_id, case_id, what, by, said) VALUES (:org, :case, 'verdict', :by, :said)
 """)
 _RULES = text("""
-    SELECT DISTINCT rule_id FROM case_notes WHERE case_id = :case AND what = 'rule' AND rule_id IS NOT NULL
+    WITH them AS (SELECT id, rule_id FROM cases WHERE id = :case OR parent_id = :case)
+    SELECT rule_id FROM them WHERE rule_id IS NOT NULL
+    UNION SELECT n.rule_id FROM case_notes n JOIN them ON n.case_id = them.id WHERE n.what = 'rule' AND n.rule_id IS NOT NULL
 """)
 _POLICY = text("""
     SELECT coalesce(max(precision_floor), 0.5) AS floor, coalesce(max(precision_least), 20) AS least
@@ -98,11 +102,10 @@ def judge(
     session: Session, org: str, case: UUID, verdict: str, by: str, said: str | None = None
 ) -> list[Precision]:
     """Note what a person says a case is; the last word counts. Returns the rules that only suggest from now on."""
-    rule = session.execute(_JUDGE, {"org": org, "case": case, "verdict": verdict, "by": by}).scalar_one()
+    session.execute(_JUDGE, {"org": org, "case": case, "verdict": verdict, "by": by})
     told = verdict.replace("_", " ") + (f": {said}" if said else "")
     session.execute(_NOTE, {"org": org, "case": case, "by": by, "said": told})
-    concerned = [*session.scalars(_RULES, {"case": case})] + ([rule] if rule else [])
-    return demote(session, org, concerned)
+    return demote(session, org, session.scalars(_RULES, {"case": case}).all())
 
 
 def demote(session: Session, org: str, rules: Sequence[UUID]) -> list[Precision]:

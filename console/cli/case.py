@@ -67,6 +67,9 @@ def judge(
 ) -> None:
     """Say what a case is. Each verdict counts for the rules that opened it; the last word counts.
 
+    A case that is closed without a verdict counts as right. A verdict on an Incident holds for all that has its ticket
+    and no verdict of its own.
+
     A rule that is wrong too often (`earshot policy`) only suggests from then on: `earshot rules list` shows its
     precision. The case itself stays as it is: close its ticket where you work on it.
 

@@ -24,7 +24,8 @@ _TRIES = 4
 def list_(org: chosen_org = None, json: as_json = False) -> None:
     """The rules: whose posts, from which score on, what follows, and how many of their cases were right.
 
-    Right are those that nobody marked wrong, of the cases that are closed or judged.
+    Right are those that nobody marked wrong, of the cases that are closed or judged: closed without a verdict counts
+    as right.
 
     Example: earshot rules list --json
     """
