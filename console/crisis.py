@@ -29,10 +29,24 @@ _POSTS = text("""
     FROM social_events e LEFT JOIN identities i ON i.id = e.identity_id LEFT JOIN rules r ON r.id = e.rule_id
     WHERE e.hold_id = :id ORDER BY e.sentiment NULLS LAST, e.occurred_at LIMIT :most
 """)
+_SAME = text("""
+    SELECT id, until FROM holds
+    WHERE org_id = :org AND lifted_at IS NULL AND until > now() AND of = :of AND platform IS NOT DISTINCT FROM :platform
+      AND campaign_id IS NOT DISTINCT FROM CAST(:campaign AS uuid) AND rule_id IS NOT DISTINCT FROM CAST(:rule AS uuid)
+    ORDER BY until DESC LIMIT 1
+""")
+_PROLONG = text("""
+    UPDATE holds SET until = :until, reason = reason || CAST(:more AS text) WHERE id = :id AND until < :until RETURNING id
+""")
+_ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('earshot.holds.' || :org, 0))")
 _OFF = text("""
     UPDATE holds SET lifted_at = now(), lifted_by = :by WHERE id = :id AND lifted_at IS NULL RETURNING id
 """)
-_RELEASED = text("UPDATE holds SET released_at = now(), released_by = :by WHERE id = :id")
+_RELEASED = text(
+    "UPDATE holds SET released_at = now(), released_by = :by WHERE id = :id AND released_at IS NULL"
+)
+LEAST = 4
+"""Characters of an id at least; fewer fit too much by chance."""
 
 
 def switch_on(
@@ -46,9 +60,21 @@ def switch_on(
     platform: str | None = None,
     campaign: UUID | None = None,
     rule: UUID | None = None,
+    prolong: bool = False,
 ) -> UUID:
-    """Hold back what would open for one platform, campaign or rule. Raises BadInput where the time is over already."""
+    """Hold back what would open for one platform, campaign or rule; with `prolong`, longer than it is held back already,
+    and the reason for that is added. Raises BadInput where the time is over already, CannotDo where a switch is on
+    that nobody said to prolong, or that lasts as long."""
     values = {"org": org, "of": of, "platform": platform, "campaign": campaign, "rule": rule}
+    session.execute(_ALONE, {"org": org})
+    if (same := session.execute(_SAME, values).first()) is not None:
+        lasts = f"A switch for it is on until {same.until:%Y-%m-%d %H:%M} UTC ({str(same.id)[-8:]})"
+        if not prolong:
+            raise CannotDo(f"{lasts}; --prolong moves its end.")
+        more = f"; until {until:%Y-%m-%d %H:%M} UTC, says {by}: {reason}"
+        if session.execute(_PROLONG, {"id": same.id, "until": until, "more": more}).first() is None:
+            raise CannotDo(f"{lasts}, which is no earlier; `earshot crisis off` ends it.")
+        return UUID(str(same.id))
     made: UUID | None = session.scalar(_ON, {**values, "until": until, "reason": reason, "by": by})
     if made is None:
         raise BadInput(f"{until:%Y-%m-%d %H:%M} UTC is over already.")
@@ -62,18 +88,18 @@ def switches(session: Session, org: str) -> list[dict[str, Any]]:
 
 
 def the_switch(session: Session, org: str, named: str) -> dict[str, Any]:
-    """The switch whose id begins or ends so, or which is for this platform, campaign or rule; of several the newest
-    that is on or has posts waiting. Raises CannotDo."""
-    wanted = named.strip().casefold()
-    fits = [
-        one
-        for one in switches(session, org)
-        if str(one["id"]).startswith(wanted)
-        or str(one["id"]).endswith(wanted)
-        or (one["what"] or "").casefold() == wanted
-    ]
+    """The switch for this platform, campaign or rule, of several the newest that is on or has posts waiting; or the one
+    whose id has this part. Raises CannotDo."""
+    wanted, every = named.strip().casefold(), switches(session, org)
+    fits = [one for one in every if wanted and (one["what"] or "").casefold() == wanted]
     fits.sort(key=lambda one: not (one["active"] or one["held"]))
-    if not wanted or not fits:
+    if fits:
+        return fits[0]
+    fits = [one for one in every if len(wanted) >= LEAST and wanted in str(one["id"])]
+    if len(fits) > 1:
+        ids = ", ".join(str(one["id"])[-8:] for one in fits)
+        raise CannotDo(f"{named!r} fits {len(fits)} crisis switches ({ids}); write more of the id.")
+    if not fits:
         raise CannotDo(f"There is no crisis switch {named!r}; `earshot crisis list` shows them.")
     return fits[0]
 
@@ -89,5 +115,5 @@ def switch_off(session: Session, switch: UUID, by: str) -> bool:
 
 
 def noted_released(session: Session, switch: UUID, by: str) -> None:
-    """Note who had released what a switch held."""
+    """Note who had released what a switch held; the first time counts."""
     session.execute(_RELEASED, {"id": switch, "by": by})

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from console.explain import find
 from console.refusal import CannotDo
 
 _BY_NUMBER = text("""
@@ -19,6 +20,7 @@ _BY_NUMBER = text("""
 _BY_ID = text("""
     SELECT id FROM cases WHERE org_id = :org AND (id::text LIKE :named || '%' OR id::text LIKE '%' || :named) LIMIT 2
 """)
+_OF_POST = text("SELECT case_id FROM social_events WHERE id = :event")
 _CASE = text("""
     SELECT c.id AS case, c.subject, c.level, c.opened_at, c.risen_at, c.reopened_at, c.closed_at, c.score, c.threshold,
            c.themes, c.verdict, c.verdict_by, c.verdict_at, r.name AS rule, t.number AS ticket,
@@ -56,7 +58,8 @@ _NOTES = text("""
 
 
 def the_case(session: Session, org: str, named: str) -> UUID:
-    """The case of this ticket number (with or without #), or whose id begins or ends so. Raises CannotDo."""
+    """The case of this ticket number (with or without #), or whose id begins or ends so, or that has this post (as
+    `earshot explain` takes one). Raises CannotDo."""
     wanted = named.strip().lstrip("#").lower()
     found: Sequence[UUID]
     if wanted.isdecimal() and len(wanted) < 18:
@@ -69,14 +72,31 @@ def the_case(session: Session, org: str, named: str) -> UUID:
             return found[0]
         if found:
             raise CannotDo(f"More than one case of {org} has an id like {named!r}; write more of it.")
-    raise CannotDo(f"No case of {org} has the ticket or id {named!r}; `earshot cases` lists them.")
+    try:
+        case = session.scalar(_OF_POST, {"event": find(session, org, named)})
+    except CannotDo:
+        raise CannotDo(
+            f"No case of {org} has the ticket, id or post {named!r}; `earshot cases` lists them."
+        ) from None
+    if case is None:
+        raise CannotDo(f"The post {named!r} belongs to no case; `earshot explain` says why.")
+    return UUID(str(case))
 
 
 def story(session: Session, case: UUID, most: int = 200) -> dict[str, Any]:
     """{case, subject, level, ..., posts: how many, children, said: [post], notes: [note]}; of an Incident, the posts
     of all that it took in."""
-    told = dict(session.execute(_CASE, {"case": case}).mappings().one())
-    values = {"case": case, "most": most}
-    told["said"] = [dict(row) for row in session.execute(_POSTS, values).mappings()]
-    told["notes"] = [dict(row) for row in session.execute(_NOTES, values).mappings()]
+    told = facts(session, case)
+    told["said"] = [dict(row) for row in session.execute(_POSTS, {"case": case, "most": most}).mappings()]
+    told["notes"] = notes(session, case, most)
     return told
+
+
+def facts(session: Session, case: UUID) -> dict[str, Any]:
+    """What `story` says of the case itself."""
+    return dict(session.execute(_CASE, {"case": case}).mappings().one())
+
+
+def notes(session: Session, case: UUID, most: int = 200) -> list[dict[str, Any]]:
+    """What happened to it beside its posts, in that order: {at, what, event, rule, score, threshold, by, said}."""
+    return [dict(row) for row in session.execute(_NOTES, {"case": case, "most": most}).mappings()]

@@ -40,6 +40,7 @@ def test_a_case_tells_its_posts_its_rules_and_its_verdict(journey: Journey, cons
     for part in ("not a complaint, says ann", "A complaint to us", "crossed too", "zoe@town.example"):
         assert part in shown
     assert "none of complaint" in console.refused("case", "judge", number, "nonsense", code=2)
+    assert console.done("case", "show", "1", "--json").json["case"] == told["case"], "as explain takes a post"
     assert "No case" in console.refused("case", "show", "999999")
 
 
@@ -136,10 +137,33 @@ def test_what_a_crisis_switch_held_is_listed_and_released_in_one_go(
     assert len(journey.cases()) == 3
     [switch] = console.done("crisis", "list", "--json").json
     assert (switch["held"], switch["active"], switch["released_by"]) == (0, False, "ann")
+    assert "already" in console.done("crisis", "release", switch["id"][9:15], "--by", "eve").err
+    [after] = console.done("crisis", "list", "--json").json
+    assert (after["released_by"], after["released_at"]) == ("ann", switch["released_at"])
     refused = console.refused(
         "crisis", "on", "--platform", "mastodon", "--for", "soon", "--because", "x", code=2
     )
     assert "is no length of time" in refused
+
+
+def test_a_second_switch_for_the_same_says_that_one_is_on_and_prolongs_it_only_if_asked(
+    console: Earshot,
+) -> None:
+    on = ("crisis", "on", "--platform", "x", "--by", "ann", "--because")
+    first = console.done(*on, "an outage", "--for", "2h", "--json").json
+    refused = console.refused(*on, "longer", "--for", "4h")
+    assert f"is on until {first['until'][:10]}" in refused
+    assert "--prolong moves its end" in refused
+    assert "no earlier" in console.refused(*on, "shorter", "--for", "1h", "--prolong")
+    longer = console.done(*on, "still down", "--for", "4h", "--prolong", "--json").json
+    [one] = console.done("crisis", "list", "--json").json
+    assert (one["id"], one["until"]) == (first["id"], longer["until"])
+    assert one["reason"].startswith("an outage; until ")
+    assert one["reason"].endswith("says ann: still down")
+    console.done("crisis", "on", "--platform", "reddit", "--because", "the same")
+    for part in ("-", one["id"][:6], "ffff-ffff"):
+        assert "crisis switch" in console.refused("crisis", "off", part)
+    assert "Off for x" in console.done("crisis", "off", one["id"][-4:]).out
 
 
 def test_a_blocked_author_is_listed_and_may_be_let_in_again(journey: Journey, console: Earshot) -> None:

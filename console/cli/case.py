@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 app = Commands(no_args_is_help=True, help="One case: its posts, rules and story; what a person says it is.")
 
 Named = Annotated[
-    str, typer.Argument(metavar="CASE", help="Its ticket's number, or how its id begins or ends.")
+    str,
+    typer.Argument(
+        metavar="CASE",
+        help="Its ticket's number, how its id begins or ends, or a post of it as explain takes one.",
+    ),
 ]
 _SAYS = {
     "complaint": "complaint",

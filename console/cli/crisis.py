@@ -15,7 +15,10 @@ app = Commands(
 )
 
 Named = Annotated[
-    str, typer.Argument(metavar="SWITCH", help="Its id, or the platform, campaign or rule that it is for.")
+    str,
+    typer.Argument(
+        metavar="SWITCH", help="A part of its id, or the platform, campaign or rule that it is for."
+    ),
 ]
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decides (default: who you are).")]
 
@@ -29,6 +32,9 @@ def on(
     campaign: Annotated[str | None, typer.Option(help="A campaign, by name.")] = None,
     platform: Annotated[str | None, typer.Option(help="A platform, like x.")] = None,
     rule: Annotated[str | None, typer.Option(help="A rule, by name.")] = None,
+    prolong: Annotated[
+        bool, typer.Option("--prolong", help="Move the end of the switch that is on for it.")
+    ] = False,
     by: By = None,
     org: chosen_org = None,
     json: as_json = False,
@@ -36,7 +42,8 @@ def on(
     """Open nothing for a campaign, on a platform or by a rule, until a time. Posts are stored and scored as always.
 
     What crosses a threshold meanwhile is listed (`earshot crisis show`) and released in one go (`earshot crisis
-    release`). Cases that are open already go on. It counts within seconds.
+    release`). Cases that are open already go on. It counts within seconds. A rule over many posts waits where its rule,
+    its campaign or every one of its platforms does.
 
     Examples: earshot crisis on --campaign "Spring sale" --for 6h --because "the outage is known"
               earshot crisis on --platform x --for 90min --because "a bot attack"
@@ -70,7 +77,8 @@ def on(
         if rule is not None:
             target = {"of": "rule", "rule": the_rule(session, chosen, rule)["id"]}
         who = who_decides(by)
-        made = switch_on(session, chosen, until=until, reason=" ".join(reason.split()), by=who, **target)
+        words = " ".join(reason.split())
+        made = switch_on(session, chosen, until=until, reason=words, by=who, prolong=prolong, **target)
     what = campaign or platform or rule
     if json:
         _print.as_json({"done": "on", "id": made, "what": what, "until": until, "by": who})
@@ -199,10 +207,11 @@ def release_(named: Named, by: By = None, org: chosen_org = None, json: as_json 
             _print.said(f"{posts:,} posts decided")
     with opened() as session:
         noted_released(session, switch["id"], who)
+    before = switch["released_at"]
     if json:
         _print.as_json(
             {
-                "done": "released",
+                "done": "same" if before and not posts else "released",
                 "id": switch["id"],
                 "posts": posts,
                 "attached": attached,
@@ -210,5 +219,7 @@ def release_(named: Named, by: By = None, org: chosen_org = None, json: as_json 
             }
         )
         return
+    if before:
+        _print.said(f"It was released {before:%Y-%m-%d %H:%M} UTC by {switch['released_by']} already.")
     held = f"; {still:,} are held by another switch" if still else ""
     _print.line(f"Released {counted(posts, 'post')}: {attached:,} belong to a case now{held}.")
