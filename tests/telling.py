@@ -170,11 +170,12 @@ class Owing(Journey):
         return case
 
     def notifies(self, again: bool = False, **settings: Any) -> int:
-        """One run of the task; `again`: whatever waits for another try is due now."""
+        """One run of the task, which ends when all were told, however busy the machine is; `again`: whatever waits for
+        another try is due now."""
         if again:
             self.execute("UPDATE receivers SET due_at = now()")
             self.execute("UPDATE owed SET due_at = now() WHERE state = 'owed' AND attempts > 0")
-        ours = self.settings.model_copy(update=settings)
+        ours = self.settings.model_copy(update={"batch_deadline": 240.0, **settings})
 
         async def go() -> int:
             engine = fleet_engine(self.url)
