@@ -27,7 +27,19 @@ PACKAGES = {
     "uplot.js": NODE / "uplot" / "dist" / "uPlot.iife.min.js",
     "uplot.css": NODE / "uplot" / "dist" / "uPlot.min.css",
 }
-OURS = {name: HERE / "static" / name for name in ("earshot.css", "earshot.js", "live.js", "mark.svg")}
+OURS = {
+    name: HERE / "static" / name
+    for name in (
+        "earshot.css",
+        "earshot.js",
+        "cases.css",
+        "cases.js",
+        "live.js",
+        "mark.svg",
+        "stream.css",
+        "stream.js",
+    )
+}
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 HEADERS = {

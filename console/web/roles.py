@@ -15,8 +15,10 @@ class Area(NamedTuple):
 
 AREAS = {
     "fleet": Area("/fleet", "Fleet", ("ops",)),
+    "stream": Area("/stream", "Stream", ("marketing",)),
+    "cases": Area("/cases", "Cases", ("support",)),
 }
-FIRST = {"ops": "fleet", "marketing": "fleet", "support": "fleet", "admin": "fleet"}
+FIRST = {"ops": "fleet", "marketing": "stream", "support": "cases", "admin": "fleet"}
 
 
 def may(role: str, area: str) -> bool:

@@ -1,0 +1,233 @@
+"""What was heard, filtered: the posts behind every figure of the stream's pages.
+
+A filter has two halves. Record, platform, language and voice are what the hours are counted by too (`console.stream_hours`),
+and are read as far as they reach. Words, a hashtag, a sentiment and an author are known to the posts alone: they are looked for
+among the newest SAMPLE posts of the first half, and who asks is told how far back that is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from workers.hours import NEGATIVE
+
+SAMPLE = 20_000
+"""Posts that are looked through at most, the newest."""
+PAGE = 40
+MOST_WORDS = 5
+POSITIVE = -NEGATIVE
+HEARD = "NOT starts_with(e.external_id, 'local:')"
+"""Events that the CRM's other writers made were seen on no platform; the hours do not have them either."""
+
+_SENTIMENTS = {
+    "negative": f"e.sentiment <= {NEGATIVE}",
+    "neutral": f"e.sentiment > {NEGATIVE} AND e.sentiment < {POSITIVE}",
+    "positive": f"e.sentiment >= {POSITIVE}",
+    "unscored": "e.sentiment IS NULL",
+}
+SENTIMENTS = tuple(_SENTIMENTS)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which posts. `voice` "" is everybody but us, "all" with us. `scope` is as in the hours: all, account:<id>, campaign:<id>."""
+
+    org: str
+    since: datetime
+    until: datetime
+    scope: str = "all"
+    platform: str = ""
+    language: str = ""
+    voice: str = ""
+    sentiment: str = ""
+    words: tuple[str, ...] = ()
+    author: UUID | None = None
+
+    @property
+    def counted(self) -> bool:
+        """Do the hours know everything that it asks for?"""
+        return not (self.words or self.sentiment or self.author)
+
+    def values(self, **more: Any) -> dict[str, Any]:
+        """The parameters of a statement made of `first` and `second`."""
+        given: dict[str, Any] = {"org": self.org, "since": self.since, "until": self.until}
+        if self.scope != "all":
+            given["record"] = UUID(self.scope.partition(":")[2])
+        given |= {name: getattr(self, name) for name in ("platform", "language", "voice", "author")}
+        for nth, word in enumerate(self.words):
+            given[f"word{nth}"] = _tagged(word) if word.startswith("#") else _like(word)
+        return given | more
+
+    def first(self) -> str:
+        """What the hours know too, as a condition on `social_events e`."""
+        kind = self.scope.partition(":")[0]
+        return " AND ".join(
+            [
+                "e.org_id = :org AND e.occurred_at >= :since AND e.occurred_at < :until",
+                HEARD,
+                *([f"e.{kind}_id = :record"] if kind != "all" else []),
+                *(["e.platform = :platform"] if self.platform else []),
+                *(["coalesce(e.lang, 'und') = :language"] if self.language else []),
+                *([VOICES.get(self.voice, "e.voice = :voice")] if self.voice != "all" else []),
+            ]
+        )
+
+    def second(self) -> str:
+        """What the posts alone know."""
+        asked = [
+            f"e.text ~* :word{nth}" if word.startswith("#") else f"e.text ILIKE :word{nth}"
+            for nth, word in enumerate(self.words)
+        ]
+        if self.sentiment:
+            asked.append(_SENTIMENTS[self.sentiment])
+        if self.author:
+            asked.append("e.identity_id = :author")
+        return " AND ".join(asked) or "true"
+
+    def examined(self, columns: str, more: str = "") -> str:
+        """The newest SAMPLE posts of the first half, as a statement; `more` is a condition."""
+        return (
+            f"SELECT {columns} FROM social_events e WHERE {self.first()} {more}"
+            f" ORDER BY e.occurred_at DESC, e.id DESC LIMIT {SAMPLE}"
+        )
+
+
+VOICES = {"": "e.voice <> 'own'"}
+
+
+def asked_words(words: str) -> tuple[str, ...]:
+    """The words of a search: each has to be in the text; one with # is a hashtag."""
+    found = [word.strip("\0")[:60] for word in words.replace("\0", " ").split()]
+    return tuple(dict.fromkeys(word for word in found if word.strip("#")))[:MOST_WORDS]
+
+
+def _like(word: str) -> str:
+    return "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
+
+
+def _tagged(word: str) -> str:
+    # a tag ends where its word ends: #bean is not in #beanfriday
+    return rf"(^|[^\w&/])#{re.escape(word.lstrip('#'))}(?!\w)"
+
+
+_SHOWN = """
+    e.id, e.platform, e.external_id, e.occurred_at, e.verb, e.voice, e.text, e.url, e.lang, e.sentiment, e.unscored,
+    e.counts, e.reposts, e.rating, e.edited_at, e.gone_at, e.reply_to IS NOT NULL AS answer, e.identity_id,
+    i.handle, i.name AS author, k.name AS account, g.name AS campaign, c.label AS corrected, c.by AS corrected_by,
+    c.id AS correction,
+    ARRAY(SELECT s.platform || ' ' || s.kind || ' ' || s.term FROM sources s WHERE s.id = ANY (e.sightings)
+          ORDER BY array_position(e.sightings, s.id)) AS heard_by
+"""
+_BESIDE = """
+    LEFT JOIN identities i ON i.id = e.identity_id
+    LEFT JOIN accounts k ON k.id = e.account_id
+    LEFT JOIN campaigns g ON g.id = e.campaign_id
+    LEFT JOIN LATERAL (SELECT label, by, id FROM corrections WHERE event_id = e.id AND undone_at IS NULL
+                       ORDER BY created_at DESC, id DESC LIMIT 1) c ON true
+"""
+_BEFORE = "AND (e.occurred_at, e.id) < (:at, CAST(:last AS uuid))"
+
+
+@dataclass(frozen=True)
+class Posts:
+    """A page of posts, the newest first. `next` is where the next one begins, None at the end; `gave_up`: the page is short
+    since SAMPLE posts were looked through, not since there are no more."""
+
+    rows: list[dict[str, Any]]
+    next: tuple[datetime, UUID] | None
+    gave_up: bool = False
+
+
+def posts(
+    session: Session, of: Filter, before: tuple[datetime, UUID] | None = None, most: int = PAGE
+) -> Posts:
+    """The newest `most` posts of a filter, or those before `before` (the moment and id of a page's last post)."""
+    at, last = before or (None, None)
+    values = of.values(at=at, last=last, most=most + 1)
+    after = _BEFORE if before else ""
+    some = of.examined("e.*", after) if not of.counted else None
+    inner = (
+        f"SELECT e.* FROM ({some}) e WHERE {of.second()} ORDER BY e.occurred_at DESC, e.id DESC LIMIT :most"
+        if some
+        else f"SELECT e.* FROM social_events e WHERE {of.first()} {after} ORDER BY e.occurred_at DESC, e.id DESC LIMIT :most"
+    )
+    found = session.execute(
+        text(f"SELECT {_SHOWN} FROM ({inner}) e {_BESIDE} ORDER BY e.occurred_at DESC, e.id DESC"), values
+    )
+    rows = [dict(row) for row in found.mappings()]
+    if len(rows) > most:
+        rows = rows[:most]
+        return Posts(rows, (rows[-1]["occurred_at"], rows[-1]["id"]))
+    if some:
+        oldest = session.execute(
+            text(f"""SELECT x.occurred_at, x.id, count(*) OVER () AS n FROM ({of.examined("e.occurred_at, e.id", after)}) x
+                     ORDER BY x.occurred_at, x.id LIMIT 1"""),
+            values,
+        ).one_or_none()
+        if oldest and oldest.n == SAMPLE:
+            return Posts(rows, (oldest.occurred_at, oldest.id), gave_up=True)
+    return Posts(rows, None)
+
+
+def newer(session: Session, of: Filter, than: tuple[datetime, UUID], most: int = 100) -> int:
+    """How many posts there are of a filter that are newer than one; `most` is as many or more."""
+    found = text(f"""
+        SELECT count(*) FROM (
+            SELECT FROM social_events e WHERE {of.first()} AND {of.second()}
+              AND (e.occurred_at, e.id) > (:at, CAST(:last AS uuid)) LIMIT :most) x
+    """)
+    at, last = than
+    return int(session.execute(found, of.values(at=at, last=last, most=most)).scalar_one())
+
+
+_CHOICES = text("""
+    SELECT 'campaign:' || id AS scope, name, 1 AS kind FROM campaigns WHERE org_id = :org
+    UNION ALL
+    SELECT scope, name, 2 FROM (
+        SELECT DISTINCT '#' || ltrim(term, '#') AS scope, '#' || ltrim(term, '#') AS name FROM sources
+        WHERE org_id = :org AND kind = 'hashtag') t
+    ORDER BY kind, name LIMIT 500
+""")
+_NAME = {
+    "campaign": text("SELECT name FROM campaigns WHERE org_id = :org AND id = :id"),
+    "account": text("SELECT name FROM accounts WHERE org_id = :org AND id = :id"),
+}
+_AUTHOR = text("SELECT coalesce(handle, name, stable_id) FROM identities WHERE org_id = :org AND id = :id")
+
+
+def choices(session: Session, org: str) -> list[dict[str, Any]]:
+    """What a filter may be about: {scope, name, kind}; campaigns, then the hashtags that sources follow."""
+    return [dict(row) for row in session.execute(_CHOICES, {"org": org}).mappings()]
+
+
+def name_of(session: Session, org: str, scope: str) -> str | None:
+    """What the record of a scope is called; None where the organisation has no such record."""
+    kind, _, record = scope.partition(":")
+    found: str | None = session.execute(_NAME[kind], {"org": org, "id": UUID(record)}).scalar()
+    return found
+
+
+def author_of(session: Session, org: str, identity: UUID) -> str | None:
+    """What an author is called."""
+    found: str | None = session.execute(_AUTHOR, {"org": org, "id": identity}).scalar()
+    return found
+
+
+def whole_hour(moment: datetime) -> datetime:
+    """The beginning of its hour."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def whole_day(moment: datetime) -> datetime:
+    """The beginning of its day in UTC."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -1,0 +1,170 @@
+"""What was measured, as a page says it: figures with their comparison, spikes as sentences, the chart as data. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from console.stream_causes import Cause
+from console.stream_hours import FACTOR, LEAST, Count, Measured, Spike, Step
+from console.web.stream.address import SPANS, Address, point
+from console.words import counted, score
+
+COUNTS = {"replies": "answers", "comments": "answers"}
+"""What platforms count of a post and call otherwise than we do."""
+
+
+class Figure(NamedTuple):
+    """One number of a page. `change` compares it with the span before, `look` says whether that is good or bad."""
+
+    name: str
+    value: str
+    change: str
+    look: str = ""
+
+
+def figures(measured: Measured) -> list[Figure]:
+    """The numbers above the chart."""
+    now, before = measured.now, measured.before
+    return [
+        Figure("Posts", f"{now.n:,}", _more(now.n, before and before.n)),
+        Figure("Negative", percent(now.share), _points(now, before), _look(now, before)),
+        Figure("Mean sentiment", scored(now.mean), _difference(now, before)),
+        Figure("Reposts", f"{now.reposts:,}", _more(now.reposts, before and before.reposts)),
+        Figure(
+            "Unscored", f"{now.unscored:,}", f"{percent(now.unscored / now.n)} of the posts" if now.n else ""
+        ),
+    ]
+
+
+def percent(share: float | None) -> str:
+    """A share in [0, 1], or a dash."""
+    if share is None:
+        return "–"
+    return "under 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
+
+
+def scored(number: float | None) -> str:
+    """A sentiment with its sign, a real minus."""
+    return score(number).replace("-", "−")
+
+
+def sentence(spike: Spike, cause: Cause | None) -> str:
+    """What stood out and why, without its time, which stands before it."""
+    said = f"{counted(spike.n, 'post')}, {spike.usual:,.0f} are usual"
+    if cause is None or not cause.read:
+        return said + "."
+    parts = []
+    of = "" if cause.read >= spike.n else f" of the newest {cause.read:,}"
+    if cause.thread:
+        parts.append(f"{cause.thread.n:,} belong to one thread, {cause.thread.name}")
+    if cause.words:
+        parts.append("more often than before: " + ", ".join(f"“{word}” ({n:,})" for word, n in cause.words))
+    if cause.author:
+        parts.append(f"{cause.author.name} wrote {cause.author.n:,}")
+    parts.append(f"{percent(cause.negative / cause.read)} are negative")
+    return f"{said}. {of.strip().capitalize() + ': ' if of else ''}{_upper('; '.join(parts))}."
+
+
+def chart(measured: Measured, address: Address) -> str:
+    """The chart's data, for its script."""
+    steps = measured.steps
+    return json.dumps(
+        {
+            "step": int(address.step.total_seconds()),
+            "at": [int(one.at.timestamp()) for one in steps],
+            "n": [one.had.n if one.heard else None for one in steps],
+            "usual": [one.usual for one in steps],
+            "share": [_rounded(one.had.share) for one in steps],
+            "mean": [_rounded(one.had.mean) for one in steps],
+            "spikes": [int(spike.top.at.timestamp()) for spike in measured.spikes],
+            "to": [address.to(at=point(one.at)) for one in steps],
+            "chosen": int(address.moment.timestamp()) if address.moment else None,
+        }
+    )
+
+
+def rows(measured: Measured, address: Address) -> list[dict[str, Any]]:
+    """The chart as a table, the newest hour or day first."""
+    tops = {spike.top.at for spike in measured.spikes}
+    return [
+        {
+            "at": one.at,
+            "count": one.had,
+            "heard": one.heard,
+            "usual": one.usual,
+            "share": percent(one.had.share),
+            "spike": one.at in tops,
+            "to": address.to(at=point(one.at)),
+            "chosen": one.at == address.moment,
+        }
+        for one in reversed(measured.steps)
+    ]
+
+
+def engagement(post: dict[str, Any]) -> str:
+    """`12 likes · 3 answers`: what a platform counts of a post, and the reposts that we heard."""
+    told = dict(post["counts"] or {})
+    if post["reposts"] > told.get("reposts", 0):
+        told["reposts"] = post["reposts"]
+    found: dict[str, int] = {}
+    for name, number in told.items():
+        if isinstance(number, int) and number:
+            found[COUNTS.get(name, name.replace("_", " "))] = number
+    return " · ".join(f"{number:,} {_one(name) if number == 1 else name}" for name, number in found.items())
+
+
+def spike_words(address: Address) -> str:
+    """What counts as a spike here."""
+    unit, same = (
+        ("day", "of the 7 days") if address.span == "30d" else ("hour", "of the same hour of the 7 days")
+    )
+    return f"A spike is {'a' if unit == 'day' else 'an'} {unit} with at least {LEAST} posts and {FACTOR:g} times the median {same} before."
+
+
+def span_before(address: Address) -> str:
+    """What figures are compared with."""
+    return f"the {SPANS[address.span]} before"
+
+
+def busiest(measured: Measured) -> Step | None:
+    """The highest point."""
+    return max(measured.steps, key=lambda one: one.had.n, default=None)
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 4)
+
+
+def _more(now: int, before: int | None) -> str:
+    if before is None:
+        return ""
+    if not before:
+        return "0 before"
+    return f"{(now - before) / before:+.0%} from {before:,}".replace("%", " %").replace("-", "−")
+
+
+def _points(now: Count, before: Count | None) -> str:
+    if before is None or before.share is None or now.share is None:
+        return ""
+    return f"{100 * (now.share - before.share):+.0f} points from {percent(before.share)}".replace("-", "−")
+
+
+def _look(now: Count, before: Count | None) -> str:
+    if before is None or before.share is None or now.share is None or abs(now.share - before.share) < 0.02:
+        return ""
+    return "worse" if now.share > before.share else "better"
+
+
+def _difference(now: Count, before: Count | None) -> str:
+    if before is None or before.mean is None or now.mean is None:
+        return ""
+    return f"{now.mean - before.mean:+.2f} from {scored(before.mean)}".replace("-", "−")
+
+
+def _one(name: str) -> str:
+    return name[:-3] + "y" if name.endswith("ies") else name.removesuffix("s")
+
+
+def _upper(words: str) -> str:
+    return words[:1].upper() + words[1:]
