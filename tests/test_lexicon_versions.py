@@ -106,14 +106,14 @@ def test_two_who_change_at_once_make_two_versions(engine: Engine) -> None:
     made: list[int] = []
 
     def one(number: int) -> None:
-        start.wait(10)
+        start.wait(60)
         made.append(changed(engine, {f"word{number}": -1, "shared": -number / 10}))
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(1, 9)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert sorted(made) == list(range(1, 9))
     with Session(engine) as session:
         own = read_lexicon(session, "main").words
