@@ -1,0 +1,149 @@
+"""What stands on the page of one case beside its story: posts with why, the author's other matters, what an Incident took in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from console.explain import weighed
+from console.scorers import scorer_then
+from workers.score import Scorer
+
+MOST_POSTS = 30
+_POSTS = text("""
+    SELECT e.id, e.occurred_at, e.platform, e.verb, coalesce('@' || i.handle, i.name) AS author, i.id AS author_id,
+           e.sentiment, e.unscored, e.scorer, e.rating, e.text, e.lang, e.url, e.case_role AS role, e.voice, e.edited_at,
+           e.gone_at, e.case_id, r.name AS rule, r.id AS rule_id,
+           CASE WHEN c.event_id = e.id THEN c.score ELSE e.sentiment END AS crossed_at,
+           CASE WHEN c.event_id = e.id THEN c.threshold ELSE r.threshold END AS threshold
+    FROM social_events e LEFT JOIN identities i ON i.id = e.identity_id LEFT JOIN cases c ON c.id = e.case_id
+    LEFT JOIN rules r ON r.id = e.rule_id
+    WHERE e.case_id = ANY (ARRAY(SELECT id FROM cases WHERE id = :case OR parent_id = :case))
+      AND (CAST(:after AS timestamptz) IS NULL OR (e.occurred_at, e.id) > (:after, CAST(:after_id AS uuid)))
+    ORDER BY e.occurred_at, e.id LIMIT :most
+""")
+_MATCHES = text("""
+    SELECT m.event_id, m.kind, m.record_id, m.how, m.sure, m.evidence, m.state, m.author, m.by,
+           coalesce(k.name, g.name, nullif(concat_ws(' ', p.first_name, p.last_name), ''), p.email,
+                    nullif(concat_ws(' ', l.first_name, l.last_name), ''), '#' || t.number, 'deleted') AS record,
+           (SELECT r.id FROM reviews r WHERE r.event_id = m.event_id AND r.kind = m.kind AND r.record_id = m.record_id
+            AND r.undone_at IS NULL ORDER BY r.id DESC LIMIT 1) AS step
+    FROM matches m
+    LEFT JOIN accounts k ON m.kind = 'account' AND k.id = m.record_id
+    LEFT JOIN contacts p ON m.kind = 'contact' AND p.id = m.record_id
+    LEFT JOIN campaigns g ON m.kind = 'campaign' AND g.id = m.record_id
+    LEFT JOIN tickets t ON m.kind = 'ticket' AND t.id = m.record_id
+    LEFT JOIN leads l ON m.kind = 'lead' AND l.id = m.record_id
+    WHERE m.event_id = ANY (:events)
+    ORDER BY m.state = 'undone', m.sure DESC, m.kind, m.created_at, m.id
+""")
+_NOTED = text("""
+    SELECT n.event_id, n.what, n.at, n.said, n.score, n.threshold, r.name AS rule, r.id AS rule_id
+    FROM case_notes n LEFT JOIN rules r ON r.id = n.rule_id
+    WHERE n.case_id = ANY (:cases) AND n.event_id = ANY (:events) AND n.what IN ('rule', 'edited') ORDER BY n.at, n.id
+""")
+_AUTHOR = text("""
+    SELECT i.id, i.platform, coalesce('@' || i.handle, i.name) AS name, i.bot, i.blocked,
+           (SELECT count(*) FROM (SELECT FROM social_events e WHERE e.identity_id = i.id LIMIT 1001) x) AS posts
+    FROM cases c JOIN identities i ON i.id = c.identity_id WHERE c.id = :case
+""")
+_OTHER_POSTS = text("""
+    SELECT e.id, e.occurred_at, e.platform, e.sentiment, e.text, e.url, e.case_id FROM social_events e
+    WHERE e.identity_id = :author AND e.case_id IS DISTINCT FROM :case ORDER BY e.id DESC LIMIT 5
+""")
+_OTHER_CASES = text("""
+    SELECT c.id, t.number, coalesce(t.subject, a.subject) AS about, coalesce(t.status, a.status) AS status, c.opened_at, c.closed_at
+    FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id LEFT JOIN activities a ON a.id = c.activity_id
+    WHERE c.org_id = :org AND c.subject = :subject AND c.id <> :case ORDER BY c.opened_at DESC LIMIT 5
+""")
+_OF_ACCOUNT = text("""
+    SELECT t.number, t.subject AS about, t.status, c.id FROM tickets t
+    JOIN LATERAL (SELECT c.id FROM cases c WHERE c.ticket_id = t.id LIMIT 1) c ON true
+    WHERE t.account_id = :account AND t.org_id = :org AND c.id <> :case ORDER BY t.id DESC LIMIT 5
+""")
+_CHILDREN = text("""
+    SELECT c.id, c.opened_at, c.score, c.closed_at, t.number, e.platform, e.text, coalesce('@' || i.handle, i.name) AS author
+    FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id AND c.ticket_id <> CAST(:ticket AS uuid)
+    LEFT JOIN social_events e ON e.id = c.event_id LEFT JOIN identities i ON i.id = c.identity_id
+    WHERE c.parent_id = :case ORDER BY c.score NULLS LAST, c.id LIMIT 20
+""")
+_ANSWERED = text("""
+    SELECT min(e.occurred_at) FROM social_events e WHERE e.case_id = :case AND e.voice = 'own' AND e.occurred_at > :opened
+""")
+_HERE = text(
+    "SELECT EXISTS (SELECT FROM social_events WHERE org_id = :org AND case_id = :case AND id = :event)"
+)
+
+
+def posts(
+    session: Session, org: str, case: UUID, after: tuple[datetime, UUID] | None = None
+) -> tuple[list[dict[str, Any]], bool]:
+    """A page of the posts of a case, or of all that an Incident took in, in the order in which they were written, and whether
+    more follow. Each with `words` that weighed (None without a score), `matches`, `crossed` rules, and `was`: its texts before
+    edits, the oldest first."""
+    at, last = after or (None, None)
+    values = {"case": case, "after": at, "after_id": last, "most": MOST_POSTS + 1}
+    found = [dict(row) for row in session.execute(_POSTS, values).mappings()]
+    more, found = len(found) > MOST_POSTS, found[:MOST_POSTS]
+    events, scorers = [post["id"] for post in found], dict[str | None, Scorer]()
+    by_event: dict[UUID, dict[str, list[dict[str, Any]]]] = {
+        one: {"matches": [], "rule": [], "edited": []} for one in events
+    }
+    for row in session.execute(_MATCHES, {"events": events}).mappings():
+        by_event[row["event_id"]]["matches"].append(dict(row))
+    cases = list({post["case_id"] for post in found})
+    for row in session.execute(_NOTED, {"cases": cases, "events": events}).mappings():
+        by_event[row["event_id"]][row["what"]].append(dict(row))
+    for post in found:
+        told = by_event[post["id"]]
+        crossed = [one for one in told["rule"] if one["rule_id"] != post["rule_id"]]
+        if post["rule"]:
+            first = {"rule": post["rule"], "score": post["crossed_at"], "threshold": post["threshold"]}
+            crossed.insert(0, first)
+        post |= {
+            "matches": told["matches"],
+            "crossed": crossed,
+            "was": [one for one in told["edited"] if one["said"]],
+        }
+        post["words"] = None
+        if post["sentiment"] is not None:
+            if post["scorer"] not in scorers:
+                scorers[post["scorer"]] = scorer_then(session, org, post["scorer"])
+            post["words"] = weighed(scorers[post["scorer"]], post["text"])
+    return found, more
+
+
+def author(session: Session, org: str, case: UUID, subject: str) -> dict[str, Any] | None:
+    """Whoever complains: {id, platform, name, bot, blocked, posts, others: posts elsewhere, cases: others of theirs}."""
+    row = session.execute(_AUTHOR, {"case": case}).mappings().first()
+    if row is None:
+        return None
+    others = session.execute(_OTHER_POSTS, {"author": row["id"], "case": case}).mappings()
+    cases = session.execute(_OTHER_CASES, {"org": org, "subject": subject, "case": case}).mappings()
+    return dict(row) | {"others": [dict(one) for one in others], "cases": [dict(one) for one in cases]}
+
+
+def of_account(session: Session, org: str, case: UUID, account: UUID) -> list[dict[str, Any]]:
+    """The newest five other tickets of an account: {id of the case, number, about, status}."""
+    values = {"org": org, "case": case, "account": account}
+    return [dict(row) for row in session.execute(_OF_ACCOUNT, values).mappings()]
+
+
+def children(session: Session, case: UUID, ticket: UUID | None) -> list[dict[str, Any]]:
+    """The worst twenty that an Incident took in; `number` where they have a ticket of their own."""
+    return [dict(row) for row in session.execute(_CHILDREN, {"case": case, "ticket": ticket}).mappings()]
+
+
+def answered_at(session: Session, case: UUID, opened: datetime) -> datetime | None:
+    """When we first answered on a platform."""
+    found: datetime | None = session.scalar(_ANSWERED, {"case": case, "opened": opened})
+    return found
+
+
+def belongs(session: Session, org: str, case: UUID, event: UUID) -> bool:
+    """Is this a post of the case?"""
+    return bool(session.scalar(_HERE, {"org": org, "case": case, "event": event}))

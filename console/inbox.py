@@ -1,0 +1,241 @@
+"""The list that support works from: open matters, the one that is due first at the top; closed ones, the newest first.
+
+When a matter is due follows from its priority and when it was opened; it is not stored, so that the order is right at once
+when the priority changes. Each priority is a list in order already, by an index; the page is the front of these, merged.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.orm import Session
+
+from models.ticket import OPEN
+
+Show = Literal["mine", "unassigned", "all", "tickets", "incidents", "activities", "closed"]
+SHOWS: tuple[Show, ...] = ("mine", "unassigned", "all", "tickets", "incidents", "activities", "closed")
+DUE = {
+    "urgent": timedelta(hours=1),
+    "high": timedelta(hours=4),
+    "normal": timedelta(hours=24),
+    "low": timedelta(hours=72),
+}
+"""How long after it was opened a ticket of each priority is to be answered. An activity without one waits as a low one."""
+COUNTED = 1_000
+"""Counts beside filters go this far: whoever has more has enough."""
+
+# the case that a ticket was opened for, and not those that its Incident took in
+_OWN = "(c.parent_id IS NULL OR c.ticket_id <> (SELECT p.ticket_id FROM cases p WHERE p.id = c.parent_id))"
+_TICKETS = f"""
+    SELECT c.id, t.created_at + CAST(:span AS interval) AS due
+    FROM tickets t JOIN LATERAL (SELECT c.* FROM cases c WHERE c.ticket_id = t.id AND {_OWN} LIMIT 1) c ON true
+    WHERE t.org_id = :org AND t.{OPEN} AND t.priority = :priority {{which}}
+      AND (CAST(:after AS timestamptz) IS NULL OR t.created_at >= CAST(:after AS timestamptz) - CAST(:span AS interval)
+           AND (t.created_at > CAST(:after AS timestamptz) - CAST(:span AS interval) OR c.id < :after_id))
+    ORDER BY t.created_at, c.id DESC LIMIT :most
+"""
+_ACTIVITIES = """
+    SELECT c.id, c.opened_at + CAST(:span AS interval) AS due FROM cases c JOIN activities t ON t.id = c.activity_id
+    WHERE c.org_id = :org AND c.closed_at IS NULL AND c.ticket_id IS NULL {which}
+      AND (CAST(:after AS timestamptz) IS NULL OR c.opened_at >= CAST(:after AS timestamptz) - CAST(:span AS interval)
+           AND (c.opened_at > CAST(:after AS timestamptz) - CAST(:span AS interval) OR c.id < :after_id))
+    ORDER BY c.opened_at, c.id DESC LIMIT :most
+"""
+_CLOSED = f"""
+    SELECT c.id, c.closed_at AS due FROM cases c LEFT JOIN tickets k ON k.id = c.ticket_id
+    LEFT JOIN activities a ON a.id = c.activity_id
+    CROSS JOIN LATERAL (SELECT coalesce(k.owner_id, a.owner_id) AS owner_id,
+                               coalesce(k.account_id, a.account_id) AS account_id,
+                               coalesce(k.subject, a.subject) AS subject) t
+    WHERE c.org_id = :org AND c.closed_at IS NOT NULL AND {_OWN} {{which}}
+      AND (CAST(:after AS timestamptz) IS NULL OR c.closed_at <= :after AND (c.closed_at < :after OR c.id < :after_id))
+    ORDER BY c.closed_at DESC, c.id DESC LIMIT :most
+"""
+_WHICH = {
+    "mine": "AND t.owner_id = :me",
+    "unassigned": "AND t.owner_id IS NULL",
+    "incidents": "AND c.subject LIKE 'burst:%'",
+    "account": "AND t.account_id = :account",
+    "words": "AND (t.subject ILIKE :words OR t.account_id = ANY (:accounts) OR c.identity_id = ANY (:authors))",
+}
+_ROWS = text("""
+    SELECT c.id, c.subject LIKE 'burst:%' AS incident, t.number, coalesce(t.status, a.status) AS status, t.priority,
+           coalesce(t.subject, a.subject, '') AS about, coalesce(t.created_at, c.opened_at) AS opened_at, c.closed_at,
+           c.reopened_at, c.score, c.level, c.verdict, e.platform, e.text, coalesce('@' || i.handle, i.name) AS author,
+           k.name AS account, k.id AS account_id, nullif(concat_ws(' ', o.first_name, o.last_name), '') AS contact,
+           coalesce(nullif(u.name, ''), u.email) AS owner, u.id AS owner_id, pt.number AS parent, c.parent_id,
+           (SELECT count(*) FROM social_events n WHERE n.case_id = c.id) AS posts
+    FROM cases c
+    LEFT JOIN tickets t ON t.id = c.ticket_id
+    LEFT JOIN activities a ON a.id = c.activity_id
+    LEFT JOIN social_events e ON e.id = c.event_id
+    LEFT JOIN identities i ON i.id = c.identity_id
+    LEFT JOIN accounts k ON k.id = coalesce(t.account_id, a.account_id)
+    LEFT JOIN contacts o ON o.id = coalesce(t.contact_id, a.contact_id)
+    LEFT JOIN users u ON u.id = coalesce(t.owner_id, a.owner_id)
+    LEFT JOIN cases p ON p.id = c.parent_id
+    LEFT JOIN tickets pt ON pt.id = p.ticket_id
+    WHERE c.id = ANY (:ids)
+""")
+_HAS_CASE = "EXISTS (SELECT FROM cases c WHERE c.ticket_id = t.id)"
+_ALONE = "FROM cases c JOIN activities a ON a.id = c.activity_id WHERE c.org_id = :org AND c.closed_at IS NULL AND c.ticket_id IS NULL"
+_TICKETED = f"FROM tickets t WHERE t.org_id = :org AND t.{OPEN} AND {_HAS_CASE}"
+
+
+def _upto(*parts: str) -> str:
+    counted = [f"(SELECT count(*) FROM (SELECT {part} LIMIT :most) x)" for part in parts]
+    return f"least({' + '.join(counted)}, :most)"
+
+
+_COUNTS = text(f"""
+    SELECT {_upto(f"{_TICKETED} AND t.owner_id = :me", f"{_ALONE} AND a.owner_id = :me")} AS mine,
+           {_upto(f"{_TICKETED} AND t.owner_id IS NULL", f"{_ALONE} AND a.owner_id IS NULL")} AS unassigned,
+           {_upto(_TICKETED, _ALONE)} AS all, {_upto(_TICKETED)} AS tickets,
+           {_upto("FROM cases c WHERE c.org_id = :org AND c.closed_at IS NULL AND c.subject LIKE 'burst:%'")} AS incidents,
+           {_upto(_ALONE)} AS activities,
+           {_upto(f"FROM cases c WHERE c.org_id = :org AND c.closed_at IS NOT NULL AND {_OWN}")} AS closed
+""")
+_INCIDENTS = text("""
+    SELECT c.id, t.number, t.subject AS about, n.cases, (SELECT count(*) FROM social_events e WHERE e.case_id = c.id) + n.posts AS posts
+    FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS cases,
+               coalesce(sum((SELECT count(*) FROM social_events e WHERE e.case_id = x.id)), 0) AS posts
+        FROM cases x WHERE x.parent_id = c.id
+    ) n
+    WHERE c.org_id = :org AND c.closed_at IS NULL AND c.subject LIKE 'burst:%' AND c.opened_at <= :until
+    ORDER BY c.opened_at DESC LIMIT 5
+""")
+_FRESH = text("""
+    SELECT count(*) FROM (SELECT FROM cases c WHERE c.org_id = :org AND c.closed_at IS NULL AND c.parent_id IS NULL
+                                               AND c.opened_at > :since LIMIT :most) x
+""")
+_TIMES = text("""
+    WITH lately AS (
+        SELECT id, opened_at, closed_at FROM cases
+        WHERE org_id = :org AND closed_at > now() - interval '30 days' AND parent_id IS NULL ORDER BY closed_at DESC LIMIT 500
+    ), answered AS (
+        SELECT (SELECT min(e.occurred_at) FROM social_events e WHERE e.case_id = l.id AND e.voice = 'own'
+                                                               AND e.occurred_at > l.opened_at) - l.opened_at AS took
+        FROM lately l
+    )
+    SELECT (SELECT count(*) FROM lately) AS closed,
+           (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY closed_at - opened_at) FROM lately) AS resolved,
+           (SELECT count(took) FROM answered) AS answered,
+           (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY took) FROM answered) AS first
+""")
+_ACCOUNTS = text("SELECT id FROM accounts WHERE org_id = :org AND name ILIKE :words LIMIT 50")
+_AUTHORS = text("SELECT id FROM identities WHERE org_id = :org AND lower(handle) = :handle LIMIT 50")
+_NUMBER = text("""
+    SELECT c.id FROM cases c JOIN tickets t ON t.id = c.ticket_id WHERE c.org_id = :org AND t.number = :number
+    ORDER BY c.parent_id IS NOT NULL, c.opened_at LIMIT 1
+""")
+
+
+class Place(NamedTuple):
+    """Where a page of the list ends: the last row's moment (due, or closed) and case."""
+
+    at: datetime
+    case: UUID
+
+
+def listed(
+    session: Session,
+    org: str,
+    show: Show,
+    me: UUID | None,
+    *,
+    account: UUID | None = None,
+    words: str = "",
+    after: Place | None = None,
+    most: int = 50,
+) -> tuple[list[dict[str, Any]], Place | None]:
+    """A page of the list, and where it ends if it goes on: {id, incident, number, status, priority, about, due, late, ...}."""
+    found = _found(session, org, show, me, account, words, after, most + 1)
+    more, found = len(found) > most, found[:most]
+    rows = {
+        row["id"]: dict(row) for row in session.execute(_ROWS, {"ids": [one.id for one in found]}).mappings()
+    }
+    told = [rows[one.id] | {"due": one.due if show != "closed" else None} for one in found]
+    return told, Place(found[-1].due, found[-1].id) if more else None
+
+
+def _found(
+    session: Session,
+    org: str,
+    show: Show,
+    me: UUID | None,
+    account: UUID | None,
+    words: str,
+    after: Place | None,
+    most: int,
+) -> list[Any]:
+    values: dict[str, Any] = {
+        "org": org,
+        "most": most,
+        "after": after and after.at,
+        "after_id": after and after.case,
+    }
+    which = _WHICH.get(show, "")
+    values |= {"me": me} if show == "mine" else {}
+    if account:
+        which, values = f"{which} {_WHICH['account']}", values | {"account": account}
+    if words:
+        which, values = f"{which} {_WHICH['words']}", values | _meant(session, org, words)
+    if show == "closed":
+        return list(session.execute(text(_CLOSED.format(which=which)), values))
+    spans: dict[str, timedelta] = {} if show == "activities" else dict(DUE)
+    found: list[Any] = []
+    for priority, span in spans.items():
+        query = _query(_TICKETS, which)
+        found += session.execute(query, values | {"priority": priority, "span": span})
+    if show not in ("tickets", "incidents"):
+        found += session.execute(_query(_ACTIVITIES, which), values | {"span": DUE["low"]})
+    found.sort(key=lambda one: one.id, reverse=True)
+    found.sort(key=lambda one: one.due)
+    return found[:most]
+
+
+def _query(query: str, which: str) -> TextClause:
+    return text(query.format(which=which))
+
+
+def _meant(session: Session, org: str, words: str) -> dict[str, Any]:
+    like = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    accounts = session.scalars(_ACCOUNTS, {"org": org, "words": f"%{like}%"}).all()
+    authors = session.scalars(_AUTHORS, {"org": org, "handle": words.lstrip("@").lower()}).all()
+    return {"words": f"%{like}%", "accounts": list(accounts), "authors": list(authors)}
+
+
+def numbered(session: Session, org: str, words: str) -> UUID | None:
+    """The case of the ticket that is meant by `1004` or `#1004`."""
+    number = words.strip().removeprefix("#")
+    if not (number.isascii() and number.isdecimal() and len(number) < 18):
+        return None
+    found: UUID | None = session.scalar(_NUMBER, {"org": org, "number": int(number)})
+    return found
+
+
+def counts(session: Session, org: str, me: UUID | None) -> dict[str, int]:
+    """How many each filter shows, by its name; more than COUNTED are COUNTED + 1."""
+    found = session.execute(_COUNTS, {"org": org, "me": me, "most": COUNTED + 1}).mappings().one()
+    return dict(found)
+
+
+def incidents(session: Session, org: str, until: datetime) -> list[dict[str, Any]]:
+    """Open Incidents that were there at `until`, the newest five: {id, number, about, cases, posts}, counted now."""
+    return [dict(row) for row in session.execute(_INCIDENTS, {"org": org, "until": until}).mappings()]
+
+
+def fresh(session: Session, org: str, since: datetime) -> int:
+    """How many cases were opened since; more than COUNTED are COUNTED + 1."""
+    return int(session.execute(_FRESH, {"org": org, "since": since, "most": COUNTED + 1}).scalar_one())
+
+
+def times(session: Session, org: str) -> dict[str, Any]:
+    """Of the newest 500 cases that were closed in 30 days: {closed, resolved, answered, first}, how many and the median
+    time until they were closed, how many we answered and the median time until our first answer; None without any."""
+    return dict(session.execute(_TIMES, {"org": org}).mappings().one())

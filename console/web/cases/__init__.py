@@ -1,0 +1,31 @@
+"""The cases' pages, for support: what is open, why it is, whose it is, and what people say of it."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from console.web.asked import Asked
+from console.web.cases import changes, inbox, one, ties
+
+
+def routes(asked: Asked) -> list[Route]:
+    """What stands under /cases."""
+
+    def form(path: str, page: object) -> Route:
+        return Route(f"/cases/{path}", asked("cases", page), methods=["POST"])  # type: ignore[arg-type]
+
+    return [
+        Route("/cases", asked("cases", inbox.whole)),
+        Route("/cases/fresh", asked("cases", inbox.part)),
+        form("bulk", changes.bulk),
+        Route("/cases/{case}", asked("cases", one.whole)),
+        Route("/cases/{case}/fresh", asked("cases", one.part)),
+        form("{case}/assign", changes.assign),
+        form("{case}/status", changes.status),
+        form("{case}/priority", changes.priority),
+        form("{case}/verdict", changes.verdict),
+        form("{case}/note", changes.note),
+        form("{case}/posts/{event}/undo", ties.undo),
+        form("{case}/posts/{event}/again", ties.again),
+        form("{case}/posts/{event}/tie", ties.tie),
+    ]

@@ -1,0 +1,131 @@
+"""`/cases/{case}`: one case with everything known about it. `/cases/{case}/fresh` says that it has changed meanwhile."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from sqlalchemy import text
+from starlette.responses import Response
+
+from console import audit, case_page, casework, fleet
+from console.casework import Matter, Stale
+from console.inbox import DUE
+from console.refusal import CannotDo
+from console.story import facts, notes
+from console.web.asked import Ask, NotThere
+from models.vocabulary import PRIORITIES, VERDICTS
+from workers.verdict import precisions
+
+_MORE = text("""
+    SELECT c.ticket_id, c.rule_id, coalesce(t.created_at, c.opened_at) AS opened_at,
+           ARRAY(SELECT DISTINCT n.rule_id FROM case_notes n
+                 WHERE n.case_id = c.id AND n.what = 'rule' AND n.rule_id IS NOT NULL) AS rules
+    FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id WHERE c.id = :case
+""")
+_POSTS = text("SELECT count(*) FROM social_events WHERE case_id = :case")
+TOLD = {
+    "rule": "crossed the rule",
+    "reply": "the author answered when it was closed",
+    "reopened": "opened again",
+    "gone": "a post is there no more",
+    "edited": "a post was edited",
+    "verdict": "verdict",
+    "summary": "summary",
+    "note": "note",
+}
+SURE = {
+    "complaint": "a complaint",
+    "not_a_complaint": "not a complaint",
+    "wrong_record": "the wrong record",
+    "spam": "spam",
+}
+
+
+def whole(ask: Ask) -> Response:
+    """The page."""
+    return shown(ask)
+
+
+def part(ask: Ask) -> Response:
+    """Says what has changed since the page was shown, and nothing else: nothing moves while somebody reads or writes."""
+    now = _the(ask)
+    seen, posts = ask.wish("version"), ask.wish("posts")
+    number: int = ask.session.execute(_POSTS, {"case": now.id}).scalar_one()
+    more = number - int(posts) if posts.isdecimal() and len(posts) < 10 else 0
+    values = {"case": now, "more": more, "changed": seen != now.version}
+    return ask.shows("cases/_fresh.html", values)
+
+
+def _the(ask: Ask) -> Matter:
+    try:
+        return casework.matter(ask.session, ask.who.org, ask.name("case"))
+    except CannotDo:
+        raise NotThere(
+            "There is no such case; perhaps the address is not whole. /cases lists those there are."
+        ) from None
+
+
+def shown(
+    ask: Ask, *, status: int = 200, stale: Stale | None = None, wrong: dict[str, str] | None = None
+) -> Response:
+    """The case's page; `wrong`: what is wrong with which field of a form, which is shown as it was typed."""
+    one, session, org = _the(ask), ask.session, ask.who.org
+    told = facts(session, one.id)
+    more = session.execute(_MORE, {"case": one.id}).one()
+    after = _after(ask.wish("after"))
+    posts, goes_on = case_page.posts(session, org, one.id, after)
+    now = fleet.now(session)
+    rules = [rule for rule in {more.rule_id, *more.rules} if rule]
+    answered = case_page.answered_at(session, one.id, more.opened_at)
+    priority = one.priority or "low"
+    values = {
+        "now": now,
+        "case": one,
+        "told": told,
+        "posts": posts,
+        "own_posts": session.execute(_POSTS, {"case": one.id}).scalar_one(),
+        "next": goes_on and f"/cases/{one.id}?{_place(posts[-1])}",
+        "further": after is not None,
+        "rules": precisions(session, org, rules) if rules else [],
+        "notes": [
+            note | {"words": TOLD[note["what"]]} for note in notes(session, one.id) if note["what"] != "rule"
+        ],
+        "audits": audit.notes(session, org, 20, of="case", of_id=one.id),
+        "author": case_page.author(session, org, one.id, told["subject"]),
+        "of_account": case_page.of_account(session, org, one.id, one.account_id) if one.account_id else [],
+        "children": case_page.children(session, one.id, more.ticket_id) if told["children"] else [],
+        "opened_at": more.opened_at,
+        "due": None if one.closed else more.opened_at + DUE[priority],
+        "answered": answered and (answered - more.opened_at).total_seconds(),
+        "resolved": told["closed_at"] and (told["closed_at"] - told["opened_at"]).total_seconds(),
+        "people": casework.people(session, org) if ask.may else [],
+        "me": casework.me(session, org, ask.who.email),
+        "priorities": PRIORITIES,
+        "verdicts": [(verdict, SURE[verdict]) for verdict in VERDICTS],
+        "stale": stale,
+        "wrong": wrong or {},
+        "typed": ask.fields,
+        "original": next((post["url"] for post in posts if is_link(post["url"])), None),
+        "is_link": is_link,
+    }
+    return ask.shows("cases/case.html", values, status)
+
+
+def is_link(url: str | None) -> bool:
+    """Is this an address that a browser may be sent to?"""
+    return bool(url) and str(url).lower().startswith(("https://", "http://"))
+
+
+def _after(told: str) -> tuple[datetime, UUID] | None:
+    at, _, event = told.partition("~")
+    try:
+        return datetime.fromisoformat(at), UUID(event)
+    except ValueError:
+        return None
+
+
+def _place(post: dict[str, Any]) -> str:
+    return urlencode({"after": f"{post['occurred_at'].isoformat()}~{post['id']}"})
