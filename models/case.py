@@ -24,7 +24,8 @@ class Case(Record):
     A case that an Incident took in has it as `parent_id`; without a Ticket of its own it has the Incident's, and closes
     with it. `themes` are what its Ticket counts for: `campaign:<id>`, `account:<id>`, `keyword:<word>`, `all`; none
     where an Incident took it in from the start. `verdict` is the
-    last that a person gave. `event_id`, `rule_id`, `score` and `threshold` are those of the post that set its present level.
+    last that a person gave. `event_id`, `rule_id`, `score` and `threshold` are those of the post that set its present level;
+    `opened_by` is the rule that opened it.
     """
 
     __tablename__ = "cases"
@@ -40,11 +41,12 @@ class Case(Record):
         where_set("ix_cases_ticket_id", "ticket_id"),
         where_set("ix_cases_activity_id", "activity_id"),
         where_set("ix_cases_parent_id", "parent_id"),
-        where_set("ix_cases_rule_id", "rule_id", "opened_at"),
+        where_set("ix_cases_rule_id", "rule_id", "risen_at"),
+        where_set("ix_cases_opened_by", "opened_by", "opened_at"),
         Index(
             "ix_cases_burst",
             "org_id",
-            "opened_at",
+            text("greatest(coalesce(risen_at, opened_at), reopened_at)"),
             postgresql_where=text("level = 'ticket' AND themes <> '{}'"),
         ),
         one_of("verdict", VERDICTS),
@@ -61,6 +63,7 @@ class Case(Record):
     identity_id: Mapped[UUID | None] = to("identities.id")
     event_id: Mapped[UUID | None]
     rule_id: Mapped[UUID | None] = to("rules.id")
+    opened_by: Mapped[UUID | None] = to("rules.id")
     score: Mapped[float | None]
     threshold: Mapped[float | None]
     ticket_id: Mapped[UUID | None] = to("tickets.id")

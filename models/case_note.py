@@ -23,7 +23,7 @@ class CaseNote(Record):
     __table_args__ = (
         one_of("what", CASE_NOTES),
         Index("ix_case_notes_case_id", "case_id", "at"),
-        where_set("ix_case_notes_rule_id", "rule_id"),
+        where_set("ix_case_notes_rule_id", "rule_id", "what", "at"),
         Index("uq_case_notes_once", "org_id", "case_id", "what", "event_id", "rule_id", unique=True),
     )
 

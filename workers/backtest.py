@@ -10,27 +10,26 @@ those that were closed in the stretch, or else a bad hour of it would hold back 
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from workers.decide import EVERYTHING, Closed, Standing, decide
+from workers.decide import EVERYTHING, Closed, Open, Standing, decide
+from workers.lately import Lately, Spent
 from workers.past import Post
 from workers.rule import RANK
 from workers.standing import INCIDENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from workers.decide import Decision, Heard, Ref
     from workers.past import Batch, Change, Past, Stored
     from workers.rule import Level, Rules
 
-DAY = timedelta(hours=24)
 AT_ONCE = 500
 """So many posts are decided together when a crisis switch is released."""
 
@@ -38,7 +37,7 @@ AT_ONCE = 500
 @dataclass(slots=True, eq=False)
 class Case:
     """A case of a replay. `stored` is the stored case that the post which set its level belongs to; `set_at` when that
-    was; `parent` the Incident that took it in, whose Ticket it has if it is `shared`."""
+    was, `ticketed_at` when its Ticket opened last; `parent` the Incident that took it in, whose Ticket it has if it is `shared`."""
 
     id: UUID
     subject: str
@@ -53,6 +52,7 @@ class Case:
     parent: Case | None = None
     themes: tuple[str, ...] = ()
     closed_at: datetime | None = None
+    ticketed_at: datetime | None = None
 
 
 class Replay:
@@ -70,10 +70,10 @@ class Replay:
         self._incidents: dict[str, Case] = {}
         self._children: dict[UUID, list[Case]] = {}
         self._held: dict[UUID, list[Post]] = {}
+        self._alone: set[Ref] = set()
         self._over: dict[str, datetime] = {}
-        self._tickets = _Lately(past.policy.burst_window, self._themes)
-        numbered = {rule.id for rule in rules if rule.per_day is not None}
-        self._spent = _Lately(DAY, lambda case: (case.rule,) if case.rule in numbered else ())
+        self._tickets = Lately(past.policy.burst_window, self._themes)
+        self._spent = Spent({rule.id for rule in rules if rule.per_day is not None})
         self._stored: dict[str, list[Stored]] = {}
         for stored in past.cases:
             self._stored.setdefault(stored.subject, []).append(stored)
@@ -81,6 +81,7 @@ class Replay:
         self._before = {stored.id: _as_at_start(stored) for stored in earlier}
         for stored in earlier:
             self._begin_with(self._before[stored.id], stored)
+        self._spent.before(past.did)
 
     def hear(self, now: datetime, posts: Sequence[Post], answered: Mapping[Ref, Sequence[Ref]]) -> None:
         """Decide one batch. `answered` has the posts heard so far that answer one."""
@@ -118,14 +119,17 @@ class Replay:
     def _follow(self, change: Change) -> None:
         if change.what == "release":
             assert isinstance(change.of, UUID)
-            waiting = sorted(self._held.pop(change.of, ()), key=lambda post: post.heard.occurred_at)
+            held = (
+                post for post in self._held.pop(change.of, ()) if not (post.gone and post.gone < change.at)
+            )
+            waiting = sorted(held, key=lambda post: post.heard.occurred_at)
             for first in range(0, len(waiting), AT_ONCE):
                 self._decide(change.at, waiting[first : first + AT_ONCE])
         elif of := self._of_subject.get(str(change.of)):
             if change.what == "close":
                 self._close(self._last[of[-1].subject], change.at)
             else:
-                self._reopen(next((case for case in of if case.event == change.event), of[-1]))
+                self._reopen(next((case for case in of if case.event == change.event), of[-1]), change.at)
 
     def _close(self, case: Case, at: datetime) -> None:
         """Close a case; an Incident takes with it what has its Ticket."""
@@ -140,7 +144,7 @@ class Replay:
                 if child.shared and child.closed_at is None:
                     child.closed_at = at
 
-    def _reopen(self, case: Case) -> None:
+    def _reopen(self, case: Case, at: datetime) -> None:
         """Open a case again, and with the Ticket of an Incident all that have it, unless a newer one of its subject is."""
         together = [case]
         if case.shared and case.parent is not None:
@@ -148,6 +152,7 @@ class Replay:
         for one in together:
             if self._open(one.subject) is None:
                 one.closed_at = None
+                self._tickets.take(one, at)
                 self._last[one.subject] = one
                 if incident(one):
                     self._incidents[one.subject.removeprefix(INCIDENT)] = one
@@ -162,14 +167,16 @@ class Replay:
         held = ((post.subject, self._open(post.subject)) for post in heard)
         standing = Standing(
             now=now,
-            open={subject: case.level for subject, case in held if case is not None},
+            open={
+                subject: Open(case.id, case.level, case.subject) for subject, case in held if case is not None
+            },
             incidents=frozenset(self._incidents),
-            tickets=self._tickets.counts,  # type: ignore[arg-type]  # and theirs themes
-            spent=self._spent.counts,  # type: ignore[arg-type]  # their keys are rules
+            tickets=self._tickets.counts,
+            spent=self._spent.counts,
             switches=[one.switch for one in self._past.switches if one.since <= now < one.until],
             blocked=frozenset(who for who, free in (self._past.blocked or {}).items() if free < now),
             closed={
-                case.id: Closed(case.subject, case.closed_at, case.shared)
+                case.id: Closed(case.subject, case.closed_at, case.shared, case.level)
                 for case in known.values()
                 if case.closed_at
             },
@@ -207,8 +214,12 @@ class Replay:
     ) -> None:
         """As workers/escalate.py does it."""
         for one in decisions:
+            if one.rule is not None and one.action in ("open", "raise", "reopen"):
+                self._spent.take(now, one.rule.id)
             if one.action == "reopen" and one.case is not None:
-                self._reopen(known[one.case])
+                self._reopen(known[one.case], now)
+                known[one.case].themes = one.themes
+                self._tickets.again(known[one.case])
         burst = False
         for one in decisions:
             if one.incident is not None:
@@ -219,11 +230,13 @@ class Replay:
             self._propose(now, one, posts[one.ref])
         for one in decisions:
             if one.switch is not None:
-                alone = replace(posts[one.ref].heard, reply_to=None)
-                self._held.setdefault(one.switch, []).append(
-                    Post(alone, posts[one.ref].event, posts[one.ref].case)
-                )
+                post = posts[one.ref]
+                as_heard = replace(post.heard, heard_at=post.heard.heard_at or now)
+                self._held.setdefault(one.switch, []).append(post._replace(heard=as_heard))
+            self._alone.discard(one.ref)
             if one.action in ("hold", "tell"):
+                if one.action == "hold" and not posts[one.ref].heard.ours:
+                    self._alone.add(one.ref)
                 continue
             case = self._open(one.subject) if one.subject else known.get(one.case) if one.case else None
             if case is not None:
@@ -252,8 +265,10 @@ class Replay:
                 self._let_know(case)
         if not mild:
             case.level = "ticket"
-        self._tickets.again(case)
-        self._spent.again(case)
+        if case.set_at == now:
+            self._tickets.take(case, now)
+        else:
+            self._tickets.again(case)
 
     def _new(self, subject: str, one: Decision, post: Post, now: datetime, level: Level) -> Case:
         assert one.rule is not None
@@ -265,8 +280,7 @@ class Replay:
         self.cases.append(case)
         self._of_subject.setdefault(case.subject, []).append(case)
         self._last[case.subject] = case
-        self._tickets.take(case)
-        self._spent.take(case)
+        self._tickets.take(case, case.ticketed_at or case.opened_at)
         self._let_know(case)
         if incident(case) and case.closed_at is None:
             self._incidents[case.subject.removeprefix(INCIDENT)] = case
@@ -279,7 +293,9 @@ class Replay:
         if case.level != "ticket":
             return ()
         return tuple(
-            theme for theme in case.themes if theme not in self._over or case.opened_at > self._over[theme]
+            theme
+            for theme in case.themes
+            if theme not in self._over or (case.ticketed_at or case.opened_at) > self._over[theme]
         )
 
     def _no_more(self, theme: str, at: datetime) -> None:
@@ -310,7 +326,9 @@ class Replay:
             fits = [
                 theme
                 for theme, one in self._incidents.items()
-                if theme in case.themes and case.opened_at > one.opened_at - window and one is not case
+                if theme in case.themes
+                and (case.ticketed_at or case.opened_at) > one.opened_at - window
+                and one is not case
             ]
             if fits:
                 case.parent = self._incidents[min(fits, key=lambda theme: theme == EVERYTHING)]
@@ -319,10 +337,11 @@ class Replay:
     def _gather(self, posts: Sequence[Post], answered: Mapping[Ref, Sequence[Ref]]) -> None:
         """As workers/gather.py does it: what answers a post of an open case, and what answers that, belongs to it."""
         for post in posts:
-            if post.answers in self._of and post.heard.ref not in self._of:
+            ref = post.heard.ref
+            if post.answers in self._of and ref not in self._of and ref not in self._alone:
                 case = self._of[post.answers]
                 if case.closed_at is None:
-                    self._of[post.heard.ref] = case
+                    self._of[ref] = case
         climbing = [post.heard.ref for post in posts if post.heard.ref in answered]
         while climbing:
             ref = climbing.pop()
@@ -330,41 +349,13 @@ class Replay:
             if held is None or held.closed_at is not None:
                 continue
             for answer in answered.get(ref, ()):
-                if answer not in self._of:
+                if answer not in self._of and answer not in self._alone:
                     self._of[answer] = held
                     climbing.append(answer)
 
     def _open(self, subject: str) -> Case | None:
         case = self._last.get(subject)
         return case if case is not None and case.closed_at is None else None
-
-
-class _Lately:
-    """Cases that opened within a span of time before now, counted by what each counts for."""
-
-    def __init__(self, span: timedelta, counts_for: Callable[[Case], Iterable[Hashable]]) -> None:
-        self.counts: Counter[Hashable] = Counter()
-        self.cases: deque[Case] = deque()
-        self._span, self._counts_for = span, counts_for
-        self._counted: dict[UUID, tuple[Hashable, ...]] = {}
-
-    def take(self, case: Case) -> None:
-        """A case that opened; none opened later than the next."""
-        self.cases.append(case)
-        self._counted[case.id] = keys = tuple(self._counts_for(case))
-        self.counts.update(keys)
-
-    def again(self, case: Case) -> None:
-        """A case that may count for something else by now."""
-        if case.id in self._counted:
-            self.counts.subtract(self._counted[case.id])
-            self._counted[case.id] = keys = tuple(self._counts_for(case))
-            self.counts.update(keys)
-
-    def until(self, now: datetime) -> None:
-        """Forget what opened too long before this moment."""
-        while self.cases and self.cases[0].opened_at <= now - self._span:
-            self.counts.subtract(self._counted.pop(self.cases.popleft().id))
 
 
 def _as_at_start(stored: Stored) -> Case:
@@ -381,6 +372,7 @@ def _as_at_start(stored: Stored) -> Case:
         shared=stored.shared,
         themes=stored.themes,
         closed_at=None if stored.at_start else stored.closed_at,
+        ticketed_at=stored.ticketed_at,
     )
 
 
@@ -388,7 +380,7 @@ def _strongest(decisions: Sequence[Decision]) -> dict[str, Decision]:
     """One decision a subject: the first at the highest level."""
     found: dict[str, Decision] = {}
     for one in decisions:
-        if one.rule is None or one.subject is None or one.action == "hold":
+        if one.rule is None or one.subject is None or one.reason is not None:
             continue
         held = found.get(one.subject)
         if held is None or held.rule is None or RANK[held.rule.level] < RANK[one.rule.level]:

@@ -31,7 +31,9 @@ EVERYTHING = "all"
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What decide needs to know of one post. `parent_case` is the stored open case of the post it answers,
-    `closed_case` the one that is closed.
+    `closed_case` the one that is closed; of a post that was edited, the case that it belongs to, if that is closed.
+
+    `crossed` are the rules that it crossed before it was edited. `heard_at` is when it was heard, where that is not now.
 
     `about` are the records that it is tied to (campaigns, accounts), `account` and `campaign` those that it counts for.
     `stranger`: its author is known by a stable id and belongs to nobody: no Contact, Account, Lead or competitor.
@@ -61,6 +63,8 @@ class Heard:
     about: frozenset[UUID] = frozenset()
     account: UUID | None = None
     campaign: UUID | None = None
+    crossed: frozenset[UUID] = frozenset()
+    heard_at: datetime | None = None
 
     def belongs_to(self, audience: Audience) -> bool:
         """Is it a post of this audience?"""
@@ -95,11 +99,22 @@ class Switch(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """A case that is closed: whose, since when, and whether its Ticket is that of the Incident that took it in."""
+    """A case that is closed: whose, since when, whether its Ticket is that of the Incident that took it in, its level,
+    and its subject as it is stored, where its author was merged into another since."""
 
     subject: str
     at: datetime
     shared: bool = False
+    level: Level = "activity"
+    stored: str | None = None
+
+
+class Open(NamedTuple):
+    """An open case: its id, its level, and its subject as it is stored, as of Closed."""
+
+    case: UUID
+    level: Level
+    stored: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +123,7 @@ class Standing:
     each rule has opened in 24 hours, crisis switches that are on, blocked authors (subjects), closed cases by id."""
 
     now: datetime
-    open: Mapping[str, Level] = field(default_factory=dict)
+    open: Mapping[str, Open] = field(default_factory=dict)
     incidents: frozenset[str] = frozenset()
     tickets: Mapping[str, int] = field(default_factory=dict)
     spent: Mapping[UUID, int] = field(default_factory=dict)
@@ -124,7 +139,8 @@ class Decision(NamedTuple):
     `subject` names the case by its author; `case` is the stored one, and `answers` the post of this batch whose case
     it joins by answering. `also` are the other rules that it crossed, `tells` those that only tell. `incident` is the
     theme of the Incident that takes the case in, `own` whether that has a Ticket of its own all the same. `themes` are
-    what its Ticket counts for: nothing where an Incident takes it in. `switch` is what held it back.
+    what its Ticket counts for: nothing where an Incident takes it in. `switch` is what held it back. What joins with a
+    `reason` joins its author's open case, and was held back from raising it.
     """
 
     ref: Ref
@@ -182,6 +198,8 @@ def decide(posts: Sequence[Heard], rules: Rules | Crossings, standing: Standing)
         crossed = rules.crossed_by(post)
         if not crossed:
             rest.append(post)
+        elif _no_worse(post, crossed, standing.closed):
+            continue
         elif reason := held_back(post, standing.blocked):
             taken[post.ref] = Decision(post.ref, "hold", rule=crossed[0], reason=reason)
             if post.ours:
@@ -199,18 +217,44 @@ def decide(posts: Sequence[Heard], rules: Rules | Crossings, standing: Standing)
     return list(taken.values())
 
 
+def _no_worse(post: Heard, crossed: Sequence[Rule], closed: Mapping[UUID, Closed]) -> bool:
+    """Was it edited after its case was closed, and crosses nothing that it did not cross before?"""
+    return post.closed_case in closed and post.crossed.issuperset(rule.id for rule in crossed)
+
+
 class _World:
     """What is so after each decision, so that the next one rests on it."""
 
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
-        self._levels = dict(standing.open)
+        self._levels: dict[str, Level] = {subject: held.level for subject, held in standing.open.items()}
+        self._stored = {subject: held.stored for subject, held in standing.open.items()}
         self._tickets = Counter(standing.tickets)
         self._incidents = set(standing.incidents)
         self._spent = Counter(standing.spent)
 
     def take(self, post: Heard, crossed: Sequence[Rule]) -> Decision:
-        """What a post does that crossed these rules, the strongest first."""
+        """What a post does that crossed these rules, the strongest first. What is held back belongs to its author's open
+        case all the same; what would raise that is held back."""
+        found = self._judge(post, crossed)
+        level = self._levels.get(post.subject)
+        if found.action != "hold" or level is None:
+            return found
+        worse = any(RANK.get(rule.action, 0) > RANK[level] for rule in crossed)
+        held = self._standing.open.get(post.subject)
+        return found._replace(
+            action="join",
+            subject=self._named(post.subject),
+            case=held.case if held else None,
+            reason=found.reason if worse else None,
+            switch=found.switch if worse else None,
+        )
+
+    def _named(self, subject: str) -> str:
+        """As the case is stored: an author who was merged into another since may have one of their own."""
+        return self._stored.get(subject, subject)
+
+    def _judge(self, post: Heard, crossed: Sequence[Rule]) -> Decision:
         left, switch = self._not_held(post, crossed)
         if not left:
             assert switch is not None
@@ -219,7 +263,7 @@ class _World:
         young = [
             rule
             for rule in left
-            if rule.oldest is None or self._standing.now - post.occurred_at <= rule.oldest
+            if rule.oldest is None or (post.heard_at or self._standing.now) - post.occurred_at <= rule.oldest
         ]
         if not young:
             return Decision(post.ref, "hold", rule=left[0], reason="older than the rule takes")
@@ -234,7 +278,8 @@ class _World:
         if rule is None:
             return Decision(post.ref, "hold", rule=sure[0], reason=SPENT, tells=tells)
         also = tuple(other for other in opening if other is not rule)
-        return self._case(post, rule, Decision(post.ref, "join", rule, post.subject, also=also, tells=tells))
+        joins = Decision(post.ref, "join", rule, self._named(post.subject), also=also, tells=tells)
+        return self._case(post, rule, joins)
 
     def _not_held(self, post: Heard, crossed: Sequence[Rule]) -> tuple[list[Rule], Switch | None]:
         left, by = list(crossed), None
@@ -258,34 +303,37 @@ class _World:
         if level is not None and RANK[rule.level] <= RANK[level]:
             return joins
         self._spent[rule.id] += 1
-        action: Action = "open" if level is None else "raise"
-        if level is None and (case := self._reopens(post)) is not None:
-            joins, action = joins._replace(case=case), "reopen"
-        self._levels[post.subject] = rule.level
+        closed = self._reopens(post) if level is None else None
+        reached = max(rule.level, closed.level if closed else rule.level, key=RANK.__getitem__)
+        self._levels[post.subject] = reached
         themes = themes_of(post, rule)
-        incident = self._incident(themes, rule)
-        if incident is None and rule.level == "ticket" and action != "reopen":
-            self._tickets.update(themes)
+        incident = self._incident(themes, reached)
         own = incident is None or (post.customer and post.addressed)
+        action: Action = "open" if level is None else "raise"
+        if closed is not None and own:
+            # within an Incident a Ticket that opens again would be one more
+            self._stored[post.subject] = closed.stored or post.subject
+            joins = joins._replace(case=post.closed_case, subject=self._named(post.subject))
+            action = "reopen"
+        if incident is None and reached == "ticket":
+            self._tickets.update(themes)
         counted = themes if incident is None else ()
         return joins._replace(action=action, themes=counted, incident=incident, own=own)
 
-    def _reopens(self, post: Heard) -> UUID | None:
+    def _reopens(self, post: Heard) -> Closed | None:
         """The author's own closed case that the post answers, if it was closed lately. Not one that has the Ticket of
         an Incident: that would open the Incident again, and with it everybody's."""
         if post.closed_case is None or (closed := self._standing.closed.get(post.closed_case)) is None:
             return None
-        if closed.shared:
-            return None
         lately = self._standing.now - closed.at <= self._standing.policy.reopens_within
-        return post.closed_case if closed.subject == post.subject and lately else None
+        return closed if closed.subject == post.subject and lately and not closed.shared else None
 
-    def _incident(self, themes: Sequence[str], rule: Rule) -> str | None:
+    def _incident(self, themes: Sequence[str], level: Level) -> str | None:
         """The theme whose Incident takes a new case in: one that is open, or that opens by this Ticket."""
         for theme in themes:
             if theme in self._incidents:
                 return theme
-        if rule.level == "ticket":
+        if level == "ticket":
             for theme in themes:
                 if self._tickets[theme] >= self._standing.policy.most(theme):
                     self._incidents.add(theme)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -209,36 +210,33 @@ def _escalate(
         answered = post.reply_to
         if answered is not None:
             answered = parent.external_id if parent else local.get((found.platform, answered), answered)
-        heard.append(
-            Heard(
-                ref=draft.key,
-                subject=subject_of(found.platform, author.person if author else None, post.thread, post.id),
-                text=post.text,
-                sentiment=draft.sentiment,
-                occurred_at=post.posted_at,
-                addressed=found.addressed,
-                about_us=found.about_us,
-                named=found.named,
-                customer=found.contact is not None,
-                ours=found.ours or bool(author and author.ours),
-                bot=bool(author and author.bot),
-                stranger=is_stranger(found),
-                start_mark=item.page.start_mark,
-                reply_to=answered,
-                parent_case=parent.case if parent and parent.case_open else None,
-                attached=outcome.case is not None,
-                rating=post.rating,
-                closed_case=parent.case if parent and not parent.case_open else None,
-                lang=draft.score.lang,
-                kinds=frozenset(page.kind for page in item.places),
-                sources=frozenset(item.sources),
-                about=frozenset(
-                    match.record for match in found.live if match.kind in ("account", "campaign")
-                ),
-                account=found.account,
-                campaign=found.campaign,
-            )
+        now = Heard(
+            ref=draft.key,
+            subject=subject_of(found.platform, author.person if author else None, post.thread, post.id),
+            text=post.text,
+            sentiment=draft.sentiment,
+            occurred_at=post.posted_at,
+            addressed=found.addressed,
+            about_us=found.about_us,
+            named=found.named,
+            customer=found.contact is not None,
+            ours=found.ours or bool(author and author.ours),
+            bot=bool(author and author.bot),
+            stranger=is_stranger(found),
+            start_mark=item.page.start_mark,
+            reply_to=answered,
+            parent_case=parent.case if parent and parent.case_open else None,
+            attached=outcome.case is not None,
+            rating=post.rating,
+            closed_case=parent.case if parent and not parent.case_open else None,
+            lang=draft.score.lang,
+            kinds=frozenset(page.kind for page in item.places),
+            sources=frozenset(item.sources),
+            about=frozenset(match.record for match in found.live if match.kind in ("account", "campaign")),
+            account=found.account,
+            campaign=found.campaign,
         )
+        heard.append(_as_edited(now, outcome, rules) if outcome.before else now)
         facts[draft.key] = Facts(
             event=outcome.event,
             identity=author.id if author else None,
@@ -270,6 +268,24 @@ def _escalate(
     carried = carry_out(session, org, decisions, facts, tickets, standing.policy)
     leads_of(session, org, heard, facts, rules, decisions)
     return carried
+
+
+def _as_edited(post: Heard, outcome: Recorded, rules: Rules) -> Heard:
+    """A post that was edited, with what it crossed before, where it belongs to a case."""
+    was = outcome.before
+    if was is None or outcome.case is None:
+        return post
+    before = replace(
+        post,
+        text=was.text,
+        sentiment=was.sentiment,
+        rating=was.rating,
+        lang=was.lang,
+        addressed=was.addressed,
+        about_us=was.about_us,
+    )
+    crossed = frozenset(rule.id for rule in rules.crossed_by(before))
+    return replace(post, closed_case=outcome.case, crossed=crossed)
 
 
 def _called(post: Post) -> str:

@@ -64,17 +64,19 @@ _CASES = text("""
             id uuid, subject text, level text, identity_id uuid, event_id uuid, rule_id uuid,
             score double precision, threshold double precision, ticket_id uuid, activity_id uuid,
             about text, priority text, account_id uuid, contact_id uuid, campaign_id uuid, source_id uuid,
-            parent_id uuid, shared_ticket uuid, themes text[], owner_id uuid)
+            parent_id uuid, shared_ticket uuid, themes text[], owner_id uuid, opened_by uuid)
     ), rule AS MATERIALIZED (
-        SELECT id FROM rules WHERE id IN (SELECT rule_id FROM x) ORDER BY id FOR KEY SHARE
+        SELECT id FROM rules WHERE id IN (SELECT rule_id FROM x UNION ALL SELECT opened_by FROM x)
+        ORDER BY id FOR KEY SHARE
     ), opened AS (
         INSERT INTO cases AS c (
             id, org_id, subject, level, identity_id, event_id, rule_id, score, threshold, ticket_id,
-            activity_id, parent_id, themes, risen_at, previous_id)
+            activity_id, parent_id, themes, risen_at, opened_by, previous_id)
         SELECT id, :org, subject, level, identity_id, event_id,
             (SELECT rule.id FROM rule WHERE rule.id = rule_id), score, threshold,
             coalesce(ticket_id, shared_ticket), activity_id, parent_id, coalesce(themes, '{}'),
             CASE WHEN ticket_id IS NOT NULL AND activity_id IS NOT NULL THEN now() END,
+            (SELECT rule.id FROM rule WHERE rule.id = coalesce(opened_by, rule_id)),
             (SELECT p.id FROM cases p
              WHERE p.org_id = :org AND p.subject = x.subject AND p.closed_at IS NOT NULL
              ORDER BY p.opened_at DESC LIMIT 1)
@@ -83,7 +85,8 @@ _CASES = text("""
         SET level = CASE WHEN excluded.level = 'ticket' THEN 'ticket' ELSE c.level END,
             ticket_id = coalesce(c.ticket_id, excluded.ticket_id),
             parent_id = CASE WHEN c.ticket_id IS NULL THEN coalesce(c.parent_id, excluded.parent_id) ELSE c.parent_id END,
-            themes = CASE WHEN c.ticket_id IS NULL THEN excluded.themes ELSE c.themes END,
+            themes = CASE WHEN c.ticket_id IS NULL OR c.reopened_at = now()
+                          THEN excluded.themes ELSE c.themes END,
             risen_at = CASE WHEN c.ticket_id IS NULL AND excluded.ticket_id IS NOT NULL THEN now()
                             ELSE c.risen_at END,
             event_id = CASE WHEN c.ticket_id IS NULL AND excluded.ticket_id IS NOT NULL
@@ -285,7 +288,7 @@ def carry_out(
 def _case_of(decision: Decision, cases: Mapping[str, UUID]) -> UUID | None:
     """The case that a post belongs to now. A reopened one is named by its subject like any: if it could not be
     opened again, another has."""
-    if decision.subject is not None:
+    if decision.subject is not None and (decision.case is None or decision.subject in cases):
         return cases[decision.subject]
     return decision.case
 
@@ -308,7 +311,7 @@ def _wanted(
     wanted: dict[str, dict[str, Any]] = {}
     for decision in decisions:
         rule, subject = decision.rule, decision.subject
-        if rule is None or subject is None or decision.action == "hold":
+        if rule is None or subject is None or decision.reason is not None:
             continue
         fact = facts[decision.ref]
         held = wanted.get(subject)
@@ -325,6 +328,7 @@ def _wanted(
             "identity_id": fact.identity,
             "event_id": fact.event,
             "rule_id": rule.id,
+            "opened_by": held["opened_by"] if held else rule.id,
             "score": fact.sentiment,
             "threshold": rule.threshold,
             "ticket_id": str(uuid7()) if alone and not mild else None,

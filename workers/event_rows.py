@@ -59,6 +59,7 @@ WRITE_AGAIN = text(f"""
         SELECT x.*, b.id AS known, b.case_id, b.sentiment AS was_sentiment, b.lang AS was_lang,
                b.voice AS was_voice, b.account_id AS was_account, b.campaign_id AS was_campaign,
                b.occurred_at AS was_at, b.reposts AS was_reposts,
+               b.text AS was_text, b.rating AS was_rating, b.addressed AS was_addressed, b.about_us AS was_about_us,
                {_COUNTED} AS counted,
                CASE WHEN x.edited_at > coalesce(b.edited_at, '-infinity')
                          AND (x.text <> b.text OR x.rating <> b.rating) THEN 'edited'
@@ -86,6 +87,7 @@ WRITE_AGAIN = text(f"""
         FROM judged j WHERE e.id = j.known AND j.fate = 'duplicate' AND j.touched
     )
     SELECT platform, external_id, known, fate, case_id, heard,
-           was_sentiment, was_lang, was_voice, was_account, was_campaign, was_at, was_reposts
+           was_sentiment, was_lang, was_voice, was_account, was_campaign, was_at, was_reposts,
+           CASE WHEN fate = 'edited' THEN was_text END, was_rating, was_addressed, was_about_us
     FROM judged
 """)

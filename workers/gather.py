@@ -34,15 +34,17 @@ _CLIMB = """
     WHERE e.id = h.id
 """
 
+# a complaint that was held back is listed as that, and is nobody else's
+_FREE = "(r.held_back IS NULL OR r.direction = 'outbound')"
 # one look into the index for each of a post's two names; an IN over both would walk the whole of another
-_ANSWERS = """LATERAL (
+_ANSWERS = f"""LATERAL (
         SELECT r.id FROM social_events r
         WHERE r.org_id = p.org_id AND r.platform = p.platform AND r.reply_to = p.external_id
-          AND r.case_id IS NULL
+          AND r.case_id IS NULL AND {_FREE}
         UNION ALL
         SELECT r.id FROM social_events r
         WHERE r.org_id = p.org_id AND r.platform = p.platform AND r.reply_to = p.local_ref
-          AND r.case_id IS NULL
+          AND r.case_id IS NULL AND {_FREE}
     ) r"""
 
 _REPLIES = """
@@ -57,7 +59,7 @@ _REPLIES = """
         LIMIT 1
     ) p ON true
     JOIN cases c ON c.id = p.case_id AND c.closed_at IS NULL
-    WHERE r.org_id = :org AND r.case_id IS NULL AND r.reply_to IS NOT NULL AND {which}
+    WHERE r.org_id = :org AND r.case_id IS NULL AND r.reply_to IS NOT NULL AND {free} AND {which}
 """
 
 _ANSWERED = f"""
@@ -68,11 +70,14 @@ _ANSWERED = f"""
 
 _BOTH_SIDES = text(
     _CLIMB.format(
-        answers=_ANSWERS, seeds=_REPLIES.format(which="r.id = ANY(:replies)") + " UNION " + _ANSWERED
+        answers=_ANSWERS,
+        seeds=_REPLIES.format(free=_FREE, which="r.id = ANY(:replies)") + " UNION " + _ANSWERED,
     )
 )
 _LATE = text(
-    _CLIMB.format(answers=_ANSWERS, seeds=_REPLIES.format(which="r.recorded_at > now() - interval '1 hour'"))
+    _CLIMB.format(
+        answers=_ANSWERS, seeds=_REPLIES.format(free=_FREE, which="r.recorded_at > now() - interval '1 hour'")
+    )
 )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from workers.decide import Policy, Switch
 from workers.escalate import NOT_NAMING
 from workers.past import Batch, Change, Past, Post, Spell, Stored
-from workers.reheard import COLUMNS, JOINS, heard
+from workers.reheard import ANSWERED, COLUMNS, JOINS, heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,20 +40,10 @@ _NAMING = ", ".join(f"'{how}'" for how in NOT_NAMING)
 _SO = "m.created_at <= e.recorded_at"
 # a post that was edited since has lost the matches that it had: those of now count for it
 _POSTS = text(f"""
-    SELECT {COLUMNS}, e.recorded_at, mark.escalate_from AS mark, answered.*, so.*
+    SELECT {COLUMNS}, mark.escalate_from AS mark, answered.*, so.*
     FROM social_events e {JOINS}
     LEFT JOIN sources mark ON mark.id = e.sightings[1]
-    LEFT JOIN LATERAL (
-        SELECT p.external_id AS answered, p.recorded_at AS answered_at, p.case_id AS answered_case,
-               p.voice = 'own' AS answers_ours
-        FROM social_events p
-        WHERE p.org_id = e.org_id AND p.platform = e.platform AND p.external_id = e.reply_to
-        UNION ALL
-        SELECT p.external_id, p.recorded_at, p.case_id, p.voice = 'own'
-        FROM social_events p
-        WHERE p.org_id = e.org_id AND p.platform = e.platform AND p.local_ref = e.reply_to
-        LIMIT 1
-    ) answered ON e.reply_to IS NOT NULL
+    {ANSWERED}
     LEFT JOIN LATERAL (
         SELECT bool_or(NOT {_SO}) AND coalesce(e.edited_at <= e.recorded_at, true) AS learnt,
                array_agg(m.record_id) FILTER (WHERE {_SO} AND m.kind IN ('account', 'campaign')) AS then_about,
@@ -75,7 +65,7 @@ _COUNTS = text("""
 # an identity that was merged since is whom it was merged into; what a rule over many posts opened is not looked at
 _CASES = text("""
     SELECT c.id, CASE WHEN c.subject LIKE 'identity:%' THEN 'identity:' || coalesce(i.merged_into, i.id) END AS person,
-           c.subject, c.level, c.opened_at, c.risen_at, c.closed_at, c.reopened_at, c.rule_id, c.event_id, c.parent_id,
+           c.subject, c.level, c.opened_at, c.risen_at, c.closed_at, c.reopened_at, c.rule_id, c.opened_by, c.event_id, c.parent_id,
            c.themes, c.verdict, c.ticket_id, p.ticket_id AS parent_ticket,
            c.score IS DISTINCT FROM e.sentiment AS rescored, c.threshold IS DISTINCT FROM r.threshold AS ruled
     FROM cases c LEFT JOIN identities i ON i.id = c.identity_id LEFT JOIN cases p ON p.id = c.parent_id
@@ -85,9 +75,13 @@ _CASES = text("""
     ORDER BY c.opened_at, c.id
 """)
 _NOTES = text("""
-    SELECT case_id, what, at FROM case_notes
-    WHERE org_id = :org AND case_id = ANY (:cases) AND what IN ('reply', 'reopened', 'summary')
-    ORDER BY case_id, at
+    SELECT n.case_id, n.what, n.at, n.rule_id, EXISTS (
+               SELECT FROM case_notes x WHERE x.case_id = n.case_id AND x.event_id = n.event_id AND x.what = 'edited'
+                                          AND x.at = n.at) AS edited,
+           e.recorded_at AS heard_at
+    FROM case_notes n LEFT JOIN social_events e ON e.id = n.event_id AND n.what = 'reopened'
+    WHERE n.org_id = :org AND n.case_id = ANY (:cases) AND n.what IN ('reply', 'reopened', 'summary')
+    ORDER BY n.case_id, n.at
 """)
 _POLICY = text("""
     SELECT coalesce(max(burst_after), 20), coalesce(max(burst_all), 100), coalesce(max(burst_minutes), 60),
@@ -136,7 +130,11 @@ def read_past(session: Session, stretch: Stretch) -> tuple[Past, Known]:
     notes = session.execute(_NOTES, {"org": org, "cases": [row["id"] for row in rows]}).all()
     signs: dict[UUID, list[tuple[datetime, str]]] = defaultdict(list)
     for note in notes:
-        signs[note.case_id].append((note.at, note.what))
+        # no text is kept but the last, so that an edit was worse is told to the replay
+        signs[note.case_id].append((note.at, "by an edit" if note.edited else note.what))
+        if note.heard_at is not None and note.heard_at < note.at and not note.edited:
+            # it was held until it was released: had the case been open, it would have joined that
+            signs[note.case_id].append((note.heard_at, "reply"))
     latest: dict[str, RowMapping] = {}
     for row in rows:
         if (before := latest.get(_subject(row))) is not None:
@@ -166,11 +164,24 @@ def read_past(session: Session, stretch: Stretch) -> tuple[Past, Known]:
         ],
         blocked={row.subject: row.free or _NEVER for row in session.execute(_BLOCKED, {"org": org})},
         lasts=median(lasted) if lasted else None,
+        did=[one for one in _did(rows, notes) if one[0] < since],
     )
     counts = session.execute(_COUNTS, values).one()
     of_now = [row for row in rows if row["opened_at"] >= since]
     changed = [sum(row[name] for row in of_now) for name in ("rescored", "ruled")]
     return past, Known(counts.posts, counts.first, counts.edited, *changed)
+
+
+def _did(rows: Sequence[RowMapping], notes: Sequence[Any]) -> Iterator[tuple[datetime, UUID]]:
+    """When which rule opened, raised or reopened a case."""
+    for row in rows:
+        if row["opened_by"] is not None:
+            yield row["opened_at"], row["opened_by"]
+        if row["risen_at"] is not None and row["rule_id"] not in (None, row["opened_by"]):
+            yield row["risen_at"], row["rule_id"]
+    for note in notes:
+        if note.what == "reopened" and note.rule_id is not None:
+            yield note.at, note.rule_id
 
 
 def _stored(row: RowMapping, since: datetime) -> Stored:
@@ -190,6 +201,7 @@ def _stored(row: RowMapping, since: datetime) -> Stored:
         ticket=row["ticket_id"] is not None,
         shared=row["ticket_id"] is not None and row["ticket_id"] == row["parent_ticket"],
         parent=row["parent_id"],
+        ticketed_at=max([row["opened_at"], *(at for at in (risen, row["reopened_at"]) if at and at < since)]),
         themes=tuple(row["themes"]),
         verdict=row["verdict"],
     )
@@ -208,7 +220,7 @@ def _changes(row: RowMapping, signs: Sequence[tuple[datetime, str]]) -> Iterator
     """
     told = list(signs)
     again, closed = row["reopened_at"], row["closed_at"]
-    if again is not None and (again, "reopened") not in told:
+    if again is not None and not {(again, "reopened"), (again, "by an edit")}.intersection(told):
         told.append((again, "by a person"))
     is_open = True
     for at, what in sorted(told):
@@ -216,8 +228,8 @@ def _changes(row: RowMapping, signs: Sequence[tuple[datetime, str]]) -> Iterator
             yield Change(at, "close", _subject(row))
         elif is_open and (closed is None or at < closed):
             yield Change(at - _JUST_BEFORE, "close", _subject(row))
-        is_open = what in ("reopened", "by a person")
-        if what == "by a person":
+        is_open = what in ("reopened", "by a person", "by an edit")
+        if what in ("by a person", "by an edit"):
             yield Change(at, "reopen", _subject(row), row["event_id"])
     if closed is not None:
         yield Change(closed, "close", _subject(row))
@@ -262,7 +274,7 @@ def _again(row: RowMapping, stretch: Stretch) -> Post | None:
         row["addressed"] and row["answers_ours"] and row["recorded_at"] < row["answered_at"] < stretch.until
     ):
         return None
-    return Post(heard(row, **_then(row)), row["id"], row["case_id"])
+    return Post(heard(row, **_then(row)), row["id"], row["case_id"], gone=row["gone_at"])
 
 
 def _post(row: RowMapping, stretch: Stretch, *, addressed: bool) -> Post:
@@ -270,7 +282,7 @@ def _post(row: RowMapping, stretch: Stretch, *, addressed: bool) -> Post:
     before = row["answered_case"] if ref and row["answered_at"] < stretch.since else None
     reply_to = row["answered"] or row["reply_to"]
     known = {**_then(row), "reply_to": reply_to, "addressed": addressed, "attached": False}
-    return Post(heard(row, **known), row["id"], row["case_id"], ref, before)
+    return Post(heard(row, **known), row["id"], row["case_id"], ref, before, row["gone_at"])
 
 
 def _then(row: RowMapping) -> dict[str, Any]:

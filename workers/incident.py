@@ -16,7 +16,7 @@ from uuid_utils import uuid7
 
 from workers._rows import as_json
 from workers.decide import EVERYTHING
-from workers.standing import INCIDENT
+from workers.standing import INCIDENT, TICKETED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +109,7 @@ def _by_theme(rows: Any) -> dict[str, Incident]:
 
 
 # Tickets first, then cases: whoever works on a Ticket holds its row and then wants the case, by the trigger
-_ADOPT = text("""
+_ADOPT = text(f"""
     WITH incident AS MATERIALIZED (
         SELECT i.id, i.ticket_id, i.opened_at, substr(i.subject, length(:incident) + 1) AS theme FROM cases i
         WHERE i.org_id = :org AND i.closed_at IS NULL AND i.ticket_id IS NOT NULL
@@ -119,7 +119,7 @@ _ADOPT = text("""
         FROM incident, cases c
         WHERE c.org_id = :org AND c.level = 'ticket' AND c.parent_id IS NULL AND c.closed_at IS NULL
           AND c.subject NOT LIKE :incident || '%' AND incident.theme = ANY (c.themes)
-          AND c.opened_at > incident.opened_at
+          AND {TICKETED_AT.format("c")} > incident.opened_at
               - make_interval(mins => coalesce((SELECT burst_minutes FROM policies WHERE org_id = :org), 60))
         ORDER BY c.id, incident.theme = :everything, incident.id
     ), tickets_held AS MATERIALIZED (
@@ -149,7 +149,7 @@ _LEFT = text("""
 
 
 def adopt(session: Session, org: str) -> int:
-    """Give the open Incidents those cases of their themes that opened shortly before them. Returns how many."""
+    """Give the open Incidents those cases of their themes that got their Tickets shortly before them. Returns how many."""
     values = {"org": org, "incident": INCIDENT, "everything": EVERYTHING}
     return len(session.execute(_ADOPT, values).all())
 

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 class Post(NamedTuple):
     """A stored post as it is decided: its event, the stored case that it belongs to, and the post that it answers,
-    with that one's stored case where it was heard before the stretch."""
+    with that one's stored case where it was heard before the stretch. `gone` is when its platform said so."""
 
     heard: Heard
     event: UUID
     case: UUID | None = None
     answers: Ref | None = None
     before: UUID | None = None
+    gone: datetime | None = None
 
 
 class Batch(NamedTuple):
@@ -50,6 +51,7 @@ class Stored(NamedTuple):
     ticket: bool = True
     shared: bool = False
     parent: UUID | None = None
+    ticketed_at: datetime | None = None
     themes: tuple[str, ...] = ()
     verdict: str | None = None
 
@@ -75,7 +77,8 @@ class Spell(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Past:
     """What is stored of a stretch beside its posts. `blocked` are blocked authors (subjects) with the last moment at
-    which they surely were not yet; `lasts` is how long a case lasts, if any was closed."""
+    which they surely were not yet; `lasts` is how long a case lasts, if any was closed; `did` is when a rule opened,
+    raised or reopened a case before the stretch."""
 
     since: datetime
     policy: Policy = field(default_factory=Policy)
@@ -84,3 +87,4 @@ class Past:
     switches: Sequence[Spell] = ()
     blocked: Mapping[str, datetime] | None = None
     lasts: timedelta | None = None
+    did: Sequence[tuple[datetime, UUID]] = ()

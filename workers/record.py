@@ -45,6 +45,10 @@ class Before(NamedTuple):
     campaign: UUID | None
     occurred_at: datetime
     reposts: int
+    text: str
+    rating: float | None
+    addressed: bool
+    about_us: bool
 
 
 class Recorded(NamedTuple):

@@ -15,7 +15,7 @@ _NAMING = ", ".join(f"'{how}'" for how in NOT_NAMING)
 COLUMNS = """
     e.id, e.platform, e.external_id, e.text, e.sentiment, e.occurred_at, e.addressed, e.about_us, e.voice, e.lang,
     e.rating, e.reply_to, e.thread, e.case_id, e.account_id, e.contact_id, e.campaign_id, e.sightings, e.identity_id,
-    i.handle, i.name, coalesce(i.bot, false) AS bot, coalesce(i.ours, e.voice = 'own') AS ours,
+    e.recorded_at, e.gone_at, i.handle, i.name, coalesce(i.bot, false) AS bot, coalesce(i.ours, e.voice = 'own') AS ours,
     coalesce(i.merged_into, i.id) AS person,
     i.id IS NOT NULL AND coalesce(i.contact_id, i.account_id, i.lead_id) IS NULL AND NOT i.ours
         AND e.voice = 'earned' AS stranger,
@@ -35,11 +35,26 @@ JOINS = f"""
 """
 """To be joined to events `e`. Each is one look into an index a post."""
 
+ANSWERED = """
+    LEFT JOIN LATERAL (
+        SELECT p.external_id AS answered, p.recorded_at AS answered_at, p.case_id AS answered_case,
+               p.voice = 'own' AS answers_ours
+        FROM social_events p
+        WHERE p.org_id = e.org_id AND p.platform = e.platform AND p.external_id = e.reply_to
+        UNION ALL
+        SELECT p.external_id, p.recorded_at, p.case_id, p.voice = 'own'
+        FROM social_events p
+        WHERE p.org_id = e.org_id AND p.platform = e.platform AND p.local_ref = e.reply_to
+        LIMIT 1
+    ) answered ON e.reply_to IS NOT NULL
+"""
+"""To be joined as well by who wants to know what a post answers."""
+
 
 def heard(row: RowMapping, **known: Any) -> Heard:
     """A row of COLUMNS as a post to decide about; `known` says what else is known of it (parent_case, closed_case).
 
-    It counts as answering nothing unless `known` has `reply_to`.
+    It counts as heard now, and as answering nothing unless `known` has `reply_to`.
     """
     given: dict[str, Any] = {
         "ref": (row["platform"], row["external_id"]),

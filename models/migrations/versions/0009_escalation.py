@@ -149,7 +149,7 @@ BEGIN
 END
 $$;
 CREATE TRIGGER case_hears_of_its_post AFTER UPDATE OF gone_at, edited_at ON social_events FOR EACH ROW
-    WHEN (NEW.case_id IS NOT NULL AND (OLD.gone_at IS NULL AND NEW.gone_at IS NOT NULL
+    WHEN (NEW.case_id IS NOT NULL AND (OLD.gone_at IS NULL AND NEW.gone_at IS NOT NULL OR NEW.text <> OLD.text
                                        OR NEW.edited_at IS DISTINCT FROM OLD.edited_at))
     EXECUTE FUNCTION case_hears_of_its_post()
 """
@@ -243,8 +243,16 @@ def _cases() -> None:
     listed = ", ".join(f"'{verdict}'" for verdict in VERDICTS.split())
     op.create_check_constraint("verdict", "cases", f"verdict IN ({listed})")
     where_set("cases", "parent_id")
-    where_set("cases", "rule_id", "opened_at")
-    index("cases", "org_id opened_at", name="ix_cases_burst", where="level = 'ticket' AND themes <> '{}'")
+    op.add_column("cases", to("opened_by", "rules"))
+    op.execute("UPDATE cases SET opened_by = rule_id")
+    where_set("cases", "rule_id", "risen_at")
+    where_set("cases", "opened_by", "opened_at")
+    op.create_index(
+        "ix_cases_burst",
+        "cases",
+        ["org_id", sa.text("greatest(coalesce(risen_at, opened_at), reopened_at)")],
+        postgresql_where=sa.text("level = 'ticket' AND themes <> '{}'"),
+    )
     record(
         "case_notes",
         to("case_id", "cases", lost="CASCADE", null=False),
@@ -257,7 +265,7 @@ def _cases() -> None:
         *texts("by said"),
     )
     index("case_notes", "case_id at", name="ix_case_notes_case_id")
-    where_set("case_notes", "rule_id")
+    where_set("case_notes", "rule_id", "what", "at")
     index("case_notes", "org_id case_id what event_id rule_id", name="uq_case_notes_once", unique=True)
 
 
@@ -312,7 +320,7 @@ def downgrade() -> None:
     op.drop_table("case_notes")
     op.drop_table("policies")
     op.drop_index("ix_cases_rule_id", "cases")
-    for gone in ("verdict_by", "verdict_at", "verdict", "reopened_at", "themes", "parent_id"):
+    for gone in ("opened_by", "verdict_by", "verdict_at", "verdict", "reopened_at", "themes", "parent_id"):
         op.drop_column("cases", gone)
     op.drop_column("tickets", "parent_id")
     op.execute("DELETE FROM rules WHERE action = 'notify' OR trigger <> 'post'")
