@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -41,6 +42,11 @@ _PROLONG = text("""
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('earshot.holds.' || :org, 0))")
 _OFF = text("""
     UPDATE holds SET lifted_at = now(), lifted_by = :by WHERE id = :id AND lifted_at IS NULL RETURNING id
+""")
+_WHICH = text("""
+    SELECT e.id AS event, e.occurred_at, e.platform, coalesce('@' || i.handle, i.name) AS author, e.sentiment, e.text, e.url
+    FROM social_events e LEFT JOIN identities i ON i.id = e.identity_id
+    WHERE e.id = ANY (:events) ORDER BY e.sentiment NULLS LAST, e.occurred_at
 """)
 _RELEASED = text(
     "UPDATE holds SET released_at = now(), released_by = :by WHERE id = :id AND released_at IS NULL"
@@ -117,3 +123,9 @@ def switch_off(session: Session, switch: UUID, by: str) -> bool:
 def noted_released(session: Session, switch: UUID, by: str) -> None:
     """Note who had released what a switch held; the first time counts."""
     session.execute(_RELEASED, {"id": switch, "by": by})
+
+
+def opened_nothing(session: Session, why: Mapping[UUID, str]) -> list[dict[str, Any]]:
+    """The posts that were released and opened nothing, the worst first, each with the reason (`why`)."""
+    rows = session.execute(_WHICH, {"events": list(why)}).mappings()
+    return [{**row, "why": why[row["event"]]} for row in rows]

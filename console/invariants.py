@@ -82,6 +82,10 @@ INVARIANTS: Mapping[str, TextClause] = {
         SELECT count(*) FROM social_events e JOIN rules r ON r.id = e.rule_id
         WHERE e.org_id = :org AND r.action IN ('ticket', 'activity') AND e.case_id IS NULL AND e.held_back IS NULL
     """),
+    "no post waits for a crisis switch whose posts were released": text("""
+        SELECT count(*) FROM social_events e JOIN holds h ON h.id = e.hold_id
+        WHERE e.org_id = :org AND h.released_at < now() - interval '3 minutes'
+    """),
     "a case that was taken in was so by an Incident": text("""
         SELECT count(*) FROM cases c JOIN cases p ON p.id = c.parent_id
         WHERE c.org_id = :org AND (p.subject NOT LIKE 'burst:%' OR p.org_id <> c.org_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -21,6 +22,9 @@ Named = Annotated[
     ),
 ]
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decides (default: who you are).")]
+
+SHOWN = 50
+"""Lines that are said of what opened nothing."""
 
 
 @app.command()
@@ -183,17 +187,17 @@ def off(named: Named, by: By = None, org: chosen_org = None, json: as_json = Fal
 
 @app.command("release")
 def release_(named: Named, by: By = None, org: chosen_org = None, json: as_json = False) -> None:
-    """Turn a switch off and decide about everything that it held, by the rules of now.
+    """Turn a switch off and decide about everything that it held, by the rules of now; what opens nothing is listed.
 
     Example: earshot crisis release "Spring sale"
     """
     from sqlalchemy.orm import sessionmaker
 
     from console.cli import _print
-    from console.crisis import noted_released, switch_off, the_switch
+    from console.crisis import noted_released, opened_nothing, switch_off, the_switch
     from console.database import engine, opened
     from console.who import who_decides
-    from console.words import counted
+    from console.words import counted, one_line
     from workers.release import release
 
     chosen, who = _options.org(), who_decides(by)
@@ -201,12 +205,15 @@ def release_(named: Named, by: By = None, org: chosen_org = None, json: as_json 
         switch = the_switch(session, chosen, named)
         switch_off(session, switch["id"], who)
     posts = attached = still = 0
+    nothing: dict[UUID, str] = {}
     for batch in release(sessionmaker(engine()), chosen, switch["id"]):
         posts, attached, still = posts + batch.posts, attached + batch.cases, still + batch.still_held
+        nothing |= dict(batch.nothing)
         if posts > batch.posts:
             _print.said(f"{posts:,} posts decided")
     with opened() as session:
         noted_released(session, switch["id"], who)
+        listed = opened_nothing(session, nothing)
     before = switch["released_at"]
     if json:
         _print.as_json(
@@ -216,6 +223,7 @@ def release_(named: Named, by: By = None, org: chosen_org = None, json: as_json 
                 "posts": posts,
                 "attached": attached,
                 "still_held": still,
+                "opened_nothing": listed,
             }
         )
         return
@@ -223,3 +231,8 @@ def release_(named: Named, by: By = None, org: chosen_org = None, json: as_json 
         _print.said(f"It was released {before:%Y-%m-%d %H:%M} UTC by {switch['released_by']} already.")
     held = f"; {still:,} are held by another switch" if still else ""
     _print.line(f"Released {counted(posts, 'post')}: {attached:,} belong to a case now{held}.")
+    for post in listed[:SHOWN]:
+        who_said = f"{one_line(post['author'] or 'somebody', 40)} on {post['platform']}"
+        _print.said(f"Opened nothing ({post['why']}): {who_said}: {one_line(post['text'], 100)}")
+    if len(listed) > SHOWN:
+        _print.said(f"... and {len(listed) - SHOWN:,} more; --json lists all.")
