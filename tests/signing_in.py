@@ -11,8 +11,8 @@ from console.sign_ins import give
 from tests.journey import Journey
 
 PASSWORD = "plum-orchard-at-dawn"
-OLGA, MAX, SAM = "olga@acme.example", "max@acme.example", "sam@acme.example"
-ROLES = {OLGA: "ops", MAX: "marketing", SAM: "support"}
+OLGA, MAX, SAM, ADA = "olga@acme.example", "max@acme.example", "sam@acme.example", "ada@acme.example"
+ROLES = {OLGA: "ops", MAX: "marketing", SAM: "support", ADA: "admin"}
 
 
 def let_in(journey: Journey, *people: str, org: str | None = None) -> None:

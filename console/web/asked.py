@@ -141,7 +141,7 @@ class Asked:
                     session.rollback()
                     return said(422, "This cannot be done", str(refused), who)
                 if request.method == "POST":
-                    if told.status_code >= 400:
+                    if area and told.status_code >= 400:
                         session.rollback()
                     elif area and audit.NOTED not in session.info:
                         raise AssertionError(f"{request.url.path} changed something and wrote nothing down")

@@ -17,13 +17,14 @@ AREAS = {
     "fleet": Area("/fleet", "Fleet", ("ops",)),
     "stream": Area("/stream", "Stream", ("marketing",)),
     "cases": Area("/cases", "Cases", ("support",)),
+    "people": Area("/people", "People", ()),
 }
 FIRST = {"ops": "fleet", "marketing": "stream", "support": "cases", "admin": "fleet"}
 
 
 def may(role: str, area: str) -> bool:
-    """May somebody in this role change something there?"""
-    return role == "admin" or role in AREAS[area].roles
+    """May somebody in this role change something there? Nowhere in particular (their own page) everybody may."""
+    return role == "admin" or not area or role in AREAS[area].roles
 
 
 def first(role: str) -> str:

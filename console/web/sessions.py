@@ -12,6 +12,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -73,13 +74,23 @@ def sign_in(session: Session, email: str, password: str) -> str | None:
     Of several organisations that know the address it is the first in which the password is right.
     """
     address = email.strip().casefold()[:LONGEST]
+    found = _right(session, address, password)
+    return _opened(session, found.org, found.id) if found else None
+
+
+def knows(session: Session, who: Person, password: str) -> bool:
+    """Is this the password of somebody who is signed in? Raises TooOften."""
+    return _right(session, who.email, password, who.org) is not None
+
+
+def _right(session: Session, address: str, password: str, org: str | None = None) -> Any:
     if session.execute(_FAILED, {"email": address, "window": WINDOW}).scalar_one() >= TRIES:
         raise TooOften
-    known = session.execute(_KNOWN, {"email": address}).all()
+    known = [one for one in session.execute(_KNOWN, {"email": address}) if org in (None, one.org)]
     for one in known:
         if fits(one.password, password):
             session.execute(_FORGET, {"email": address})
-            return _opened(session, one.org, one.id)
+            return one
     if not known:
         fits(None, password)
     session.execute(_NOTE, {"org": known[0].org if known else "main", "email": address})
