@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import time
+from datetime import time, timedelta
 
-HOURS = {"h": 1, "d": 24, "w": 24 * 7}
+from console.words import parsed_span
 
 
 def parsed_hours(words: str) -> int | None:
     """A length of time in whole hours, like 3h, 24h, 7d or 2w; None for none ("")."""
     if not words.strip():
         return None
-    found = re.fullmatch(r"(\d{1,6})\s*([hdw])", words.strip().lower())
-    if found is None:
-        raise ValueError(f"{words!r} is no whole number of hours, days or weeks, like 3h, 7d or 2w")
-    return int(found[1]) * HOURS[found[2]]
+    return parsed_span(words, "h d w", "3h, 7d or 2w", zero=True) // timedelta(hours=1)
 
 
 def parsed_quiet(words: str) -> tuple[time, time] | None:

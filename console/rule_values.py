@@ -42,6 +42,10 @@ _ISO = """
 CODES = frozenset(_ISO.split())
 """ISO 639-1."""
 
+PRAISE = -NEGATIVE
+"""From here on a post says something good: see workers/hours.py."""
+_SCOPES = ("rating", "words", "platforms", "sources", "kinds", "campaigns", "accounts", "languages")
+
 _COUNTED = "the hours are counted by platform, language, account and campaign, not by "
 
 
@@ -390,6 +394,12 @@ def _words(given: tuple[str, ...]) -> tuple[str, ...]:
 def _known(info: ValidationInfo) -> Known:
     assert isinstance(info.context, Known), "who is named can be asked of a database only"
     return info.context
+
+
+def takes_everything(rule: Mapping[str, Any]) -> bool:
+    """Does a rule open something for praise as well, of nothing in particular?"""
+    opens = rule["trigger"] == "post" and rule["action"] in ("ticket", "activity")
+    return opens and rule["threshold"] >= PRAISE and not any(rule[scope] for scope in _SCOPES)
 
 
 _SAME = "without it a rule takes every one, those that come later as well"

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from console.people import folded_name
 from console.refusal import BadInput, CannotDo
 from console.rule_known import Known, called
-from console.rule_values import Values, checked, held
+from console.rule_values import Values, checked, held, takes_everything
 from workers.decide import SPENT, SUGGESTED
 from workers.verdict import precisions
 
@@ -131,20 +131,24 @@ def anybody_hears(session: Session, org: str) -> bool:
     return bool(session.scalar(_HEARS, {"org": org}))
 
 
-def add_rule(session: Session, org: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Add a rule; it as it is stored. Raises CannotDo with all that is wrong with it."""
+def add_rule(session: Session, org: str, values: Mapping[str, Any], *, broad: bool = False) -> dict[str, Any]:
+    """Add a rule; it as it is stored. Raises CannotDo with all that is wrong with it, `broad` allows it to match
+    everything."""
     made = _made(session, org, values, None)
+    _demand_scope(made, broad)
     session.execute(_ADD, {"org": org, **made.columns()})
     return the_rule(session, org, made.name)
 
 
 def set_rule(
-    session: Session, org: str, named: str, values: Mapping[str, Any]
+    session: Session, org: str, named: str, values: Mapping[str, Any], *, broad: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Change what `values` has; the rule as it was and as it is. Raises CannotDo."""
+    """Change what `values` has; the rule as it was and as it is. Raises CannotDo. One that matched everything may go on
+    so, another only with `broad`."""
     session.execute(_ALONE, {"org": org})
     before = the_rule(session, org, named)
     made = _made(session, org, _changed(held(before), values), before["id"])
+    _demand_scope(made, broad or takes_everything(before))
     session.execute(_SET, {"org": org, "id": before["id"], **made.columns()})
     return before, the_rule(session, org, str(before["id"]))
 
@@ -188,6 +192,14 @@ def remove_rule(session: Session, org: str, named: str) -> dict[str, Any]:
         )
     session.execute(_REMOVE, {"org": org, "id": before["id"]})
     return before
+
+
+def _demand_scope(made: Values, broad: bool) -> None:
+    if takes_everything(made.model_dump()) and not broad:
+        raise BadInput(
+            f"Threshold: at {made.threshold:+.2f} this matches everything, praise as well; take a lower one, name what it"
+            " is about (--words, --campaign, --platform, ...), or say --broad if every post shall open something."
+        )
 
 
 def _made(session: Session, org: str, values: Mapping[str, Any], but: object) -> Values:

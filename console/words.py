@@ -68,13 +68,16 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 _UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
-def parsed_span(words: str) -> timedelta:
-    """A length of time as `span` tells one: 90min, 6h, 2d (m is min). Raises ValueError."""
+def parsed_span(
+    words: str, units: str = "s min h d w", like: str = "90min, 6h or 2d", *, zero: bool = False
+) -> timedelta:
+    """A whole number of these units, as `span` tells one (m is min); nothing (0h) only with `zero`. Raises ValueError."""
     told = words.strip().lower().replace(" ", "")
     number = told.rstrip("abcdefghijklmnopqrstuvwxyz")
     unit = {"m": "min"}.get(told[len(number) :], told[len(number) :])
-    if unit not in _UNITS or not (number.isascii() and number.isdecimal() and 0 < int(number) <= 100_000):
-        raise ValueError(f"{words!r} is no length of time; write it like 90min, 6h or 2d")
+    whole = number.isascii() and number.isdecimal() and 1 - zero <= int(number) <= 100_000
+    if unit not in units.split() or not whole:
+        raise ValueError(f"{words!r} is no length of time; write it like {like}")
     return timedelta(seconds=int(number) * _UNITS[unit])
 
 

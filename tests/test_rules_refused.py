@@ -77,13 +77,13 @@ def test_what_is_refused_below_is_refused_for_that_alone(rule: dict[str, object]
         (MEAN, {"sources": [UUID(int=1)]}, "Source: the hours are counted by"),
         (MEAN, {"words": ["late"]}, "Words: the hours are counted by"),
         (MEAN, {"kinds": ["hashtag"]}, "Kind: the hours are counted by"),
-        (MEAN, {"audience": "addressed"}, "Audience: hours count all"),
+        (MEAN, {"audience": "addressed"}, "Audience: the hours count every"),
         (MEAN, {"campaigns": [UUID(int=1)], "accounts": [UUID(int=2)]}, "Account: the hours are counted by account or"),
         (MEAN, {"per_day": 3}, "Per day: a mean or a spike fires once"),
         (MEAN, {"action": "lead"}, "Action: a lead is made of one author's post"),
         (MEAN, {"window_hours": "0h"}, "Over: a window of 0 hours has no post in it"),
         (MEAN, {"window_hours": "90d"}, "Over: a window of 2160 hours is too long"),
-        (MEAN, {"window_hours": "90min"}, "Over: '90min' is no whole number of hours"),
+        (MEAN, {"window_hours": "90min"}, "Over: '90min' is no length of time; write it like 3h"),
         (MEAN, {"window_hours": None}, "Over: over how long?"),
         (MEAN, {"rearm": -0.2}, "Rearm: -0.2 is not above the threshold of -0.2"),
         (MEAN, {"rearm": float("nan")}, "Rearm: nan is no score"),
@@ -113,6 +113,18 @@ def test_what_can_never_work_is_refused_with_the_option_and_the_reason(
     with pytest.raises(BadInput) as refused:
         checked(rule | more)
     assert str(refused.value).startswith(reason), refused.value
+
+
+def test_a_rule_that_matches_everything_is_refused_unless_it_is_meant(refusing: Earshot) -> None:
+    every = ("rules", "add", "Every", "--action", "ticket", "--audience", "named", "--threshold")
+    for threshold in ("1", "0.9"):
+        told = refusing.refused(*every, threshold, code=2)
+        assert told.startswith(f"earshot: Threshold: at +{threshold}")
+        assert "matches everything" in told
+    assert "opens a ticket" in refusing.done(*every, "1", "--broad").out
+    assert "urgent" in refusing.done("rules", "set", "Every", "--priority", "urgent").out
+    assert "matches everything" in refusing.refused("rules", "set", "Bad talk", "--threshold", "1", code=2)
+    refusing.done("rules", "remove", "Every")
 
 
 def test_all_of_it_is_refused_at_once_and_whom_nobody_knows_as_well(refusing: Earshot) -> None:

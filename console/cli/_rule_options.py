@@ -26,13 +26,16 @@ Stars = Annotated[
 ]
 MaxAge = Annotated[str | None, _option(says="A post older than this opens nothing: 12h, 3d.")]
 
+_FIRST = "A post counts for those that heard it first: it is decided about once."
+
 Platforms = Annotated[list[str] | None, _option("--platform", says="reddit,x; repeatable.", panel=SCOPE)]
 Kinds = Annotated[
-    list[str] | None, _option("--kind", says="Of the source: hashtag, search, mentions, ...", panel=SCOPE)
+    list[str] | None,
+    _option("--kind", says=f"Of the source: hashtag, search, mentions, ... {_FIRST}", panel=SCOPE),
 ]
 Sources = Annotated[
     list[str] | None,
-    _option("--source", says="An id, its end, or the term, as sources list has them.", panel=SCOPE),
+    _option("--source", says=f"An id, its end, or the term, as sources list has them. {_FIRST}", panel=SCOPE),
 ]
 Campaigns = Annotated[
     list[str] | None, _option("--campaign", says="A name, or how it begins; repeatable.", panel=SCOPE)
@@ -41,6 +44,11 @@ Accounts = Annotated[
     list[str] | None, _option("--account", says="A name, or how it begins; repeatable.", panel=SCOPE)
 ]
 Languages = Annotated[list[str] | None, _option("--language", says="en,de; repeatable.", panel=SCOPE)]
+
+Broad = Annotated[
+    bool,
+    _option("--broad", says="Allow a rule that opens something for every post, praise as well.", panel=SCOPE),
+]
 
 Trigger = Annotated[
     str | None, _option(says="post: each by itself (as is usual); mean or spike: over many.", panel=MANY)
@@ -58,7 +66,9 @@ Priority = Annotated[str | None, _option(says="Of the Ticket: low, normal, high,
 PerDay = Annotated[
     int | None,
     _option(
-        says="How many in 24 hours at most (leads: 20 unless said; else any number, 0 again).", panel=AFTER
+        says="How many in 24 hours at most; the rest is listed (cases --held). Leads: 20 unless said; else any number,"
+        " 0 again. Tickets become an Incident when too many open, activities are bounded by this alone.",
+        panel=AFTER,
     ),
 ]
 Assign = Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -64,11 +64,13 @@ def set_(
     from console.database import opened_for
     from console.policy import set_policy
 
+    window = _span(burst_window, "--burst-window", "min h d", "60min or 2h")
+    reopens = _span(reopen_within, "--reopen-within", "d w", "14d or 2w")
     given: dict[str, Any] = {
         "burst_after": burst_after,
         "burst_all": burst_all,
-        "burst_minutes": _span(burst_window, "--burst-window", {"min": 1, "h": 60, "d": 1440}, "60min or 2h"),
-        "reopen_days": _span(reopen_within, "--reopen-within", {"d": 1, "w": 7}, "14d or 2w"),
+        "burst_minutes": None if window is None else window // timedelta(minutes=1),
+        "reopen_days": None if reopens is None else reopens.days,
         "precision_floor": precision_floor,
         "precision_least": precision_least,
     }
@@ -85,13 +87,13 @@ def set_(
     _say(held)
 
 
-def _span(words: str | None, option: str, units: dict[str, int], example: str) -> int | None:
-    if words is None:
-        return None
-    found = re.fullmatch(rf"(\d{{1,7}})\s*({'|'.join(units)})", words.strip().lower())
-    if found is None:
-        raise typer.BadParameter(f"{words!r} is not like {example}", param_hint=option)
-    return int(found[1]) * units[found[2]]
+def _span(words: str | None, option: str, units: str, like: str) -> timedelta | None:
+    from console.words import parsed_span
+
+    try:
+        return None if words is None else parsed_span(words, units, like, zero=True)
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong), param_hint=option) from None
 
 
 def _say(held: dict[str, Any]) -> None:

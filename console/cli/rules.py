@@ -144,6 +144,7 @@ def add(
     owner: of.Owner = None,
     quiet: of.Quiet = None,
     zone: of.Zone = None,
+    broad: of.Broad = False,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
@@ -178,7 +179,7 @@ def add(
     if words is not None and not values["words"]:
         values["words"] = None
     with opened_for(chosen) as session:
-        rule = add_rule(session, chosen, values)
+        rule = add_rule(session, chosen, values, broad=broad)
         warnings = _warnings(session, chosen, rule)
     if json:
         _print.as_json({"done": "added", "org": chosen, "rule": rule})
@@ -215,6 +216,7 @@ def set_(
     owner: of.Owner = None,
     quiet: of.Quiet = None,
     zone: of.Zone = None,
+    broad: of.Broad = False,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
@@ -236,7 +238,7 @@ def set_(
         raise typer.BadParameter("nothing to change: --threshold, --words, --priority, ...")
     chosen = _options.org()
     with opened() as session:
-        before, rule = set_rule(session, chosen, named, values)
+        before, rule = set_rule(session, chosen, named, values, broad=broad)
         warnings = _warnings(session, chosen, rule) if rule != before and rule["enabled"] else []
     _changed(chosen, before, rule, json)
     for words_ in warnings:
