@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from console.refusal import BadInput, CannotDo
+from workers.undelivered import NOTHING_LOST
 
 _LIST = text("""
     SELECT o.id, r.name AS receiver, o.kind, o.case_id AS case, coalesce(o.body ->> 'subject', '') AS subject, o.state,
@@ -19,22 +20,32 @@ _LIST = text("""
     WHERE o.org_id = :org AND (CAST(:receiver AS uuid) IS NULL OR o.receiver_id = :receiver) AND o.state = ANY(:states)
     ORDER BY o.id DESC LIMIT :most
 """)
-# whose news is owed again is visited at once; what was folded leaves its digest
+# whose news is owed again is visited at once; what was folded leaves its digest; what was delivered within the hour goes on
+# to count against the hour's budget. The receiver is held before its news, as whoever tells it does
 _AGAIN = """
-    WITH again AS (
-        UPDATE owed SET state = 'owed', attempts = 0, due_at = now(), until = now() + interval '72 hours',
+    WITH these AS (
+        SELECT id, receiver_id, delivered_at FROM owed WHERE org_id = :org AND {which}
+    ), held AS MATERIALIZED (
+        SELECT id FROM receivers WHERE id IN (SELECT receiver_id FROM these) ORDER BY id FOR NO KEY UPDATE
+    ), again AS (
+        UPDATE owed o SET state = 'owed', attempts = 0, due_at = now(), until = now() + interval '72 hours',
             last_error = NULL, delivered_at = NULL, folded_into = NULL
-        WHERE org_id = :org AND {which} RETURNING receiver_id
+        FROM these JOIN held ON held.id = these.receiver_id
+        WHERE o.id = these.id AND o.state <> 'owed' RETURNING o.receiver_id, these.delivered_at
     ), woken AS (
-        UPDATE receivers SET due_at = now() WHERE id IN (SELECT receiver_id FROM again)
+        UPDATE receivers r SET due_at = now(), replayed = ARRAY(
+            SELECT at FROM (SELECT unnest(r.replayed) AS at
+                            UNION ALL SELECT delivered_at FROM again WHERE receiver_id = r.id) AS told
+            WHERE at > now() - interval '1 hour' ORDER BY at DESC LIMIT coalesce(r.per_hour, 0))
+        WHERE id IN (SELECT receiver_id FROM again)
     )
     SELECT count(*) FROM again
 """
 _THESE = text(_AGAIN.format(which="id = ANY(:ids) AND state <> 'owed'"))
 _SINCE = text(
     _AGAIN.format(
-        which="receiver_id = :receiver AND state IN ('delivered', 'failed')"
-        " AND created_at > now() - make_interval(secs => :seconds)"
+        which="receiver_id = :receiver AND state = ANY(:states)"
+        " AND (CAST(:seconds AS float) IS NULL OR created_at > now() - make_interval(secs => :seconds))"
     )
 )
 _KNOWN = text("SELECT id FROM owed WHERE org_id = :org AND id = ANY(:ids)")
@@ -69,13 +80,23 @@ def replay(session: Session, org: str, ids: Sequence[int]) -> int:
         raise CannotDo(
             f"There is no news {', '.join(map(str, missing))} in {org}; see `earshot owed list --all`."
         )
-    return int(session.execute(_THESE, {"org": org, "ids": list(ids)}).scalar_one())
+    return _again(session, _THESE, {"org": org, "ids": list(ids)})
 
 
-def replay_since(session: Session, org: str, receiver: UUID, ago: timedelta) -> int:
-    """Owe a receiver again what it was told, or did not take, of the time since; how much."""
-    given = {"org": org, "receiver": receiver, "seconds": ago.total_seconds()}
-    return int(session.execute(_SINCE, given).scalar_one())
+def replay_to(
+    session: Session, org: str, receiver: UUID, *, ago: timedelta | None = None, failed: bool = False
+) -> int:
+    """Owe a receiver again what it was told, or did not take, of the time since (None: ever); how much. `failed`: only what
+    was given up."""
+    states = ["failed"] if failed else ["delivered", "failed"]
+    seconds = ago.total_seconds() if ago else None
+    return _again(session, _SINCE, {"org": org, "receiver": receiver, "seconds": seconds, "states": states})
+
+
+def _again(session: Session, statement: TextClause, given: dict[str, Any]) -> int:
+    number = int(session.execute(statement, given).scalar_one())
+    session.execute(NOTHING_LOST)
+    return number
 
 
 def parsed_span(words: str) -> timedelta:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.types import Text
+from sqlalchemy.types import DateTime, Text
 
 from models._base import Base, Record, Written, of, to
 from models.vocabulary import OWED_STATES, RECEIVER_KINDS, RECEIVER_STATES, one_of
@@ -20,7 +20,9 @@ class Receiver(Record):
 
     `tells`: the kinds of news wanted, none listed is all. At most `per_hour` deliveries in an hour (NULL: no limit);
     what is beyond it waits and goes out as one digest. `owner_id` is told when it does not take what it is sent, by the
-    Activity `activity_id`. While it is paused, news is written down for it and waits. A lease holds as a source's does.
+    Activity `activity_id`, and when news was given up by `lost_id`. While it is paused, news is written down for it and
+    waits. `replayed`: when what is owed again was delivered before, which the hour's budget still counts. A lease holds as
+    a source's does.
     """
 
     __tablename__ = "receivers"
@@ -47,7 +49,11 @@ class Receiver(Record):
     lease_until: Mapped[datetime | None]
     lease_pid: Mapped[int | None]
     lease_started: Mapped[datetime | None]
+    replayed: Mapped[list[datetime]] = mapped_column(
+        ARRAY(DateTime(timezone=True)), server_default=text("'{}'")
+    )
     activity_id: Mapped[UUID | None] = to("activities.id")
+    lost_id: Mapped[UUID | None] = to("activities.id")
     created_at: Mapped[Written]
 
 

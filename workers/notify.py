@@ -128,8 +128,6 @@ class _Visit:
         except asyncio.CancelledError:
             await asyncio.shield(leave(sessions, receiver, self._standing()))
             raise
-        except DBAPIError:
-            raise  # the lease ends with its session
         except Exception as defect:
             log.exception("Receiver %s met a defect", receiver.id)
             self._failure = Told(f"defect: {type(defect).__name__} on our side")
@@ -137,7 +135,11 @@ class _Visit:
         finally:
             if channel is not None:
                 await channel.aclose()
-        await leave(sessions, receiver, self._standing())
+        try:
+            await leave(sessions, receiver, self._standing())
+        except DBAPIError:
+            # its lease ends with its time, or with the session that took it
+            log.exception("Receiver %s could not be left", receiver.id)
         return self._took
 
     def _standing(self) -> Standing:

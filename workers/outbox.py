@@ -60,11 +60,16 @@ _SETTLE = text("""
     FROM x, mine WHERE o.id = x.id AND o.receiver_id = mine.id AND o.state = 'owed'
     RETURNING o.id
 """)
-# how many places of the last hour are free, when the next one will be, and whether more than that many wait
+# how many places of the last hour are free, when the next one will be, and whether more than that many wait; what was
+# delivered and is owed again took its place all the same
 _ROOM = text(f"""
     WITH told AS (
-        SELECT delivered_at FROM owed
-        WHERE receiver_id = :receiver AND state = 'delivered' AND delivered_at > now() - interval '1 hour'
+        (SELECT delivered_at FROM owed
+         WHERE receiver_id = :receiver AND state = 'delivered' AND delivered_at > now() - interval '1 hour'
+         ORDER BY delivered_at DESC LIMIT :per_hour)
+        UNION ALL
+        SELECT moment FROM receivers r, unnest(r.replayed) AS moment
+        WHERE r.id = :receiver AND moment > now() - interval '1 hour'
         ORDER BY delivered_at DESC LIMIT :per_hour
     ), room AS (SELECT :per_hour - count(*) AS free, min(delivered_at) AS first FROM told)
     SELECT free, extract(epoch FROM first + interval '1 hour' - now())::float AS opens,

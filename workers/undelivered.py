@@ -1,18 +1,21 @@
 """A receiver that does not take what it is owed: its owner hears of it once, by an Activity with the reason in plain words.
 
 The Activity is done by itself when the receiver takes something again. News that nobody took within its time is given up:
-it stays, with its reason, and can be owed again by hand (console/owed.py).
+it stays, with its reason, and can be owed again by hand (console/owed.py). Of that an Activity of its own tells, which is
+done when nothing that was given up is left. Surprising: what is under a lease is not given up, it may be under way.
 """
 
 from __future__ import annotations
 
 import logging
+import shlex
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import text
 from uuid_utils import uuid7
 
+from workers.lease import LEASE_FREE
 from workers.reauth import OPEN, REASON
 
 if TYPE_CHECKING:
@@ -62,6 +65,11 @@ _LEAVE = text(f"""
     FROM was WHERE r.id = was.id
     RETURNING was.state <> was.becomes AS changed
 """)
+# the receiver before its news, as whoever tells it does
+_HELD = text(f"""
+    SELECT r.id FROM receivers r
+    WHERE r.id = :receiver AND {LEASE_FREE.format(row="r")} FOR NO KEY UPDATE
+""")
 _GIVE_UP = text("""
     WITH late AS (
         SELECT id FROM owed WHERE state = 'owed' AND until < now() AND receiver_id = :receiver
@@ -70,14 +78,14 @@ _GIVE_UP = text("""
     UPDATE owed o
     SET state = 'failed', last_error = coalesce(o.last_error, r.last_error, 'it was never tried')
     FROM late, receivers r WHERE o.id = late.id AND r.id = o.receiver_id
-    RETURNING o.id
+    RETURNING o.id, o.attempts, o.last_error
 """)
-_RECEIVERS = text("SELECT id, org_id AS org, name, state, last_error FROM receivers ORDER BY id")
+_RECEIVERS = text("SELECT id, org_id AS org, name FROM receivers ORDER BY id")
 _TELL_GIVEN_UP = text(f"""
     WITH r AS (
-        SELECT * FROM receivers WHERE id = :receiver AND state <> 'paused' FOR NO KEY UPDATE
+        SELECT * FROM receivers WHERE id = :receiver AND state <> 'paused'
     ), still AS (
-        SELECT a.id FROM activities a JOIN r ON a.id = r.activity_id WHERE a.status IN {OPEN}
+        SELECT a.id FROM activities a JOIN r ON a.id = r.lost_id WHERE a.status IN {OPEN}
     ), reworded AS (
         UPDATE activities a SET subject = CAST(:subject AS text) FROM still WHERE a.id = still.id
     ), told AS (
@@ -86,8 +94,14 @@ _TELL_GIVEN_UP = text(f"""
         FROM r WHERE NOT EXISTS (SELECT FROM still)
         RETURNING id
     )
-    UPDATE receivers SET activity_id = told.id FROM told WHERE receivers.id = :receiver
+    UPDATE receivers SET lost_id = told.id FROM told WHERE receivers.id = :receiver
 """)
+NOTHING_LOST = text(f"""
+    UPDATE activities a SET status = 'done' FROM receivers r
+    WHERE a.id = r.lost_id AND a.status IN {OPEN}
+      AND NOT EXISTS (SELECT FROM owed o WHERE o.receiver_id = r.id AND o.state = 'failed')
+""")
+"""Who was told of news that was given up has nothing to do any more where none is left."""
 _OLD_DELIVERED = text("""
     DELETE FROM owed WHERE id IN (
         SELECT o.id FROM receivers r CROSS JOIN LATERAL (
@@ -105,8 +119,16 @@ _OLD_ENDED = text("""
 
 def command(name: str, org: str, what: str = "test") -> str:
     """What a person types about a receiver."""
-    quoted = f"'{name}'" if any(c.isspace() for c in name) else name
-    return f"earshot receivers {what} {quoted}" + ("" if org == "main" else f" --org {org}")
+    return f"earshot receivers {what} {shlex.quote(name)}{_of(org)}"
+
+
+def replay(name: str, org: str) -> str:
+    """What a person types to owe a receiver again what was given up."""
+    return f"earshot owed replay --receiver {shlex.quote(name)} --failed{_of(org)}"
+
+
+def _of(org: str) -> str:
+    return "" if org == "main" else f" --org {shlex.quote(org)}"
 
 
 def short(reason: str) -> str:
@@ -153,18 +175,23 @@ def give_up(sessions: sessionmaker[Session]) -> int:
     number = 0
     for row in receivers:
         with sessions() as session, session.begin():
-            lost = len(session.execute(_GIVE_UP, {"receiver": row.id, "most": ROWS}).all())
+            if session.execute(_HELD, {"receiver": row.id}).first() is None:
+                continue
+            lost = session.execute(_GIVE_UP, {"receiver": row.id, "most": ROWS}).all()
             if lost:
-                _tell(session, row.id, row.name, row.org, row.last_error)
-        number += lost
+                # what was tried says why; what followed it about the same case only waited for it
+                why = min(lost, key=lambda one: (one.attempts == 0, one.id)).last_error
+                _tell(session, row.id, row.name, row.org, why)
+        number += len(lost)
+    with sessions() as session, session.begin():
+        session.execute(NOTHING_LOST)
     return number
 
 
-def _tell(session: Session, receiver: UUID, name: str, org: str, error: str | None) -> None:
-    again = command(name, org).replace("receivers test", "owed replay --receiver")
+def _tell(session: Session, receiver: UUID, name: str, org: str, why: str) -> None:
     said = (
-        f"{name} was owed news that it did not take in time, and which is given up: {short(error or 'no reason')}."
-        f" When that is mended: {again}"
+        f"{name} was owed news that it did not take in time, and which is given up: {short(why)}."
+        f" When that is mended: {replay(name, org)}"
     )
     session.execute(_TELL_GIVEN_UP, {"receiver": receiver, "subject": said, "activity": str(uuid7())})
 

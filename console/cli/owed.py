@@ -69,31 +69,40 @@ def replay(
     since: Annotated[
         str | None, typer.Option(metavar="SPAN", help="With --receiver: news of the last 30m, 2h, 3d.")
     ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="With --receiver: only what was given up.")
+    ] = False,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
     """Owe news again: what was given up, or what a receiver took and lost. It bears the same webhook-id as before.
 
     Examples: earshot owed replay 1204 1205
+              earshot owed replay --receiver desk --failed
               earshot owed replay --receiver desk --since 2h
     """
     from console.cli import _print
     from console.database import opened
-    from console.owed import parsed_span, replay_since
+    from console.owed import parsed_span, replay_to
     from console.owed import replay as owe
     from console.receivers import the_receiver
     from console.words import counted
 
-    if bool(ids) == bool(receiver) or bool(receiver) != bool(since):
-        raise typer.BadParameter("say either ids, or --receiver with --since")
+    if bool(ids) == bool(receiver) or bool(receiver) != bool(since or failed):
+        raise typer.BadParameter("say either ids, or --receiver with --failed or --since")
     chosen = _options.org()
     with opened() as session:
         if ids:
             number = owe(session, chosen, ids)
         else:
             row = the_receiver(session, chosen, receiver or "")
-            number = replay_since(session, chosen, row["id"], parsed_span(since or ""))
+            ago = parsed_span(since) if since else None
+            number = replay_to(session, chosen, row["id"], ago=ago, failed=failed)
+    waits = len(set(ids or ())) - number if ids else 0
     if json:
-        _print.as_json({"done": "replayed", "org": chosen, "news": number})
-    else:
+        _print.as_json({"done": "replayed", "org": chosen, "news": number, "waiting": waits})
+        return
+    if waits:
+        _print.line(f"{counted(waits, 'piece')} of news wait{'s' if waits == 1 else ''} to be told anyway.")
+    if number or not waits:
         _print.line(f"{counted(number, 'piece')} of news {'is' if number == 1 else 'are'} owed again.")

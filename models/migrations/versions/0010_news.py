@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from models.migrations._columns import array, count, index, lease, moment, record, text, to, word
 
@@ -19,13 +19,14 @@ CREATE FUNCTION after_quiet(rule rules, at timestamptz) RETURNS timestamptz LANG
     SELECT CASE
         WHEN rule.quiet_from IS NULL OR rule.quiet_from = rule.quiet_to THEN at
         WHEN rule.quiet_from < rule.quiet_to
-            THEN CASE WHEN local.at::time >= rule.quiet_from AND local.at::time < rule.quiet_to
-                      THEN (local.at::date + rule.quiet_to) AT TIME ZONE rule.quiet_zone ELSE at END
-        WHEN local.at::time >= rule.quiet_from
-            THEN (local.at::date + 1 + rule.quiet_to) AT TIME ZONE rule.quiet_zone
-        WHEN local.at::time < rule.quiet_to THEN (local.at::date + rule.quiet_to) AT TIME ZONE rule.quiet_zone
+            THEN CASE WHEN local.clock::time >= rule.quiet_from AND local.clock::time < rule.quiet_to
+                      THEN (local.clock::date + rule.quiet_to) AT TIME ZONE rule.quiet_zone ELSE at END
+        WHEN local.clock::time >= rule.quiet_from
+            THEN (local.clock::date + 1 + rule.quiet_to) AT TIME ZONE rule.quiet_zone
+        WHEN local.clock::time < rule.quiet_to
+            THEN (local.clock::date + rule.quiet_to) AT TIME ZONE rule.quiet_zone
         ELSE at END
-    FROM (SELECT at AT TIME ZONE rule.quiet_zone AS at) AS local
+    FROM (SELECT at AT TIME ZONE rule.quiet_zone AS clock) AS local
 $$
 """
 
@@ -61,14 +62,24 @@ OWE = """
 CREATE FUNCTION cases_owe_{when}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, {schema}, pg_temp AS $$
 -- whoever opens or closes a case, by whatever means, owes the news in the same transaction. A case that an Incident
--- took in without a Ticket of its own is not told: the Incident is
+-- took in without a Ticket of its own is not told: the Incident is. A receiver that somebody is removing is owed nothing
+-- more. What makes a case worse brings forward what waits for quiet hours before it, which would hold it back
 BEGIN
-    INSERT INTO owed (org_id, receiver_id, case_id, kind, body, due_at)
-    SELECT n.org_id, v.id, n.id, n.kind, case_told(n.id), coalesce(after_quiet(r, now()), now())
-    FROM ({news}) AS n
-    JOIN receivers v ON v.org_id = n.org_id AND (v.tells = '{{}}' OR n.kind = ANY (v.tells))
-    LEFT JOIN rules r ON r.id = n.rule_id
-    ORDER BY n.subject, v.id;
+    WITH told AS (
+        INSERT INTO owed (org_id, receiver_id, case_id, kind, body, due_at)
+        SELECT n.org_id, v.id, n.id, n.kind, case_told(n.id), coalesce(after_quiet(r, now()), now())
+        FROM ({news}) AS n
+        JOIN receivers v ON v.org_id = n.org_id AND (v.tells = '{{}}' OR n.kind = ANY (v.tells))
+        LEFT JOIN rules r ON r.id = n.rule_id
+        ORDER BY n.subject, v.id
+        FOR KEY SHARE OF v SKIP LOCKED
+        RETURNING receiver_id, case_id, kind, due_at
+    ), before AS (
+        SELECT o.id, t.due_at FROM told t JOIN owed o ON o.case_id = t.case_id AND o.receiver_id = t.receiver_id
+        WHERE t.kind LIKE ANY ('{{%.raised,%.reopened}}') AND o.state = 'owed' AND o.attempts = 0 AND o.due_at > t.due_at
+        FOR NO KEY UPDATE OF o SKIP LOCKED
+    )
+    UPDATE owed o SET due_at = before.due_at FROM before WHERE o.id = before.id;
     RETURN NULL;
 END
 $$;
@@ -108,7 +119,9 @@ def upgrade() -> None:
         moment("last_success_at"),
         moment("due_at", default="now()"),
         *lease(),
+        array("replayed", TIMESTAMP(timezone=True)),
         to("activity_id", "activities"),
+        to("lost_id", "activities"),
         moment("created_at", default="now()"),
         sa.UniqueConstraint("org_id", "name"),
         sa.CheckConstraint("per_hour > 0", name="per_hour"),
