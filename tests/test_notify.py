@@ -8,11 +8,14 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from tests.keyed import a_key, keys
 from tests.telling import HANG, OK, SECRET, Hearing, Owing, answers, hearing, now
+from tests.waiting import eventually
 from workers.telling import Told, news_waits, receiver_waits
-from workers.undelivered import forget
+from workers.undelivered import forget, give_up
+from workers.webhook_out import Answered, judged
 
 
 @pytest.fixture
@@ -80,6 +83,12 @@ MISBEHAVES = {
     "stops": (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab", "did not answer"),
     "headers": (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 50_000, "no HTTP"),
     "forbids": (answers("403 Forbidden"), "answered 403"),
+    "continues": (b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000, "had no end"),
+    "extends": (
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+        + (b"1;" + b"a" * 4000 + b"\r\nx\r\n") * 1000,
+        "had no end",
+    ),
 }
 
 
@@ -118,6 +127,75 @@ def test_a_receiver_that_misbehaves_holds_up_nobody_and_its_owner_hears_of_it_on
         assert [one.status for one in owing.activities()] == ["done"] * len(bad)
 
 
+PAGE, SAID = "text/html; charset=utf-8", "application/json"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "taken"),
+    [
+        (PAGE, b"<!-- hello --><!DOCTYPE html><html>", False),
+        (PAGE, b"\n\n<body>", False),
+        (PAGE, b"\xef\xbb\xbf <script>location='/login'</script>", False),
+        (PAGE, "<!DOCTYPE html>".encode("utf-16"), False),
+        ("Application/XHTML+XML", b"<?xml version='1.0'?><html/>", False),
+        (PAGE, b"ok", True),
+        (PAGE, b"", True),
+        (SAID, b"<!doctype HTML>", False),
+        (SAID, b'{"said": "<p>"}', True),
+        ("text/xml", b"<?xml version='1.0'?><response/>", True),
+    ],
+)
+def test_a_page_is_a_no_and_what_is_only_called_one_is_not(kind: str, body: bytes, taken: bool) -> None:
+    told = judged("desk.example", Answered(200, {"content-type": kind}, body))
+    assert (told.why is None) == taken
+
+
+def test_an_error_of_the_database_ends_the_visit_that_met_it_and_no_other(
+    owing: Owing, desk: Hearing
+) -> None:
+    owing.receiver(desk, "fine")
+    with hearing() as second:
+        sick = owing.receiver(second, "sick")
+        for number in range(3):
+            owing.opens(f"post:mastodon:{number}")
+        owing.execute("UPDATE owed SET attempts = 2147483647 WHERE receiver_id = :sick", sick=sick)
+        assert owing.notifies() == 3
+    assert len(desk.heard) == 3
+    stands = owing.stands(sick)
+    assert (stands.failures, stands.lease_until) == (1, None)
+
+
+def test_a_receiver_is_owed_the_news_of_its_own_organisation_only(owing: Owing) -> None:
+    for org in ("main", "theirs"):
+        owing.receiver(name=org, address=f"https://{org}.example", org_id=org)
+    owing.story("post:mastodon:1")
+    owing.org = "theirs"
+    owing.story("post:mastodon:1")
+    told = owing.execute(
+        "SELECT o.org_id, r.org_id AS receiver, c.org_id AS of, o.kind FROM owed o"
+        " JOIN receivers r ON r.id = o.receiver_id JOIN cases c ON c.id = o.case_id ORDER BY o.id"
+    )
+    kinds = ("case.opened", "case.raised", "case.closed")
+    assert told == [(org, org, org, kind) for org in ("main", "theirs") for kind in kinds]
+
+
+def test_who_opens_and_closes_cases_while_a_receiver_is_removed_neither_waits_nor_fails(
+    owing: Owing, desk: Hearing
+) -> None:
+    going = owing.receiver(desk)
+    stays = owing.receiver(desk, "stays")
+    case = owing.opens("post:mastodon:1")
+    with owing.sessions() as removal, removal.begin():
+        removal.execute(text("DELETE FROM receivers WHERE id = :id"), {"id": going})
+        with owing.sessions() as session, session.begin():
+            session.execute(text("SET LOCAL lock_timeout = '5s'"))
+            session.execute(text("UPDATE cases SET closed_at = now()"))
+            session.execute(text("INSERT INTO cases (subject, level) VALUES ('post:mastodon:2', 'activity')"))
+    told = [(row.receiver_id, row.kind) for row in owing.owed()]
+    assert told == [(stays, kind) for kind in ("case.opened", "case.closed", "case.opened")]
+    assert owing.owed()[0].case_id == case
+
+
 def test_a_receiver_that_takes_news_and_talks_for_ten_megabytes_took_it(owing: Owing, desk: Hearing) -> None:
     owing.receiver(desk)
     owing.opens("post:mastodon:1")
@@ -148,6 +226,21 @@ def test_what_is_beyond_the_budget_of_an_hour_becomes_one_digest_and_nothing_van
     owing.execute("UPDATE owed SET delivered_at = delivered_at - interval '61 minutes'")
     assert owing.notifies(again=True) == 1
     assert desk.kinds()[5:] == ["case.opened"]
+
+
+def test_a_case_whose_news_waits_for_quiet_hours_stays_out_of_the_digest(owing: Owing, desk: Hearing) -> None:
+    owing.receiver(desk, per_hour=1)
+    quiet = owing.opens("post:mastodon:quiet")
+    owing.execute("UPDATE owed SET due_at = now() + interval '1 hour'")
+    owing.closes(quiet)
+    for number in range(3):
+        owing.opens(f"post:mastodon:{number}")
+    assert owing.notifies() == 1
+    assert desk.heard[0].body["data"]["counts"] == {"case.opened": 3}
+    owing.execute("UPDATE owed SET due_at = now()")
+    owing.execute("UPDATE receivers SET per_hour = NULL")
+    assert owing.notifies(again=True) == 2
+    assert desk.kinds()[1:] == ["case.opened", "case.closed"]
 
 
 def test_a_digest_that_is_not_taken_holds_back_what_follows_about_its_cases_only(
@@ -216,6 +309,36 @@ def test_who_was_away_longer_than_its_lease_writes_nothing_down(owing: Owing, de
     stands = owing.stands(receiver)
     assert stands.failures == 0
     assert stands.lease_until is not None  # it is the other's to give back
+
+
+def test_what_is_under_way_when_its_time_is_over_is_not_given_up(owing: Owing, desk: Hearing) -> None:
+    owing.receiver(desk)
+    owing.opens("post:mastodon:1")
+
+    def late(_: object) -> bytes:
+        owing.execute("UPDATE owed SET until = now() - interval '1 second'")
+        assert give_up(owing.sessions) == 0
+        return OK
+
+    desk.answer = late
+    assert owing.notifies() == 1
+    assert owing.states() == ["delivered"]
+    assert owing.activities() == []
+
+
+def test_who_gives_up_holds_no_news_while_it_waits_for_the_receiver(owing: Owing, desk: Hearing) -> None:
+    owing.receiver(desk)
+    owing.opens("post:mastodon:1")
+    owing.execute("UPDATE owed SET until = now() - interval '1 second'")
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with ThreadPoolExecutor(1) as sweep:
+        with owing.sessions() as teller, teller.begin():
+            teller.execute(text("SET LOCAL lock_timeout = '5s'"))
+            teller.execute(text("SELECT FROM receivers FOR NO KEY UPDATE"))
+            given_up = sweep.submit(give_up, owing.sessions)
+            eventually(lambda: owing.value(waiting) == 1, 10)
+            teller.execute(text("UPDATE owed SET attempts = attempts + 1"))
+        assert given_up.result(10) == 1
 
 
 def test_a_lease_ends_with_the_session_that_took_it(owing: Owing, desk: Hearing) -> None:

@@ -147,6 +147,8 @@ def test_a_digest_counts_lists_and_says_how_much_is_left_out() -> None:
     assert "2026-01-01 10:05 UTC  Closed: c" in said
     assert "    300  Closed" in said
     assert said[-1] == "... and 299 more."
+    elsewhere = letter.words("case.closed", {"closed_at": "2026-01-01T01:05:00.25+09:00"})
+    assert "Closed:   2025-12-31 16:05 UTC" in elsewhere
 
 
 @pytest.mark.parametrize("url", ["smtp://h", "http://h", "smtps://", "smtps://h:x", "c4n4ry"])
@@ -159,6 +161,8 @@ def test_a_setting_that_is_no_mail_server_over_tls_is_refused_without_its_value(
 
 
 def test_what_is_no_address_of_a_mailbox_is_none() -> None:
-    assert is_address("sam@acme.example")
-    for bad in ("sam", "@acme", "sam@", "a b@c", "a@b\r\nBcc: c@d", "a@b,c@d", "Sam <a@b>"):
-        assert not is_address(bad)
+    for good in ("sam@acme.example", "o'neil+news@a-b.c.example", "a.b@localhost"):
+        assert is_address(good)
+    for bad in ("sam", "@acme", "sam@", "a b@c", "a@b\r\nBcc: c@d", "a@b,c@d", "Sam <a@b>", "a@b@c.example",
+                "ann@acme..example", "b@c.", "ann@x:y", ".a@b.example", "a..b@c.example", "a@[10.0.0.1]", "a@-b"):  # fmt: skip
+        assert not is_address(bad), bad

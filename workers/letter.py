@@ -6,6 +6,7 @@ What other people wrote stands in it quoted, without characters that steer a scr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 _HAPPENED = {
@@ -87,7 +88,13 @@ def _digest(body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _moment(told: Any) -> str:
-    return f"{str(told)[:16].replace('T', ' ')} UTC" if told else "unknown"
+    # PostgreSQL writes a moment in the time zone of whoever made the news
+    try:
+        moment = datetime.fromisoformat(str(told))
+    except ValueError:
+        return "unknown"
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _line(told: Any) -> str:

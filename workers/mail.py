@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 from datetime import UTC
+from email.errors import MessageError
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as POLICY
 from email.utils import format_datetime
@@ -26,6 +29,7 @@ from workers.telling import TAKEN, Told
 if TYPE_CHECKING:
     from workers._settings import Settings
 
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _PORTS = {"smtps": 465, "smtp+starttls": 587}
 
 
@@ -65,11 +69,15 @@ def server(settings: Settings) -> Server:
 
 
 def is_address(words: str) -> bool:
-    """Can this be the address of a mailbox? One @, no space, nothing that ends a header."""
-    name, _, domain = words.rpartition("@")
-    return (
-        bool(name and domain) and words.isascii() and words.isprintable() and not set(words) & set(' ,;<>"\\')
-    )
+    """Can this be the address of a mailbox? What a header that is given it gives back, at a host that can have a name."""
+    if not (words.isascii() and words.isprintable()) or set(words) & set(' ,;:<>()[]"\\'):
+        return False
+    try:
+        name, domain = (parsed := Address(addr_spec=words)).username, parsed.domain
+    except (MessageError, ValueError, IndexError):
+        return False
+    labels = domain.split(".")
+    return bool(name) and parsed.addr_spec == words and all(_LABEL.fullmatch(label) for label in labels)
 
 
 class Mail:

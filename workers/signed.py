@@ -1,7 +1,7 @@
 """What a webhook is sent, signed as https://www.standardwebhooks.com says.
 
 The id of a delivery is that of the news: the same at every try and replay, so that a receiver which remembers ids takes
-each once. While a secret is exchanged both sign. Surprising: the signature is over the text as it is sent, so the text is
+each once. While a secret is exchanged the old one signs as well. Surprising: the signature is over the text as it is sent, so the text is
 made once and never parsed and printed again.
 """
 
@@ -16,7 +16,9 @@ from datetime import UTC, datetime
 from workers.outbox import News
 
 EXCHANGE = 86_400
-"""Seconds for which the secret before signs as well."""
+"""Seconds for which a secret before signs as well."""
+AT_ONCE = 5
+"""So many secrets sign at once, at most: each is a part of a header."""
 
 
 def new_secret() -> str:
@@ -25,15 +27,22 @@ def new_secret() -> str:
 
 
 def exchanged(new: str, kept: str, now: datetime) -> str:
-    """What is kept when a new secret takes the place of the one kept: both, and until when (epoch) the old one signs."""
-    return f"{new} {kept.split()[0]} {int(now.timestamp()) + EXCHANGE}"
+    """What is kept when a new secret takes the place of the one kept: the new one, then each older one that still signs
+    with the moment (epoch) until which it does."""
+    old, *before = kept.split()
+    still = [f"{secret} {until}" for secret, until in _older(before) if until > now.timestamp()]
+    return " ".join([new, f"{old} {int(now.timestamp()) + EXCHANGE}", *still])
 
 
 def keys(kept: str, now: datetime) -> list[bytes]:
     """The keys that sign now."""
     new, *before = kept.split()
-    secrets = [new, before[0]] if before and int(before[1]) > now.timestamp() else [new]
+    secrets = [new, *(secret for secret, until in _older(before) if until > now.timestamp())]
     return [b64decode(secret.removeprefix("whsec_")) for secret in secrets]
+
+
+def _older(words: list[str]) -> list[tuple[str, int]]:
+    return [(secret, int(until)) for secret, until in zip(words[::2], words[1::2], strict=True)]
 
 
 def name_of(news: News) -> str:

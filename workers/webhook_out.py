@@ -1,7 +1,7 @@
 """News to a webhook: one POST a piece, over connections that stay open, each request within its deadline.
 
 The address is judged by the guard of connectors/_guard.py and the connection goes to the address that was judged. Redirects
-are not followed, and of an answer no more than a few kilobytes are read. It is h11 on asyncio's own streams: httpx costs
+are not followed, and of an answer no more than a few kilobytes are read, however they are dressed. It is h11 on asyncio's own streams: httpx costs
 ten times as much for a request, and offers nothing that is wanted here. Surprising: 200 with a page of HTML is a no, since
 it is what a login page, a parked domain or a mistyped address answers to anything.
 """
@@ -28,8 +28,16 @@ from workers.telling import TAKEN, Told
 
 WIDTH = 16
 MOST = 16_384
-"""Bytes of an answer that are read."""
+"""Bytes of an answer's body that are read."""
+HEARD = 4 * MOST
+"""Bytes that are read until there is an answer: interim answers and the frames of chunks are bytes, too."""
+_PADDING = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n\f"
+"""What may stand before the first character of a page: the marks of UTF-8 and UTF-16, half a character, blanks."""
 _BROKEN = (OSError, EOFError, h11.ProtocolError)
+
+
+class _Endless(OSError):
+    """More came than an answer needs, and no end of it."""
 
 
 class Answered(NamedTuple):
@@ -154,11 +162,14 @@ class _Connection:
         self._http.send(h11.Data(data=body))
         self._http.send(h11.EndOfMessage())
         await self._writer.drain()
-        status, headers, out, size = 0, {}, [], 0
+        status, headers, out, size, heard = 0, {}, [], 0, 0
         while size < MOST:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
+                if heard >= HEARD:
+                    raise _Endless
                 data = await self._reader.read(MOST)
+                heard += len(data)
                 self.heard = self.heard or bool(data)
                 self._http.receive_data(data)
             elif isinstance(event, h11.Response):
@@ -191,7 +202,7 @@ def judged(host: str, answer: Answered) -> Told:
     """What an answer means. Pure but for the clock that a Retry-After without a Date is held against."""
     status = answer.status
     if 200 <= status < 300:
-        if answer.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:14].lower().startswith((b"<!doctype html", b"<html")):
+        if _is_page(answer):
             return Told(f"{host} answered with a web page: is this the address of a webhook?", alive=True)
         return TAKEN
     if status == 410:
@@ -210,8 +221,18 @@ def judged(host: str, answer: Answered) -> Told:
     return Told(said, alive=True)
 
 
+def _is_page(answer: Answered) -> bool:
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    begins = answer.body.lstrip(_PADDING)[:14].lower()
+    if kind in ("text/html", "application/xhtml+xml"):
+        return begins.startswith(b"<")  # many a receiver says "ok" and calls it text/html
+    return begins.startswith((b"<!doctype html", b"<html"))
+
+
 def _happened(error: BaseException) -> str:
     match error:
+        case _Endless():
+            return "what it answered had no end"
         case ssl.SSLCertVerificationError():
             return f"its certificate is not valid ({error.verify_message})"
         case ssl.SSLError():
