@@ -1,7 +1,8 @@
 """Receivers: who is told of what is opened. Added with care, shown without their secret.
 
 An address is asked for its place in the network before it is taken; one that leads inside is refused, with the reason,
-here and again at every delivery. What a receiver was owed goes with it when it is removed.
+here and again at every delivery. What a receiver was owed goes with it when it is removed, so that its whole name is
+wanted then. Surprising: a list shows the host of a webhook alone, since the rest of its address is often a secret.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpcore
@@ -23,6 +25,7 @@ from connectors._base import ConnectorError
 from connectors._guard import check_url, public_addresses
 from console.people import folded_name, user
 from console.refusal import BadInput, CannotDo
+from console.words import counted
 from models.vocabulary import NEWS
 from workers import signed
 from workers._settings import BadSetting, Settings
@@ -54,6 +57,7 @@ _ADD = text("""
     INSERT INTO receivers (id, org_id, name, kind, address, secret, tells, per_hour, owner_id)
     VALUES (:id, :org, :name, :kind, :address, :secret, :tells, :per_hour, :owner)
 """)
+_SET = "UPDATE receivers SET {columns}, due_at = now() WHERE org_id = :org AND id = :id"
 _PAUSE = text("UPDATE receivers SET state = 'paused' WHERE org_id = :org AND id = :id")
 _RESUME = text(f"""
     WITH woken AS (
@@ -68,7 +72,7 @@ _RESUME = text(f"""
 _REMOVE = text(f"""
     WITH told AS (
         UPDATE activities SET status = 'cancelled'
-        WHERE id = (SELECT activity_id FROM receivers WHERE id = :id) AND status IN {OPEN}
+        WHERE id IN (SELECT unnest(ARRAY[activity_id, lost_id]) FROM receivers WHERE id = :id) AND status IN {OPEN}
     )
     DELETE FROM receivers WHERE org_id = :org AND id = :id
 """)
@@ -81,13 +85,22 @@ _REKEY = text("UPDATE receivers SET secret = :secret WHERE id = :id")
 
 
 def receivers(session: Session, org: str) -> list[dict[str, Any]]:
-    """Every receiver, with how much waits for it, since when, and how much was given up."""
+    """Every receiver, with how much waits for it, since when, and how much was given up. Of a URL it is the host only."""
+    return [row | {"address": _origin(row)} for row in _receivers(session, org)]
+
+
+def _receivers(session: Session, org: str) -> list[dict[str, Any]]:
     return [dict(row) for row in session.execute(_LIST, {"org": org}).mappings()]
 
 
+def _origin(row: dict[str, Any]) -> str:
+    parts = urlsplit(row["address"])
+    return f"{parts.scheme}://{parts.netloc}" if row["kind"] == "webhook" else row["address"]
+
+
 def the_receiver(session: Session, org: str, named: str) -> dict[str, Any]:
-    """The receiver of this name, or the only one whose name or id begins so. Raises CannotDo."""
-    found, wanted = receivers(session, org), folded_name(named)
+    """The receiver of this name, or the only one whose name or id begins so, with its whole address. Raises CannotDo."""
+    found, wanted = _receivers(session, org), folded_name(named)
     fits = [row for row in found if folded_name(row["name"]) == wanted] or [
         row
         for row in found
@@ -132,11 +145,16 @@ def add_email(
     owner: str | None = None,
 ) -> None:
     """Add an e-mail address. Raises BadInput and CannotDo, and BadSetting where no mail server is set."""
+    mailbox = _mailbox(address, ours)
+    _add(session, org, UUID(str(uuid7())), name, "email", mailbox, None, tells, per_hour, owner)
+
+
+def _mailbox(address: str, ours: Settings) -> str:
     address = address.strip()
     if not is_address(address):
         raise BadInput(f"{address!r} is no e-mail address.")
     server(ours)
-    _add(session, org, UUID(str(uuid7())), name, "email", address, None, tells, per_hour, owner)
+    return address
 
 
 def reachable(url: str, ours: Settings) -> str:
@@ -170,17 +188,45 @@ def _add(
     name = " ".join(name.split())
     if not any(c.isalnum() for c in name) or len(name) > LONGEST or not name.isprintable():
         raise BadInput(f"A receiver needs a name that people can say, of {LONGEST} characters at most.")
-    if any(folded_name(other["name"]) == folded_name(name) for other in receivers(session, org)):
+    if any(folded_name(other["name"]) == folded_name(name) for other in _receivers(session, org)):
         raise CannotDo(f"There is a receiver {name!r} already.")
+    values = {"id": row, "org": org, "name": name, "kind": kind, "address": address, "secret": secret}
+    limits = {"tells": _wanted(tells), "per_hour": _limit(per_hour)}
+    who = user(session, org, owner) if owner else None
+    session.execute(_ADD, {**values, **limits, "owner": who})
+
+
+def _wanted(tells: Sequence[str]) -> list[str]:
     wanted = list(dict.fromkeys(kind.strip() for kind in tells if kind.strip()))
     for word in wanted:
         if word not in TELLS:
             raise BadInput(f"tells: {word!r} is none of {', '.join(TELLS)}.")
+    return wanted
+
+
+def _limit(per_hour: int | None) -> int | None:
     if per_hour is not None and per_hour < 1:
         raise BadInput(f"per hour: {per_hour} is no number of deliveries.")
-    values = {"id": row, "org": org, "name": name, "kind": kind, "address": address, "secret": secret}
-    who = user(session, org, owner) if owner else None
-    session.execute(_ADD, {**values, "tells": wanted, "per_hour": per_hour, "owner": who})
+    return per_hour
+
+
+def change(session: Session, org: str, row: dict[str, Any], ours: Settings, **new: Any) -> None:
+    """Set what `new` names of tells (none: all kinds), per_hour (None: no limit), owner (an e-mail address, None: nobody)
+    and address. Its secret stays and so does what it is owed, which is tried at once. Raises BadInput and CannotDo."""
+    columns: dict[str, Any] = {}
+    for name, value in new.items():
+        match name:
+            case "tells":
+                columns["tells"] = _wanted(value)
+            case "per_hour":
+                columns["per_hour"] = _limit(value)
+            case "owner":
+                columns["owner_id"] = user(session, org, value) if value else None
+            case "address":
+                takes = reachable if row["kind"] == "webhook" else _mailbox
+                columns["address"] = takes(value, ours)
+    listed = ", ".join(f"{column} = :{column}" for column in columns)
+    session.execute(text(_SET.format(columns=listed)), {"org": org, "id": row["id"], **columns})
 
 
 def opens(session: Session, row: dict[str, Any]) -> bool:
@@ -204,19 +250,34 @@ def resume(session: Session, org: str, row: dict[str, Any]) -> None:
     session.execute(_RESUME, {"org": org, "id": row["id"]})
 
 
-def remove(session: Session, org: str, row: dict[str, Any]) -> None:
-    """Forget it, and what it was owed."""
+def remove(session: Session, org: str, row: dict[str, Any], named: str) -> None:
+    """Forget it, and what it was owed. Raises CannotDo where that is something and `named` is neither its whole name nor
+    its id."""
+    whole = folded_name(named) in (folded_name(row["name"]), str(row["id"]))
+    if (row["waiting"] or row["failed"]) and not whole:
+        raise CannotDo(f"With {row['name']} {lost(row)} would be lost: write its whole name to remove it.")
     session.execute(_REMOVE, {"org": org, "id": row["id"]})
 
 
+def lost(row: dict[str, Any]) -> str:
+    """What goes with a receiver, in words."""
+    failed = f" and {row['failed']:,} that were given up" if row["failed"] else ""
+    return f"{counted(row['waiting'], 'piece')} of news that wait{'s' if row['waiting'] == 1 else ''}{failed}"
+
+
 def rotate(session: Session, row: dict[str, Any]) -> str:
-    """Give a webhook a new secret; for a day the old one signs as well. Raises CannotDo."""
+    """Give a webhook a new secret; for a day those before sign as well. Raises CannotDo."""
     if row["kind"] != "webhook":
         raise CannotDo(f"{row['name']} is an e-mail address and has no secret.")
     held = session.execute(_HELD, {"id": row["id"]}).one()
-    new = signed.new_secret()
+    new, now = signed.new_secret(), datetime.now(UTC)
     try:
-        kept = signed.exchanged(new, unseal(held.id, held.secret), datetime.now(UTC))
+        before = unseal(held.id, held.secret)
+        if len(signed.keys(before, now)) >= signed.AT_ONCE:
+            raise CannotDo(
+                f"{row['name']} was given {signed.AT_ONCE - 1} new secrets within a day, and all of them sign: try tomorrow."
+            )
+        kept = signed.exchanged(new, before, now)
     except ConnectorError:
         kept = new  # with its key lost, the old one signs nothing any more
     session.execute(_REKEY, {"id": held.id, "secret": seal(held.id, kept)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,10 +57,10 @@ def test_a_webhook_is_added_tested_told_rotated_and_removed_and_its_secret_shown
     owing.story("post:mastodon:1")
     assert owing.notifies() == 2
     assert desk.kinds() == ["test", "case.opened", "case.closed"]
-    new = cli.done("receivers", "rotate", "desk", "--json").json["secret"]
+    between, new = (cli.done("receivers", "rotate", "desk", "--json").json["secret"] for _ in range(2))
     owing.opens("post:mastodon:2")
     owing.notifies()
-    for both in (secret, new):
+    for both in (secret, between, new):
         assert desk.heard[-1].verified(both)["data"]["level"] == "activity"
     shown = "".join(
         cli.done(*words).out
@@ -67,6 +68,7 @@ def test_a_webhook_is_added_tested_told_rotated_and_removed_and_its_secret_shown
                       ("receivers", "show", "desk", "--json"), ("owed", "list", "--all", "--json"), ("status",))
     )  # fmt: skip
     assert "at most 50 times an hour" in shown
+    assert shown.count("/in?key=k") == 2  # where it is shown by itself, not in lists
     for known in (secret, new):
         assert known not in shown
         assert known.encode() not in bytes(owing.value("SELECT secret FROM receivers"))
@@ -135,14 +137,24 @@ def test_news_that_was_given_up_is_listed_told_of_and_owed_again_by_hand(
     assert give_up(owing.sessions) == 0
     [told] = owing.activities()
     assert "given up: 127.0.0.1 answered 500" in told.subject
-    assert "earshot owed replay --receiver desk" in told.subject
     failed = cli.done("owed", "list", "--failed", "--json").json
     assert [row["last_error"] for row in failed] == ["127.0.0.1 answered 500"] * 3
     desk.answer = lambda _: OK
     before = desk.heard[0].id
-    assert "1 piece of news is owed" in cli.done("owed", "replay", str(failed[-1]["id"])).out
+    first, last = str(failed[-1]["id"]), str(failed[0]["id"])
+    assert "1 piece of news is owed" in cli.done("owed", "replay", first).out
+    said = cli.done("owed", "replay", first, last).out
+    assert "1 piece of news waits to be told anyway" in said
+    assert "1 piece of news is owed again" in said
+    assert owing.notifies() == 2
+    assert desk.heard[-2].id == before
+    [told] = owing.activities()
+    assert told.status == "planned"  # one is still given up
+    _, _, command = told.subject.partition("When that is mended: earshot ")
+    assert "1 piece of news is owed again" in cli.done(*shlex.split(command)).out
+    assert owing.activities()[0].status == "done"
     assert owing.notifies() == 1
-    assert desk.heard[-1].id == before
+    assert desk.kinds()[-3:] == ["case.opened", "case.closed", "case.raised"]
     assert "3 pieces" in cli.done("owed", "replay", "--receiver", "desk", "--since", "2h").out
     desk.heard.clear()
     assert owing.notifies() == 3
@@ -150,6 +162,90 @@ def test_news_that_was_given_up_is_listed_told_of_and_owed_again_by_hand(
     assert owing.stands(receiver).state == "active"
     assert "no news 999" in cli.refused("owed", "replay", "999")
     assert "no span of time" in cli.refused("owed", "replay", "--receiver", "desk", "--since", "soon", code=2)
+
+
+def test_what_was_given_up_says_why_and_is_not_made_good_by_what_is_taken_next(
+    owing: Owing, desk: Hearing
+) -> None:
+    receiver = owing.receiver(desk, "the desk's")
+    sick = owing.opens("post:mastodon:sick")
+    owing.closes(sick)
+    owing.opens("post:mastodon:well")
+    desk.answer = lambda one: answers("400 No") if one.body["data"]["case"] == str(sick) else OK
+    assert owing.notifies() == 1
+    owing.execute("UPDATE receivers SET last_error = NULL")
+    owing.execute("UPDATE owed SET until = now() - interval '1 second'")
+    assert give_up(owing.sessions) == 2
+    owing.opens("post:mastodon:more")
+    assert owing.notifies(again=True) == 1
+    owing.execute("UPDATE receivers SET state = 'failing'")
+    owing.opens("post:mastodon:again")
+    assert owing.notifies(again=True) == 1
+    assert owing.stands(receiver).state == "active"
+    [told] = owing.activities()
+    assert "given up: 127.0.0.1 answered 400." in told.subject
+    assert told.status == "planned"
+    owing.execute("DELETE FROM owed WHERE state = 'failed'")
+    give_up(owing.sessions)
+    assert owing.activities()[0].status == "done"
+
+
+def test_owing_again_does_not_hand_back_the_budget_of_the_hour(
+    cli: Earshot, owing: Owing, desk: Hearing
+) -> None:
+    owing.receiver(desk, per_hour=2)
+    for number in range(2):
+        owing.opens(f"post:mastodon:{number}")
+    assert owing.notifies() == 2
+    for _ in range(2):
+        cli.done("owed", "replay", "--receiver", "desk", "--since", "1h")
+        assert owing.notifies(again=True) == 0
+    owing.execute(
+        "UPDATE receivers SET replayed = ARRAY(SELECT at - interval '1 hour' FROM unnest(replayed) AS at)"
+    )
+    assert owing.notifies(again=True) == 2
+
+
+def test_a_receiver_is_changed_and_keeps_its_secret_and_what_it_is_owed(
+    cli: Earshot, owing: Owing, desk: Hearing
+) -> None:
+    owing.execute("INSERT INTO users (org_id, email) VALUES ('main', 'ann@acme.example')")
+    added = cli.done("receivers", "add", "webhook", "desk", desk.url.replace("/in", "/old"))
+    assert "It has no owner" in added.out
+    assert "earshot receivers set desk --owner EMAIL" in added.out
+    kept = owing.value("SELECT secret FROM receivers")
+    owing.opens("post:mastodon:1")
+    limits = ("--per-hour", "20", "--tells", "case.opened")
+    said = cli.done(
+        "receivers", "set", "desk", "--owner", "ann@acme.example", *limits, "--address", desk.url
+    ).out
+    assert "case.opened, at most 20 times an hour" in said
+    assert "ann@acme.example hears of it" in said
+    assert owing.value("SELECT secret FROM receivers") == kept
+    assert owing.notifies() == 1
+    assert desk.heard[0].path == "/in?key=k"
+    cli.done("receivers", "set", "desk", "--owner", "none", "--per-hour", "0", "--tells", "all")
+    shown = cli.done("receivers", "show", "desk", "--json").json
+    assert (shown["owner"], shown["per_hour"], shown["tells"]) == (None, None, [])
+    for words, why in (
+        (("--tells", "case.opend"), "is none of"),
+        (("--address", "https://127.0.0.1/in"), "not public"),
+        ((), "say what to change"),
+    ):
+        assert why in cli.refused("receivers", "set", "desk", *words, code=2)
+
+
+def test_a_receiver_that_is_owed_something_is_removed_by_its_whole_name_only(
+    cli: Earshot, owing: Owing, desk: Hearing
+) -> None:
+    receiver = owing.receiver(desk)
+    owing.story("post:mastodon:1")
+    owing.execute("UPDATE owed SET state = 'failed' WHERE id = :id", id=owing.owed()[0].id)
+    owing.execute("UPDATE receivers SET failures = 1, due_at = now() + interval '5 minutes'")
+    assert "next try" in cli.done("receivers", "show", "desk").out
+    said = cli.refused("receivers", "remove", "des")
+    assert "2 pieces of news that wait and 1 that were given up would be lost" in said
+    assert "is forgotten" in cli.done("receivers", "remove", str(receiver)).out
 
 
 def test_a_paused_receiver_is_told_nothing_and_hears_all_of_it_afterwards(
@@ -196,4 +292,6 @@ def test_the_old_secret_signs_for_a_day_and_no_longer() -> None:
     assert len(signing(kept, now + timedelta(hours=23))) == 2
     assert signing(kept, now + timedelta(hours=25)) == signing(new, now)
     third = exchanged(new_secret(), kept, now)
-    assert signing(third, now)[1] == signing(new, now)[0]
+    assert signing(third, now)[1:] == [signing(new, now)[0], signing(old, now)[0]]
+    later = exchanged(new_secret(), third, now + timedelta(hours=25))
+    assert len(later.split()) == 3

@@ -72,6 +72,7 @@ def webhook(
         _print.as_json({"done": "added", "org": chosen, "receiver": row, "secret": secret})
         return
     _print.line(f"{row['name']} is told {_of(row)} from now on (organisation {chosen}).")
+    _owner(row, chosen)
     _print.line(f"Its secret, which is not shown again: {secret}")
     _print.line(f"Try it: {command(row['name'], chosen)}")
 
@@ -109,7 +110,57 @@ def email(
         _print.as_json({"done": "added", "org": chosen, "receiver": row})
         return
     _print.line(f"{row['name']} is told {_of(row)} from now on (organisation {chosen}).")
+    _owner(row, chosen)
     _print.line(f"Try it: {command(row['name'], chosen)}")
+
+
+@app.command("set")
+def set_(
+    named: Named,
+    tells: Annotated[
+        str | None, typer.Option(help="Kinds of news, commas between them; `all` for all of them.")
+    ] = None,
+    per_hour: Annotated[int | None, typer.Option(min=0, help="Deliveries an hour; 0: no limit.")] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="EMAIL", help="The user who hears when it fails; `none` for nobody.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Its new URL, or its new e-mail address.")
+    ] = None,
+    org: chosen_org = None,
+    json: as_json = False,
+) -> None:
+    """Change what a receiver is told, and where. Its secret stays, and so does what it is owed.
+
+    Examples: earshot receivers set desk --owner ann@acme.example --per-hour 50
+              earshot receivers set desk --address https://desk.acme.example/new
+    """
+    from console.cli import _print
+    from console.database import opened
+    from console.receivers import change, the_receiver
+    from workers._settings import settings
+
+    new: dict[str, Any] = {}
+    if tells is not None:
+        new["tells"] = [] if tells.strip() == "all" else _kinds(tells)
+    if per_hour is not None:
+        new["per_hour"] = per_hour or None
+    if owner is not None:
+        new["owner"] = None if owner.strip() in ("", "none") else owner
+    if address is not None:
+        new["address"] = address
+    if not new:
+        raise typer.BadParameter("say what to change: --tells, --per-hour, --owner, --address")
+    chosen = _options.org()
+    with opened() as session:
+        row = the_receiver(session, chosen, named)
+        change(session, chosen, row, settings(), **new)
+        row = the_receiver(session, chosen, str(row["id"]))
+    if json:
+        _print.as_json({"done": "set", "org": chosen, "receiver": row})
+        return
+    _print.line(f"{row['name']} is told {_of(row)} at {row['address']} (organisation {chosen}).")
+    _owner(row, chosen)
 
 
 @app.command("list")
@@ -192,8 +243,8 @@ def show(named: Named, org: chosen_org = None, json: as_json = False) -> None:
     if row["last_error"]:
         times = f" ({counted(row['failures'], 'visit')} in a row)" if row["failures"] else ""
         _print.fact("last error", row["last_error"] + times)
-        if row["state"] == "failing":
-            _print.fact("next try", since(max(row["due_at"], moment), moment))
+    if row["failures"] and row["due_at"]:
+        _print.fact("next try", since(max(row["due_at"], moment), moment))
     _print.fact("id", str(row["id"]))
 
 
@@ -251,18 +302,20 @@ def resume(named: Named, org: chosen_org = None, json: as_json = False) -> None:
 
 @app.command()
 def remove(named: Named, org: chosen_org = None, json: as_json = False) -> None:
-    """Forget a receiver, and what it was told and still owed.
+    """Forget a receiver, and what it was told and still owed. Where that is something, its whole name or id is wanted.
 
     Example: earshot receivers remove desk
     """
-    row = _do(named, "remove", json)
+    from console.receivers import lost
+
+    row = _do(named, "remove", json, named)
     if not json:
-        _line(f"{row['name']} is forgotten, and with it {row['waiting']:,} pieces of news that it was owed.")
+        _line(f"{row['name']} is forgotten, and with it {lost(row)}.")
 
 
 @app.command()
 def rotate(named: Named, org: chosen_org = None, json: as_json = False) -> None:
-    """Give a webhook a new secret, and show it once. For 24 hours the old one signs as well.
+    """Give a webhook a new secret, and show it once. For 24 hours those before sign as well.
 
     Example: earshot receivers rotate desk
     """
@@ -281,7 +334,7 @@ def rotate(named: Named, org: chosen_org = None, json: as_json = False) -> None:
     _print.line("For 24 hours what it gets is signed with the old one as well.")
 
 
-def _do(named: str, what: str, json: bool) -> dict[str, Any]:
+def _do(named: str, what: str, json: bool, *more: str) -> dict[str, Any]:
     from console import receivers
     from console.cli import _print
     from console.database import opened
@@ -289,7 +342,7 @@ def _do(named: str, what: str, json: bool) -> dict[str, Any]:
     chosen = _options.org()
     with opened() as session:
         row = receivers.the_receiver(session, chosen, named)
-        getattr(receivers, what)(session, chosen, row)
+        getattr(receivers, what)(session, chosen, row, *more)
     if json:
         _print.as_json({"done": what, "org": chosen, "receiver": row})
     return row
@@ -299,6 +352,18 @@ def _line(words: str) -> None:
     from console.cli import _print
 
     _print.line(words)
+
+
+def _owner(row: dict[str, Any], org: str) -> None:
+    from workers.undelivered import command
+
+    if row["owner"]:
+        _line(f"When it takes nothing any more, {row['owner']} hears of it.")
+    else:
+        name = f"{command(row['name'], org, 'set')} --owner EMAIL"
+        _line(
+            f"It has no owner: when it takes nothing any more, an Activity of nobody's says so. To name one: {name}"
+        )
 
 
 def _kinds(tells: str | None) -> list[str]:
