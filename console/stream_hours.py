@@ -102,7 +102,11 @@ _FIRST = text("SELECT min(hour) FROM hours WHERE org_id = :org AND scope = :scop
 def measured(session: Session, of: Filter, step: timedelta) -> Measured:
     """The filter's stretch by hours or days (`step`), with its baseline, the stretch before, and its spikes."""
     reach = of.since - max(of.until - of.since, DAYS * DAY)
-    counts, known, back_to = _counted(session, of, reach) if of.counted else _examined(session, of, reach)
+    back_to = None
+    if of.counted:
+        counts, known = counted_hours(session, of, reach)
+    else:
+        counts, known, back_to = _examined(session, of, reach)
     by_step = merged(counts, step)
     steps = [
         Step(at, by_step.get(at, Count()), usual(by_step, at, known))
@@ -163,29 +167,29 @@ def merged(counts: dict[datetime, Count], step: timedelta) -> dict[datetime, Cou
     return {day: total(found) for day, found in days.items()}
 
 
-def hours_where(of: Filter, *, but: str = "") -> str:
-    """The first half of a filter as a condition on `hours h`; `but` names a part that is left out."""
-    voice = "h.voice <> 'own'" if not of.voice else "h.voice = :voice"
-    return " AND ".join(
-        [
-            "h.org_id = :org AND h.scope = :scope",
-            *(["h.platform = :platform"] if of.platform and but != "platform" else []),
-            *(["h.language = :language"] if of.language and but != "language" else []),
-            *([voice] if of.voice != "all" and but != "voice" else []),
-        ]
-    )
-
-
-def _counted(
+def counted_hours(
     session: Session, of: Filter, reach: datetime
-) -> tuple[dict[datetime, Count], datetime | None, datetime | None]:
+) -> tuple[dict[datetime, Count], datetime | None]:
+    """The hours of the first half of a filter from `reach` on, and from when on posts were counted at all."""
     values = of.values(scope=of.scope, since=reach)
-    rows = session.execute(text(_FROM_HOURS.format(where=hours_where(of))), values)
+    rows = session.execute(text(_FROM_HOURS.format(where=_where(of))), values)
     counts = {row.at.astimezone(UTC): _count(row) for row in rows}
     known: datetime | None = reach
     if not session.execute(_EARLIER, values).scalar_one():
         known = session.execute(_FIRST, values).scalar_one()
-    return counts, known, None
+    return counts, known
+
+
+def _where(of: Filter) -> str:
+    voice = "h.voice <> 'own'" if not of.voice else "h.voice = :voice"
+    return " AND ".join(
+        [
+            "h.org_id = :org AND h.scope = :scope",
+            *(["h.platform = :platform"] if of.platform else []),
+            *(["h.language = :language"] if of.language else []),
+            *([voice] if of.voice != "all" else []),
+        ]
+    )
 
 
 def _examined(

@@ -7,11 +7,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from console import fleet
+from console import fleet, stream_kinds
 from console.stream import SAMPLE, Filter
 from console.stream_words import top_authors, top_words
 from console.web.asked import Ask
 from console.web.stream.address import Address, read
+
+VOICES = {"earned": "earned", "competitor": "competitors", "own": "our own"}
 
 
 def part(ask: Ask) -> Response:
@@ -25,4 +27,12 @@ def found(ask: Ask, address: Address, whole: Filter) -> dict[str, Any]:
     """Authors and words of what the list shows, and of how many posts."""
     of = address.shown(whole)
     words, n = top_words(ask.session, of)
-    return {"authors": top_authors(ask.session, of), "top": words, "read": n, "sample": SAMPLE}
+    kinds = stream_kinds.kinds(ask.session, of)
+    return {
+        "kinds": kinds,
+        "voices": VOICES,
+        "authors": top_authors(ask.session, of),
+        "top": words,
+        "read": n,
+        "sample": SAMPLE,
+    }

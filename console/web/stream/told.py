@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from console.stream_causes import Cause
 from console.stream_hours import FACTOR, LEAST, Count, Measured, Spike, Step
+from console.stream_lift import Difference, Lift
 from console.web.stream.address import SPANS, Address, point
 from console.words import counted, score
 
@@ -64,6 +65,36 @@ def sentence(spike: Spike, cause: Cause | None) -> str:
         parts.append(f"{cause.author.name} wrote {cause.author.n:,}")
     parts.append(f"{percent(cause.negative / cause.read)} are negative")
     return f"{said}. {of.strip().capitalize() + ': ' if of else ''}{_upper('; '.join(parts))}."
+
+
+def lifted(lift: Lift | None) -> dict[str, str] | None:
+    """What a campaign brought, as a sentence and how that was reckoned."""
+    if lift is None:
+        return None
+    how = (
+        f"Everything but our own posts, on the {counted(lift.days, 'whole day')} (UTC) from {lift.since:%-d %B %Y} on, against"
+        f" the {counted(lift.before, 'day')} before. In brackets the 95 % interval of the difference (Welch's, over single days):"
+        " it knows how much days differ, not what else happened on them."
+    )
+    if lift.posts is None:
+        said = f"Too early to say: {counted(lift.days, 'whole day')} of the campaign and {counted(lift.before, 'day')} before it"
+        return {"said": f"{said} were heard, and three of each are needed.", "how": how}
+    posts, mean = lift.posts, lift.mean
+    times = f", {posts.now / posts.before:.1f} times as many" if posts.before else ""
+    said = (
+        f"{posts.now:,.0f} posts a day, {posts.before:,.0f} before{times}: {posts.now - posts.before:+,.0f} a day"
+        f" ({posts.low:+,.0f} to {posts.high:+,.0f}){_doubt(posts)}."
+    )
+    if mean is not None:
+        said += (
+            f" Mean sentiment of a day {mean.now:+.2f}, {mean.before:+.2f} before: {mean.now - mean.before:+.2f}"
+            f" ({mean.low:+.2f} to {mean.high:+.2f}){_doubt(mean)}."
+        )
+    return {"said": said.replace("-", "−"), "how": how}
+
+
+def _doubt(difference: Difference) -> str:
+    return ", which may be chance" if difference.low <= 0 <= difference.high else ""
 
 
 def chart(measured: Measured, address: Address) -> str:

@@ -16,6 +16,7 @@ from console.refusal import CannotDo
 from console.stream import SENTIMENTS, Filter, author_of, choices, name_of, newer, posts
 from console.stream_causes import cause
 from console.stream_hours import measured
+from console.stream_lift import lift
 from console.web.asked import Ask, NotThere
 from console.web.pages import HEADERS
 from console.web.stream import sample, told
@@ -24,13 +25,8 @@ from models.vocabulary import PLATFORMS
 
 MOST_SPIKES = 3
 """Spikes that are told in words, the newest; the chart and the table mark all."""
-VOICES = {
-    "": "everybody but us",
-    "all": "everybody",
-    "earned": "earned",
-    "competitor": "competitors",
-    "own": "our own",
-}
+CHOICES = {"": "all but us", "all": "everybody"}
+"""Voices that are several."""
 
 
 def page(ask: Ask) -> Response:
@@ -62,7 +58,8 @@ def shown(ask: Ask, address: Address, status: int = 200, **more: Any) -> Respons
         "choices": choices(session, org),
         "spans": SPANS,
         "platforms": PLATFORMS,
-        "voices": VOICES,
+        "chosen_voices": CHOICES | sample.VOICES,
+        "lift": told.lifted(lift(session, whole, now)),
         "sentiments": SENTIMENTS,
         "posts": listed,
         "older": _older(address, listed.next),
