@@ -1,8 +1,11 @@
-"""The options of `earshot rules add` and `earshot rules set`, and the values that they make."""
+"""The options of `earshot rules add`, `set` and `test`: each said once, and the values that they make."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -26,7 +29,7 @@ Stars = Annotated[
 ]
 MaxAge = Annotated[str | None, _option(says="A post older than this opens nothing: 12h, 3d.")]
 
-_FIRST = "A post counts for those that heard it first: it is decided about once."
+_FIRST = "What another source heard first is not decided about again."
 
 Platforms = Annotated[list[str] | None, _option("--platform", says="reddit,x; repeatable.", panel=SCOPE)]
 Kinds = Annotated[
@@ -88,6 +91,63 @@ Quiet = Annotated[
     _option(says="Nobody is told between these times; at their end.", panel=AFTER, meta="22:00-07:00"),
 ]
 Zone = Annotated[str | None, _option(says="Of the quiet hours: Europe/Berlin (default: UTC).", panel=AFTER)]
+
+
+OPTIONS: dict[str, Any] = {
+    "audience": Audience,
+    "threshold": Threshold,
+    "stars": Stars,
+    "words": Words,
+    "max_age": MaxAge,
+    "platforms": Platforms,
+    "kinds": Kinds,
+    "sources": Sources,
+    "campaigns": Campaigns,
+    "accounts": Accounts,
+    "languages": Languages,
+    "trigger": Trigger,
+    "over": Over,
+    "rearm": Rearm,
+    "factor": Factor,
+    "minimum": Minimum,
+    "priority": Priority,
+    "per_day": PerDay,
+    "assign": Assign,
+    "owner": Owner,
+    "quiet": Quiet,
+    "zone": Zone,
+}
+"""What a rule may be given, by the name that `values` takes it by; in the order of the help."""
+Given = dict[str, Any]
+
+
+def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let a command take these options of a rule, without any named all of them: it has them as `given`, by name, None
+    where one was not said."""
+    chosen = names or tuple(OPTIONS)
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(command, include_extras=True)
+        parameters: list[inspect.Parameter] = []
+        for name, own in inspect.signature(command).parameters.items():
+            if name == "given":
+                parameters += [_parameter(one, OPTIONS[one], None) for one in chosen]
+            else:
+                parameters.append(_parameter(name, hints[name], own.default))
+
+        @wraps(command)
+        def called(**said: Any) -> None:
+            command(given={name: said.pop(name) for name in chosen}, **said)
+
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {one.name: one.annotation for one in parameters}
+        return called
+
+    return decorate
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def values(given: dict[str, Any]) -> dict[str, Any]:

@@ -119,31 +119,12 @@ def _done(rule: dict[str, Any], done: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 @app.command()
+@of.takes()
 def add(
     name: Annotated[str, typer.Argument(help="What people call it.")],
     action: Annotated[str, typer.Option(help="ticket, activity, lead or notify.")],
-    audience: of.Audience = None,
-    threshold: of.Threshold = None,
-    stars: of.Stars = None,
-    words: of.Words = None,
-    max_age: of.MaxAge = None,
-    platforms: of.Platforms = None,
-    kinds: of.Kinds = None,
-    sources: of.Sources = None,
-    campaigns: of.Campaigns = None,
-    accounts: of.Accounts = None,
-    languages: of.Languages = None,
-    trigger: of.Trigger = None,
-    over: of.Over = None,
-    rearm: of.Rearm = None,
-    factor: of.Factor = None,
-    minimum: of.Minimum = None,
-    priority: of.Priority = None,
-    per_day: of.PerDay = None,
-    assign: of.Assign = None,
-    owner: of.Owner = None,
-    quiet: of.Quiet = None,
-    zone: of.Zone = None,
+    *,
+    given: of.Given,
     broad: of.Broad = False,
     org: chosen_org = None,
     json: as_json = False,
@@ -168,15 +149,14 @@ def add(
               earshot rules add "Mood" --action ticket --trigger mean --over 24h --threshold -0.2 --rearm 0 --minimum 30
               earshot rules add "Storm" --action notify --trigger spike --over 3h --factor 3 --minimum 50
     """
-    given = dict(locals())
     from console.cli import _print
     from console.database import opened_for
     from console.rule_told import told
     from console.rules import add_rule
 
     chosen = _options.org()
-    values = of.values({option: given[option] for option in _SAID} | {"name": name, "action": action})
-    if words is not None and not values["words"]:
+    values = of.values(given | {"name": name, "action": action})
+    if given["words"] is not None and not values["words"]:
         values["words"] = None
     with opened_for(chosen) as session:
         rule = add_rule(session, chosen, values, broad=broad)
@@ -190,32 +170,13 @@ def add(
 
 
 @app.command("set")
+@of.takes()
 def set_(
     named: Named,
     name: Annotated[str | None, typer.Option(help="A new name.")] = None,
     action: Annotated[str | None, typer.Option(help="ticket, activity, lead or notify.")] = None,
-    audience: of.Audience = None,
-    threshold: of.Threshold = None,
-    stars: of.Stars = None,
-    words: of.Words = None,
-    max_age: of.MaxAge = None,
-    platforms: of.Platforms = None,
-    kinds: of.Kinds = None,
-    sources: of.Sources = None,
-    campaigns: of.Campaigns = None,
-    accounts: of.Accounts = None,
-    languages: of.Languages = None,
-    trigger: of.Trigger = None,
-    over: of.Over = None,
-    rearm: of.Rearm = None,
-    factor: of.Factor = None,
-    minimum: of.Minimum = None,
-    priority: of.Priority = None,
-    per_day: of.PerDay = None,
-    assign: of.Assign = None,
-    owner: of.Owner = None,
-    quiet: of.Quiet = None,
-    zone: of.Zone = None,
+    *,
+    given: of.Given,
     broad: of.Broad = False,
     org: chosen_org = None,
     json: as_json = False,
@@ -228,12 +189,11 @@ def set_(
               earshot rules set Refunds --words "refund, money back, chargeback" --priority urgent
               earshot rules set Refunds --campaign "" --quiet 22:00-07:00 --zone Europe/Berlin
     """
-    given = dict(locals())
     from console.cli import _print
     from console.database import opened
     from console.rules import set_rule
 
-    values = of.values({option: given[option] for option in (*_SAID, "name", "action")})
+    values = of.values(given | {"name": name, "action": action})
     if not values:
         raise typer.BadParameter("nothing to change: --threshold, --words, --priority, ...")
     chosen = _options.org()
@@ -333,29 +293,3 @@ def _warnings(session: Any, org: str, rule: dict[str, Any]) -> list[str]:
             "Without --words every stranger of this audience becomes a lead, up to the number per day."
         )
     return told
-
-
-_SAID = [
-    "audience",
-    "threshold",
-    "stars",
-    "words",
-    "max_age",
-    "platforms",
-    "kinds",
-    "sources",
-    "campaigns",
-    "accounts",
-    "languages",
-    "trigger",
-    "over",
-    "rearm",
-    "factor",
-    "minimum",
-    "priority",
-    "per_day",
-    "assign",
-    "owner",
-    "quiet",
-    "zone",
-]

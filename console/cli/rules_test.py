@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from console.backtest import Differs, Stood, Tested, Testing
 
 CHANGES = (
-    "action",
     "audience",
     "threshold",
     "stars",
@@ -34,9 +33,11 @@ CHANGES = (
     "priority",
     "per_day",
 )
-"""What may be tried with another value: what decides which posts a rule takes, and what becomes of them."""
+"""What may be tried with another value, beside the action: what decides which posts a rule takes, and what becomes of
+them."""
 
 
+@of.takes(*CHANGES)
 def backtest(
     named: Annotated[
         str | None, typer.Argument(metavar="RULE", help="Its name, how that begins, or its id. Without: all.")
@@ -52,19 +53,8 @@ def backtest(
         Path | None, typer.Option(metavar="FILE", help="Draw the thresholds into a .png or .svg.")
     ] = None,
     action: Annotated[str | None, typer.Option(help="ticket or activity.")] = None,
-    audience: of.Audience = None,
-    threshold: of.Threshold = None,
-    stars: of.Stars = None,
-    words: of.Words = None,
-    max_age: of.MaxAge = None,
-    platforms: of.Platforms = None,
-    kinds: of.Kinds = None,
-    sources: of.Sources = None,
-    campaigns: of.Campaigns = None,
-    accounts: of.Accounts = None,
-    languages: of.Languages = None,
-    priority: of.Priority = None,
-    per_day: of.PerDay = None,
+    *,
+    given: of.Given,
     limit: Annotated[int, typer.Option("--limit", "-n", min=0, max=_options.MOST)] = 20,
     org: chosen_org = None,
     json: as_json = False,
@@ -80,7 +70,6 @@ def backtest(
               earshot rules test "A complaint to us" --threshold -0.5 --plot complaints.png
               earshot rules test --all --since 7d
     """
-    given = dict(locals())
     from console.backtest import Testing, changed, first_heard, looking
     from console.backtest_told import nothing
     from console.cli import _print
@@ -89,7 +78,7 @@ def backtest(
     from console.refusal import CannotDo
     from workers.history import Stretch
 
-    values = of.values({name: given[name] for name in CHANGES})
+    values = of.values(given | {"action": action})
     if named is not None and all_:
         raise typer.BadParameter("name one rule, or take --all")
     if named is None and (values or plot):
