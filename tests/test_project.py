@@ -264,6 +264,11 @@ BROKEN = {
         UPDATE social_events SET rule_id = (SELECT id FROM rules WHERE action = 'ticket' LIMIT 1), case_id = NULL
         WHERE external_id = '2'
     """,
+    "no post waits for": """
+        INSERT INTO holds (of, platform, until, reason, by, lifted_at, released_at)
+        SELECT 'platform', 'mastodon', at, 'outage', 'ann', at, at FROM (SELECT now() - interval '1 hour' AS at) AS then;
+        UPDATE social_events SET hold_id = (SELECT id FROM holds) WHERE external_id = '2'
+    """,
     "a case that was taken in": "UPDATE cases SET parent_id = id",
     "an open case that has its Incident's": """
         INSERT INTO cases (subject, level, ticket_id, closed_at)
