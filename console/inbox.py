@@ -67,8 +67,13 @@ _ROWS = text("""
            c.reopened_at, c.score, c.level, c.verdict, e.platform, e.text, coalesce('@' || i.handle, i.name) AS author,
            k.name AS account, k.id AS account_id, nullif(concat_ws(' ', o.first_name, o.last_name), '') AS contact,
            coalesce(nullif(u.name, ''), u.email) AS owner, u.id AS owner_id, pt.number AS parent, c.parent_id,
-           (SELECT count(*) FROM social_events n WHERE n.case_id = c.id) AS posts
+           n.children, n.posts + (SELECT count(*) FROM social_events n WHERE n.case_id = c.id) AS posts
     FROM cases c
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS children,
+               coalesce(sum((SELECT count(*) FROM social_events e WHERE e.case_id = x.id)), 0) AS posts
+        FROM cases x WHERE x.parent_id = c.id
+    ) n
     LEFT JOIN tickets t ON t.id = c.ticket_id
     LEFT JOIN activities a ON a.id = c.activity_id
     LEFT JOIN social_events e ON e.id = c.event_id
