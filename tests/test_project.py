@@ -266,7 +266,7 @@ BROKEN = {
     """,
     "no post waits for": """
         INSERT INTO holds (of, platform, until, reason, by, lifted_at, released_at)
-        SELECT 'platform', 'mastodon', at, 'outage', 'ann', at, at FROM (SELECT now() - interval '1 hour' AS at) AS then;
+        SELECT 'platform', 'mastodon', at, 'outage', 'ann', at, at FROM (SELECT now() - interval '1 hour' AS at) AS earlier;
         UPDATE social_events SET hold_id = (SELECT id FROM holds) WHERE external_id = '2'
     """,
     "a case that was taken in": "UPDATE cases SET parent_id = id",
