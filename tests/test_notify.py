@@ -154,12 +154,15 @@ def test_an_error_of_the_database_ends_the_visit_that_met_it_and_no_other(
     owing: Owing, desk: Hearing
 ) -> None:
     owing.receiver(desk, "fine")
-    with hearing() as second:
+    with hearing() as second, hearing() as third:
         sick = owing.receiver(second, "sick")
+        owing.receiver(third, "cannot be left", failures=2147483647)
+        third.answer = lambda _: answers("500 Oops")
         for number in range(3):
             owing.opens(f"post:mastodon:{number}")
         owing.execute("UPDATE owed SET attempts = 2147483647 WHERE receiver_id = :sick", sick=sick)
         assert owing.notifies() == 3
+        assert (len(second.heard), len(third.heard)) == (3, 1)
     assert len(desk.heard) == 3
     stands = owing.stands(sick)
     assert (stands.failures, stands.lease_until) == (1, None)

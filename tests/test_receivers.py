@@ -62,6 +62,9 @@ def test_a_webhook_is_added_tested_told_rotated_and_removed_and_its_secret_shown
     owing.notifies()
     for both in (secret, between, new):
         assert desk.heard[-1].verified(both)["data"]["level"] == "activity"
+    for _ in range(2):
+        cli.done("receivers", "rotate", "desk")
+    assert "4 new secrets within a day" in cli.refused("receivers", "rotate", "desk")
     shown = "".join(
         cli.done(*words).out
         for words in (("receivers", "list"), ("receivers", "list", "--json"), ("receivers", "show", "desk"),
