@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -23,7 +24,7 @@ _SOURCES = text(f"""
     LEFT JOIN credentials c ON c.id = s.credential_id
     LEFT JOIN users u ON u.id = s.owner_id
     LEFT JOIN campaigns g ON g.id = s.campaign_id
-    WHERE s.org_id = :org ORDER BY s.platform, s.kind, s.term
+    WHERE s.org_id = :org AND (CAST(:source AS uuid) IS NULL OR s.id = :source) ORDER BY s.platform, s.kind, s.term
 """)
 _WAITING = text("""
     SELECT count(*) AS pages, coalesce(sum(fetched), 0) AS posts, min(landed_at) AS oldest,
@@ -91,9 +92,9 @@ def unknown(session: Session, org: str) -> str | None:
     return None if known else f"Nothing is known of organisation {org!r}."
 
 
-def sources(session: Session, org: str) -> list[dict[str, Any]]:
-    """Every source with its state, its lag in seconds, its last error and its next visit."""
-    return _all(session, _SOURCES, org)
+def sources(session: Session, org: str, source: UUID | None = None) -> list[dict[str, Any]]:
+    """Every source, or this one, with its state, its lag in seconds, its last error and its next visit."""
+    return [dict(row) for row in session.execute(_SOURCES, {"org": org, "source": source}).mappings()]
 
 
 def waiting(session: Session, org: str) -> dict[str, Any]:

@@ -34,6 +34,7 @@ OURS = {
         "earshot.js",
         "cases.css",
         "cases.js",
+        "fleet.css",
         "live.js",
         "mark.svg",
         "stream.css",

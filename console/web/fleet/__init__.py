@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from console.web.asked import Asked
-from console.web.fleet import changes, sources
+from console.web.fleet import changes, one, sources
 
 
 def routes(asked: Asked) -> list[Route]:
@@ -13,6 +13,8 @@ def routes(asked: Asked) -> list[Route]:
     return [
         Route("/fleet", asked("fleet", sources.whole)),
         Route("/fleet/sources", asked("fleet", sources.part)),
+        Route("/fleet/sources/{source}", asked("fleet", one.whole)),
+        Route("/fleet/sources/{source}/part", asked("fleet", one.part)),
         Route("/fleet/sources/{source}/pause", asked("fleet", changes.pause), methods=["POST"]),
         Route("/fleet/sources/{source}/resume", asked("fleet", changes.resume), methods=["POST"]),
     ]

@@ -26,5 +26,8 @@ def _set(ask: Ask, state: str, verb: str) -> Response:
         raise NotThere(str(unknown)) from None
     set_state(ask.session, [source], state)
     said = f"{source['platform']} {source['kind']} {source['term']} {verb}."
-    to = "/fleet" + (f"?state={shown}" if (shown := ask.fields.get("state", "")).isalpha() else "")
+    if ask.fields.get("back") == "source":
+        to = f"/fleet/sources/{source['id']}"
+    else:
+        to = "/fleet" + (f"?state={shown}" if (shown := ask.fields.get("state", "")).isalpha() else "")
     return ask.done(to, state, said, of="source", of_id=source["id"], was=source["state"])
