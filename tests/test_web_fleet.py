@@ -8,6 +8,7 @@ from html import unescape
 from uuid import UUID, uuid4
 
 import httpx
+import msgspec
 import pytest
 
 from tests.journey import Journey, post
@@ -51,6 +52,89 @@ def visit(journey: Journey, source: UUID, minutes: float, **columns: object) -> 
         **names,
     )
     return made
+
+
+def hold(journey: Journey, source: UUID, name: str, **more: object) -> str:
+    """A post in quarantine."""
+    values = {
+        "stage": "digest",
+        "payload": msgspec.msgpack.encode(post(name, "<script>alert(1)</script>")),
+        **more,
+    }
+    made = journey.value(
+        "INSERT INTO quarantine (org_id, platform, source_id, page_id, item, stage, external_id, reason, trace, payload)"
+        " VALUES (:org, 'mastodon', :source, 1, 0, :stage, :name, :why, 'Traceback: here', :payload) RETURNING id",
+        org=journey.org,
+        source=source,
+        name=name,
+        why=f"{name} is too long",
+        **values,
+    )
+    return str(made)
+
+
+def settle(olga: Visitor, verb: str, *ids: str) -> httpx.Response:
+    """Send the form with these ticked."""
+    form = olga.form(olga.get("/fleet"))
+    return olga.post(f"/fleet/quarantine/{verb}", {"form": form, "id": list(ids)})  # type: ignore[dict-item]
+
+
+def states(journey: Journey) -> dict[str, str]:
+    return dict(tuple(row) for row in journey.execute("SELECT external_id, state FROM quarantine"))
+
+
+def test_replayed_posts_go_through_the_whole_journey_and_what_is_no_post_stays(
+    journey: Journey, olga: Visitor
+) -> None:
+    source = journey.source()
+    first, second, other = (hold(journey, source, name) for name in ("one", "two", "three"))
+    reject = hold(journey, source, "raw", stage="reject", payload=b'{"content": "<b>"}')
+    shown = olga.get("/fleet/quarantine")
+    assert "<script>alert" not in shown.text
+    assert "&lt;script&gt;alert(1)" in shown.text
+    assert re.findall(r'id="held-([0-9a-f-]+)"', shown.text) == [reject, other, second, first]
+    answer = settle(olga, "replay", first, second, reject)
+    assert answer.status_code == 303
+    told = words(olga.get(answer.headers["location"]))
+    assert "2 are on their way again. “raw” stays as it is: This is not a post" in told
+    assert states(journey) == {"one": "replayed", "two": "replayed", "three": "held", "raw": "held"}
+    journey.digest()
+    assert {journey.event(name).external_id for name in ("one", "two")} == {"one", "two"}
+    [note] = journey.execute("SELECT by, what, of, detail FROM audits WHERE of = 'quarantine'")
+    assert (note.by, note.what, set(note.detail["ids"])) == (OLGA, "replayed", {first, second})
+
+
+def test_an_old_page_of_quarantine_says_what_was_done_meanwhile(journey: Journey, olga: Visitor) -> None:
+    one = hold(journey, journey.source(), "one")
+    assert settle(olga, "drop", one).status_code == 303
+    late = settle(olga, "replay", one)
+    assert late.status_code == 409
+    assert "It was dropped" in words(late)
+    assert journey.value("SELECT count(*) FROM pages") == 0
+    assert settle(olga, "drop").status_code == 422
+
+
+def test_nobody_settles_what_another_organisation_holds(journey: Journey, olga: Visitor, base: str) -> None:
+    other = Journey(journey.url, org="others")
+    theirs = hold(other, other.source(), "theirs")
+    other.close()
+    assert settle(olga, "replay", theirs).status_code == 422
+    ours = hold(journey, journey.source(), "ours")
+    sam = Visitor(base)
+    sam.sign_in(SAM)
+    form = sam.form(sam.get("/fleet"))
+    assert sam.post("/fleet/quarantine/drop", {"form": form, "id": ours}).status_code == 403
+    assert set(states(journey).values()) == {"held"}
+
+
+def test_quarantine_pages_by_the_last_row(journey: Journey, olga: Visitor) -> None:
+    source = journey.source()
+    made = [hold(journey, source, f"post {number}") for number in range(27)]
+    first = olga.get("/fleet/quarantine")
+    [older] = re.findall(r'href="([^"]*before=[^"]*)"', first.text)
+    second = olga.get(unescape(older))
+    seen = [re.findall(r'id="held-([0-9a-f-]+)"', page.text) for page in (first, second)]
+    assert seen == [made[:1:-1], made[1::-1]]
 
 
 def test_a_source_shows_its_visits_with_what_became_of_each_post(journey: Journey, olga: Visitor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from console.web.asked import Asked
-from console.web.fleet import changes, one, sources
+from console.web.fleet import changes, held, one, sources
 
 
 def routes(asked: Asked) -> list[Route]:
@@ -17,4 +17,8 @@ def routes(asked: Asked) -> list[Route]:
         Route("/fleet/sources/{source}/part", asked("fleet", one.part)),
         Route("/fleet/sources/{source}/pause", asked("fleet", changes.pause), methods=["POST"]),
         Route("/fleet/sources/{source}/resume", asked("fleet", changes.resume), methods=["POST"]),
+        Route("/fleet/quarantine", asked("fleet", held.whole)),
+        Route("/fleet/quarantine/fresh", asked("fleet", held.fresh)),
+        Route("/fleet/quarantine/replay", asked("fleet", held.replay), methods=["POST"]),
+        Route("/fleet/quarantine/drop", asked("fleet", held.drop), methods=["POST"]),
     ]
