@@ -32,8 +32,11 @@ _LIST = text("""
 _COUNTS = text("""
     SELECT (SELECT count(*) FROM cases WHERE rule_id = :id) AS cases,
            (SELECT count(*) FROM cases WHERE rule_id = :id AND closed_at IS NULL) AS open,
-           (SELECT count(*) FROM cases
-            WHERE rule_id = :id AND opened_at > now() - interval '24 hours') AS cases_today,
+           (SELECT count(*) FROM cases WHERE opened_by = :id AND opened_at > now() - interval '24 hours')
+           + (SELECT count(*) FROM cases WHERE rule_id = :id AND risen_at > now() - interval '24 hours'
+                                           AND rule_id IS DISTINCT FROM opened_by)
+           + (SELECT count(*) FROM case_notes WHERE rule_id = :id AND what = 'reopened'
+                                                AND at > now() - interval '24 hours') AS cases_today,
            (SELECT count(*) FROM leads WHERE rule_id = :id) AS leads,
            (SELECT count(*) FROM leads
             WHERE rule_id = :id AND created_at > now() - interval '24 hours') AS leads_today,
@@ -62,6 +65,10 @@ _SWITCH = text("""
     UPDATE rules SET enabled = :enabled, suggests = suggests AND NOT :enabled,
            suggests_since = CASE WHEN suggests AND :enabled THEN now() ELSE suggests_since END
     WHERE org_id = :org AND id = :id
+""")
+_WAIT = text("""
+    SELECT count(*) FROM social_events e JOIN holds h ON h.id = e.hold_id
+    WHERE e.org_id = :org AND :id IN (e.rule_id, h.rule_id)
 """)
 _REMOVE = text("DELETE FROM rules WHERE org_id = :org AND id = :id")
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('earshot.rules.' || :org, 0))")
@@ -181,8 +188,9 @@ def switch_rule(
     return before, the_rule(session, org, str(before["id"]))
 
 
-def remove_rule(session: Session, org: str, named: str) -> dict[str, Any]:
-    """Take a rule away; what it opened stays. The rule as it was. Raises CannotDo, also for the last one."""
+def remove_rule(session: Session, org: str, named: str) -> tuple[dict[str, Any], int]:
+    """Take a rule away; what it opened stays. The rule as it was, and how many posts of it wait for a crisis switch:
+    by the rules that are left they may open nothing. Raises CannotDo, also for the last one."""
     session.execute(_ALONE, {"org": org})
     before = the_rule(session, org, named)
     if len(rules(session, org)) == 1:
@@ -190,8 +198,9 @@ def remove_rule(session: Session, org: str, named: str) -> dict[str, Any]:
             f"{before['name']!r} is the last rule, and an organisation without any is given the shipped ones again;"
             " disable it instead."
         )
+    waiting: int = session.execute(_WAIT, {"org": org, "id": before["id"]}).scalar_one()
     session.execute(_REMOVE, {"org": org, "id": before["id"]})
-    return before
+    return before, waiting
 
 
 def _demand_scope(made: Values, broad: bool) -> None:

@@ -173,3 +173,19 @@ def test_a_blocked_author_is_listed_and_may_be_let_in_again(journey: Journey, co
     assert one["handle"] == "troll@town.example"
     console.done("authors", "unblock", "mastodon:troll@town.example")
     assert console.done("authors", "list").out.strip() == "Nobody is blocked."
+
+
+def test_a_rule_is_not_removed_unnoticed_under_a_switch_and_what_it_held_is_listed_when_released(
+    journey: Journey, console: Earshot
+) -> None:
+    journey.execute("DELETE FROM rules WHERE name NOT IN ('A complaint to us', 'Praise')")
+    journey.execute(
+        "INSERT INTO rules (name, audience, threshold, action) VALUES ('r', 'customer', -1, 'ticket')"
+    )
+    console.done("crisis", "on", "--rule", "A complaint to us", "--for", "2h", "--because", "outage")
+    journey.hear(journey.source(), post("1", FURIOUS, to=US), post("2", FURIOUS, by="bob", to=US))
+    assert "2 posts that crossed it are held" in console.done("rules", "remove", "A complaint to us").err
+    [switch] = console.done("crisis", "list", "--json").json
+    released = console.done("crisis", "release", switch["id"], "--json").json
+    assert (released["posts"], released["attached"]) == (2, 0)
+    assert {one["why"] for one in released["opened_nothing"]} == {"released, and crossed no rule any more"}

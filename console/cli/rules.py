@@ -236,21 +236,27 @@ def remove(named: Named, org: chosen_org = None, json: as_json = False) -> None:
     from console.cli import _print
     from console.database import opened
     from console.rules import remove_rule
+    from console.words import counted
 
     chosen = _options.org()
     for attempt in range(_TRIES):
         try:
             with opened() as session:
-                gone = remove_rule(session, chosen, named)
+                gone, waiting = remove_rule(session, chosen, named)
             break
         except OperationalError as error:
             # whoever writes a post of the rule at this moment holds what we want, and wants the rule
             if attempt == _TRIES - 1 or getattr(error.orig, "sqlstate", None) != "40P01":
                 raise
     if json:
-        _print.as_json({"done": "removed", "org": chosen, "rule": gone})
+        _print.as_json({"done": "removed", "org": chosen, "rule": gone, "waiting": waiting})
         return
     _print.line(f"Removed {gone['name']!r} (organisation {chosen}); what it opened stays.")
+    if waiting:
+        _print.said(
+            f"Warning: {counted(waiting, 'post')} that crossed it are held by a crisis switch still, and `earshot crisis"
+            " release` decides by the rules that are left; `earshot crisis list` shows them."
+        )
 
 
 def _switch(named: str, enabled: bool, json: bool) -> None:
