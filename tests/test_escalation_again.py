@@ -121,11 +121,12 @@ def test_what_opens_nothing_when_it_is_released_is_named_with_the_reason(journey
         journey, "rule", journey.value("SELECT id FROM rules WHERE name = 'A complaint to us'")
     )
     only(journey, "A complaint to us", "Praise")
-    journey.hear(source, post("1", FURIOUS, to=US), post("2", FURIOUS, by="bob", to=US))
+    journey.hear(source, post("1", FURIOUS, to=US), post("2", FURIOUS + " Refund!", by="bob", to=US))
     journey.execute("UPDATE social_events SET gone_at = now() WHERE external_id = '2'")
     journey.execute("DELETE FROM rules")
     journey.execute(
-        "INSERT INTO rules (name, audience, threshold, action) VALUES ('r', 'customer', -0.5, 'ticket')"
+        "INSERT INTO rules (name, audience, threshold, action, words)"
+        " VALUES ('r', 'addressed', -0.2, 'ticket', '{refund}')"
     )
     [done] = let_go(journey, switch)
     why = {journey.event(name).id: name for name in "12"}
