@@ -151,7 +151,9 @@ _MEASURE = text(f"""
         SELECT coalesce(sum(h.n * part.of_it), 0) AS n, coalesce(sum(h.negative * part.of_it), 0) AS negative
         FROM generate_series(1, k.days) AS d
         CROSS JOIN LATERAL (SELECT :began - make_interval(hours => 24 * d) AS hour) last
-        JOIN hours h ON {_WITHIN} AND h.hour > last.hour - make_interval(hours => x.hours) AND h.hour <= last.hour
+        -- the first bound is the one that the index can take
+        JOIN hours h ON {_WITHIN} AND h.hour > :began - make_interval(hours => 24 * :days + x.hours)
+            AND h.hour > last.hour - make_interval(hours => x.hours) AND h.hour <= last.hour
         LEFT JOIN marks m USING (platform)
         CROSS JOIN LATERAL (
             SELECT CASE WHEN h.hour = last.hour THEN CAST(:share AS double precision) ELSE 1 END AS of_it
