@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from console.web import cases, fleet, people, stream
+from console.web import cases, fleet, people, review, rules, stream
 from console.web.asked import Ask, Asked, said
 from console.web.doors import Doors, leave
 from console.web.inbound import BODY_SECONDS, DATABASE_SECONDS, Inbound
@@ -125,6 +125,8 @@ def _pages(engine: Engine) -> list[Route]:
         *fleet.routes(asked),
         *cases.routes(asked),
         *stream.routes(asked),
+        *rules.routes(asked),
+        *review.routes(asked),
         *people.routes(asked),
     ]
 

@@ -38,6 +38,8 @@ from console.web.sessions import COOKIE, Person, person
 log = logging.getLogger(__name__)
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout, OSError)
+LOST = ("40001", "40P01")
+"""Serialisation failure and deadlock: nothing of the transaction was done."""
 MOST_FORM = 100_000
 """Bytes of a form at most."""
 
@@ -155,12 +157,21 @@ class Asked:
 
 
 async def in_a_thread(answer: Callable[..., Response], *given: Any) -> Response:
-    """The answer, or a page that says that the database is away."""
-    try:
-        return await asyncio.to_thread(answer, *given)
-    except AWAY as away:
-        log.warning("A page waits for the database (%s)", type(away).__name__)
-        return said(503, "The database does not answer", "Nothing is lost. Try again in a moment.", None)
+    """The answer, or a page that says that the database is away. Who lost a conflict with others is tried again."""
+    for left in (2, 1, 0):
+        try:
+            return await asyncio.to_thread(answer, *given)
+        except OperationalError as conflict:
+            if not left or getattr(conflict.orig, "sqlstate", None) not in LOST:
+                return _away(conflict)
+        except AWAY as away:
+            return _away(away)
+    raise AssertionError
+
+
+def _away(away: Exception) -> Response:
+    log.warning("A page waits for the database (%s)", type(away).__name__)
+    return said(503, "The database does not answer", "Nothing is lost. Try again in a moment.", None)
 
 
 async def read_form(request: Request) -> Fields:

@@ -27,20 +27,7 @@ PACKAGES = {
     "uplot.js": NODE / "uplot" / "dist" / "uPlot.iife.min.js",
     "uplot.css": NODE / "uplot" / "dist" / "uPlot.min.css",
 }
-OURS = {
-    name: HERE / "static" / name
-    for name in (
-        "earshot.css",
-        "earshot.js",
-        "cases.css",
-        "cases.js",
-        "fleet.css",
-        "live.js",
-        "mark.svg",
-        "stream.css",
-        "stream.js",
-    )
-}
+OURS = {file.name: file for file in (HERE / "static").iterdir()}
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 HEADERS = {

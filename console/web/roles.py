@@ -17,6 +17,8 @@ AREAS = {
     "fleet": Area("/fleet", "Fleet", ("ops",)),
     "stream": Area("/stream", "Stream", ("marketing",)),
     "cases": Area("/cases", "Cases", ("support",)),
+    "rules": Area("/rules", "Rules", ("support", "marketing")),
+    "review": Area("/review", "Review", ("support", "marketing")),
     "people": Area("/people", "People", ()),
 }
 FIRST = {"ops": "fleet", "marketing": "stream", "support": "cases", "admin": "fleet"}

@@ -1,0 +1,23 @@
+"""The rules' pages: when what opens, how often that was right, what another threshold would have opened, the crisis switch."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from console.web.asked import Asked
+from console.web.rules import changes, crisis, tested, whole
+
+
+def routes(asked: Asked) -> list[Route]:
+    """What stands under /rules."""
+    return [
+        Route("/rules", asked("rules", whole.every)),
+        Route("/rules/crisis", asked("rules", crisis.on), methods=["POST"]),
+        Route("/rules/crisis/{switch}", asked("rules", crisis.held)),
+        Route("/rules/crisis/{switch}/off", asked("rules", crisis.off), methods=["POST"]),
+        Route("/rules/crisis/{switch}/release", asked("rules", crisis.released), methods=["POST"]),
+        Route("/rules/{rule}", asked("rules", whole.one)),
+        Route("/rules/{rule}/test", asked("rules", tested.part)),
+        Route("/rules/{rule}/threshold", asked("rules", changes.threshold), methods=["POST"]),
+        Route("/rules/{rule}/switch", asked("rules", changes.switch), methods=["POST"]),
+    ]

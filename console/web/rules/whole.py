@@ -1,0 +1,78 @@
+"""`/rules`: every rule and every crisis switch; `/rules/{id}`: one rule, and what it would have opened at other thresholds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from console import fleet
+from console.campaigns import newest
+from console.crisis import switches
+from console.refusal import CannotDo
+from console.rule_told import does, right, told, when, whose
+from console.rules import counted, judged, rules, the_rule
+from console.web.asked import Ask, NotThere
+from models.vocabulary import PLATFORMS
+from workers.rule import RANK
+
+SWITCHES = 20
+"""Crisis switches that are shown: those that are on or hold something, and the newest others."""
+
+
+def every(ask: Ask) -> Response:
+    """The page of all."""
+    return listed(ask)
+
+
+def listed(ask: Ask, wrong: str = "", typed: dict[str, str] | None = None, status: int = 200) -> Response:
+    """The page, with what was wrong about a crisis switch that somebody wanted to turn on."""
+    found = rules(ask.session, ask.who.org)
+    judged(ask.session, ask.who.org, found)
+    crisis = switches(ask.session, ask.who.org)
+    crisis.sort(key=lambda one: not (one["active"] or one["held"]))
+    values = {
+        "rules": [row | in_words(row) for row in found],
+        "switches": crisis[:SWITCHES],
+        "more_switches": len(crisis) - SWITCHES,
+        "campaigns": newest(ask.session, ask.who.org),
+        "platforms": PLATFORMS,
+        "now": fleet.now(ask.session),
+        "wrong": wrong,
+        "typed": {"of": "", "hours": "6", "reason": ""} | (typed or {}),
+    }
+    return ask.shows("rules/rules.html", values, status)
+
+
+def one(ask: Ask) -> Response:
+    """One rule."""
+    return shown(ask, the_one(ask))
+
+
+def shown(
+    ask: Ask, rule: dict[str, Any], wrong: str = "", typed: str | None = None, status: int = 200
+) -> Response:
+    """The page of one rule, with what was wrong about a threshold that was typed."""
+    judged(ask.session, ask.who.org, [rule])
+    values = {
+        "rule": rule | in_words(rule),
+        "done_by_it": counted(ask.session, rule),
+        "can_be_tested": rule["trigger"] == "post" and rule["action"] in RANK,
+        "wrong": wrong,
+        "typed": f"{rule['threshold']:.2f}" if typed is None else typed,
+    }
+    return ask.shows("rules/rule.html", values, status)
+
+
+def the_one(ask: Ask) -> dict[str, Any]:
+    """The rule of the address. Raises NotThere."""
+    try:
+        return the_rule(ask.session, ask.who.org, str(ask.name("rule")))
+    except CannotDo:
+        raise NotThere("This rule was taken away. /rules has those that there are.") from None
+
+
+def in_words(rule: dict[str, Any]) -> dict[str, Any]:
+    """What a list says of it."""
+    words = {"whose": whose(rule), "when": when(rule), "does": does(rule), "right": right(rule)}
+    return {**words, "sentence": told(rule)}
