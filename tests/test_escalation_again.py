@@ -58,12 +58,13 @@ def only(journey: Journey, *names: str) -> None:
 
 def switch_on(journey: Journey, of: str = "platform", what: Any = "mastodon") -> UUID:
     column = of if of == "platform" else f"{of}_id"
-    return journey.value(
+    switch: UUID = journey.value(
         f"INSERT INTO holds (of, {column}, until, reason, by)"
         " VALUES (:of, :what, now() + interval '1 hour', 'server outage', 'ann') RETURNING id",
         of=of,
         what=what,
     )
+    return switch
 
 
 def let_go(journey: Journey, switch: UUID) -> list[Released]:
@@ -268,12 +269,12 @@ def merged(journey: Journey, child: str, root: str) -> UUID:
         contact=contact,
         root=f"{root}@%",
     )
-    ids = [
+    ids: list[UUID] = [
         journey.value("SELECT id FROM identities WHERE handle LIKE :who", who=f"{who}@%")
         for who in (child, root)
     ]
     with journey.sessions() as session, session.begin():
-        merge(session, "main", *ids, "ann")
+        merge(session, "main", ids[0], ids[1], "ann")
     return ids[1]
 
 
@@ -291,6 +292,20 @@ def test_what_is_held_back_belongs_to_its_authors_open_case(journey: Journey) ->
     journey.execute("UPDATE rules SET suggests = true")
     journey.hear(source, post("4", FURIOUS, to=US, minutes=4))
     assert journey.cases()[0].posts == 4
+
+
+def test_what_was_held_back_from_raising_a_case_that_is_closed_by_now_opens_it_again(
+    journey: Journey,
+) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", MILD, to=US))
+    switch = switch_on(journey)
+    journey.hear(source, post("2", FURIOUS, to=US, minutes=3))
+    journey.execute("UPDATE activities SET status = 'done'")
+    let_go(journey, switch)
+    journey.execute("UPDATE holds SET released_at = now()")
+    [case] = journey.cases()
+    assert (case.open, case.level, case.ticket, case.posts) == (True, "ticket", True, 2)
 
 
 def test_a_reply_that_was_held_reopens_its_case_when_it_is_released(journey: Journey) -> None:

@@ -191,7 +191,10 @@ class Replay:
         if post.answers is None and not heard.attached and heard.ref not in self._of:
             return heard
         attached = heard.ref in self._of
-        case = self._of.get(post.answers) if post.answers else None
+        # one that was held and is released may belong to a case that is closed by now
+        case = self._of.get(heard.ref) if heard.heard_at else None
+        if case is None:
+            case = self._of.get(post.answers) if post.answers else None
         if case is None and post.before is not None:
             case = self._before.get(post.before)
         if case is None:

@@ -85,12 +85,14 @@ def release(sessions: sessionmaker[Session], org: str, switch: UUID) -> Iterator
 
 def _heard(row: RowMapping) -> Heard:
     parent, is_open = row["answered_case"], row["answered_closed"] is None
+    # one that was held back from raising its author's case, which may be closed by now
+    closed = row["case_id"] or (None if is_open else parent)
     return heard(
         row,
         heard_at=row["recorded_at"],
         reply_to=row["answered"] or row["reply_to"],
         parent_case=parent if is_open else None,
-        closed_case=None if is_open else parent,
+        closed_case=closed,
     )
 
 
