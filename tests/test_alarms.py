@@ -189,6 +189,10 @@ def test_what_a_new_source_brings_of_the_time_before_it_fires_nothing(journey: J
         hours(journey, "all", ago, 20 if ago < 24 else 1, -10.0)
     assert looked(journey) == []
     journey.execute("UPDATE sources SET escalate_from = escalate_from - interval '30 days'")
+    journey.source(platform="x", kind="file", term="old.csv", escalate_from=datetime(9999, 1, 1, tzinfo=UTC))
+    journey.execute("UPDATE sources SET last_success_at = :at WHERE kind = 'file'", at=NOW)
+    assert looked(journey) == []
+    journey.execute("UPDATE sources SET last_success_at = :at", at=NOW - timedelta(days=30))
     assert len(looked(journey)) == 2
 
 

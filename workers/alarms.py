@@ -7,7 +7,7 @@ and its scope; a person who closes it while the value is still bad is not told a
 What counts is every stored post of the scope, whoever it is for, competitors' too; reposts and our own posts do not.
 The last hour of a window has only begun, so it is held against as large a part of the same hour of the days before.
 The hours do not know which source brought a post: of a platform those count that begin after the start mark of its
-newest source, or what a source brings of the time before it was followed would fire.
+newest source, or what a source brings of the time before it was followed would fire; of a file, since it was read.
 """
 
 from __future__ import annotations
@@ -123,8 +123,10 @@ _WITHIN = """h.org_id = :org AND h.scope = x.scope AND h.voice <> 'own'
           AND (x.languages = '{}' OR h.language = ANY (x.languages))"""
 _MEASURE = text(f"""
     WITH marks AS MATERIALIZED (
-        SELECT platform, min(escalate_from) AS first, max(escalate_from) AS newest FROM sources
-        WHERE org_id = :org GROUP BY platform
+        -- a file is all of the past, and its mark is never reached; a mark to come holds up nothing that others bring
+        SELECT platform, min(escalate_from) FILTER (WHERE kind <> 'file') AS first,
+               max(CASE WHEN kind = 'file' THEN last_success_at WHEN escalate_from <= :now THEN escalate_from END) AS newest
+        FROM sources WHERE org_id = :org GROUP BY platform
     )
     SELECT x.nth, coalesce(w.n, 0) AS n, coalesce(w.scored, 0) AS scored, w.sum / nullif(w.scored, 0) AS mean,
            coalesce(w.negative, 0) AS negative,
@@ -280,6 +282,7 @@ def _measured(
         "days": DAYS,
         "least": LEAST_DAYS,
         "history": HISTORY,
+        "now": now,
         "began": datetime.fromtimestamp(now.timestamp() // 3600 * 3600, UTC),
         "share": max(_gone_by(now), LEAST_SHARE),
     }
