@@ -115,7 +115,9 @@ def test_an_alarm_that_only_suggests_is_listed_and_opened_beside_the_posts(
     [one] = console.done("cases", "--suggested", "--json").json
     assert (one["event"], one["rule"], one["score"]) == (None, "Mood", -0.5)
     assert "many posts" in console.done("cases", "--suggested").out
+    assert "1 alarm would have opened something" in console.done("rules", "show", "Mood").out
     assert "The alarm opened a case: ticket" in console.done("case", "open", one["alarm"][-8:]).out
+    assert "about many posts" in console.done("case", "show", "1001").out
     assert journey.value("SELECT subject FROM tickets").startswith(
         "The mean sentiment about everything fell to"
     )

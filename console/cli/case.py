@@ -50,7 +50,9 @@ def show(named: Named, org: chosen_org = None, json: as_json = False) -> None:
     _print.table(
         ["written", ">score", "~author", "role", "~what was said"],
         [_post(post) for post in told["said"]],
-        "It has no posts any more.",
+        "It is about many posts, and has none of its own."
+        if told["subject"].startswith("rule:")
+        else "It has no posts any more.",
     )
     if told["posts"] > len(told["said"]):
         _print.said(f"The first {len(told['said']):,} of {told['posts']:,} posts; --json has no more either.")

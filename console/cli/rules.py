@@ -105,7 +105,9 @@ def _done(rule: dict[str, Any], done: dict[str, Any]) -> list[tuple[str, str]]:
         facts.append(("held back", so_many(done["held_back"], "post") + listed))
     if rule["suggests"]:
         since = f" since {rule['suggests_since']:%Y-%m-%d}" if rule["suggests_since"] else ""
-        so_far = f"only{since}: {so_many(done['suggested'], 'post')} would have opened something"
+        alarms = sum(one["fired_at"] is not None and one["case"] is None for one in done["alarms"])
+        many = so_many(alarms, "alarm") if rule["trigger"] != "post" else so_many(done["suggested"], "post")
+        so_far = f"only{since}: {many} would have opened something"
         again = f"earshot rules enable {str(rule['id'])[-8:]} lets it open again"
         facts.append(("suggests", f"{so_far}; {again}, earshot cases --suggested lists what it would have"))
     if rule["owner_id"]:
