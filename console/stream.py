@@ -8,7 +8,7 @@ among the newest SAMPLE posts of the first half, and who asks is told how far ba
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,8 +18,11 @@ from sqlalchemy.orm import Session
 
 from workers.hours import NEGATIVE
 
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SAMPLE = 20_000
 """Posts that are looked through at most, the newest."""
+READ = 100_000
+"""Posts of any kind that are read at most to find those of one kind."""
 PAGE = 40
 MOST_WORDS = 5
 POSITIVE = -NEGATIVE
@@ -37,7 +40,10 @@ SENTIMENTS = tuple(_SENTIMENTS)
 
 @dataclass(frozen=True)
 class Filter:
-    """Which posts. `voice` "" is everybody but us, "all" with us. `scope` is as in the hours: all, account:<id>, campaign:<id>."""
+    """Which posts. `voice` "" is everybody but us, "all" with us. `scope` is as in the hours: all, account:<id>, campaign:<id>.
+
+    `hours` are those that have such posts, where that was asked (`reached`); `stops_at` is set where there are more before it.
+    """
 
     org: str
     since: datetime
@@ -49,11 +55,18 @@ class Filter:
     sentiment: str = ""
     words: tuple[str, ...] = ()
     author: UUID | None = None
+    hours: tuple[datetime, ...] | None = None
+    stops_at: datetime | None = None
 
     @property
     def counted(self) -> bool:
         """Do the hours know everything that it asks for?"""
         return not (self.words or self.sentiment or self.author)
+
+    @property
+    def narrow(self) -> bool:
+        """May its posts be few among many others?"""
+        return bool(self.platform or self.language or self.voice not in ("", "all"))
 
     def values(self, **more: Any) -> dict[str, Any]:
         """The parameters of a statement made of `first` and `second`."""
@@ -63,6 +76,8 @@ class Filter:
         given |= {name: getattr(self, name) for name in ("platform", "language", "voice", "author")}
         for nth, word in enumerate(self.words):
             given[f"word{nth}"] = _tagged(word) if word.startswith("#") else _like(word)
+        if self.hours is not None:
+            given["hours"] = list(self.hours)
         return given | more
 
     def first(self) -> str:
@@ -73,9 +88,7 @@ class Filter:
                 "e.org_id = :org AND e.occurred_at >= :since AND e.occurred_at < :until",
                 HEARD,
                 *([f"e.{kind}_id = :record"] if kind != "all" else []),
-                *(["e.platform = :platform"] if self.platform else []),
-                *(["coalesce(e.lang, 'und') = :language"] if self.language else []),
-                *([VOICES.get(self.voice, "e.voice = :voice")] if self.voice != "all" else []),
+                kind_of(self, "e", "coalesce(e.lang, 'und')"),
             ]
         )
 
@@ -91,15 +104,30 @@ class Filter:
             asked.append("e.identity_id = :author")
         return " AND ".join(asked) or "true"
 
-    def examined(self, columns: str, more: str = "") -> str:
-        """The newest SAMPLE posts of the first half, as a statement; `more` is a condition."""
+    def examined(self, columns: str, more: str = "", most: int = SAMPLE) -> str:
+        """The newest `most` posts of the first half, as a statement; `more` is a condition."""
+        events = "social_events e"
+        if self.hours is not None:
+            # OFFSET 0 keeps the planner from joining the other way round
+            events = """unnest(CAST(:hours AS timestamptz[])) h(at) CROSS JOIN LATERAL (
+                SELECT * FROM social_events o WHERE o.org_id = :org AND o.occurred_at >= h.at
+                  AND o.occurred_at < h.at + interval '1 hour' OFFSET 0) e"""
         return (
-            f"SELECT {columns} FROM social_events e WHERE {self.first()} {more}"
-            f" ORDER BY e.occurred_at DESC, e.id DESC LIMIT {SAMPLE}"
+            f"SELECT {columns} FROM {events} WHERE {self.first()} {more}"
+            f" ORDER BY e.occurred_at DESC, e.id DESC LIMIT {most}"
         )
 
 
-VOICES = {"": "e.voice <> 'own'"}
+def kind_of(of: Filter, table: str, language: str = "h.language") -> str:
+    """Platform, language and voice as a condition on `social_events e` or `hours h`."""
+    asked = []
+    if of.platform:
+        asked.append(f"{table}.platform = :platform")
+    if of.language:
+        asked.append(f"{language} = :language")
+    if of.voice != "all":
+        asked.append(f"{table}.voice = :voice" if of.voice else f"{table}.voice <> 'own'")
+    return " AND ".join(asked) or "true"
 
 
 def asked_words(words: str) -> tuple[str, ...]:
@@ -150,30 +178,62 @@ def posts(
 ) -> Posts:
     """The newest `most` posts of a filter, or those before `before` (the moment and id of a page's last post)."""
     at, last = before or (None, None)
+    of = reached(session, of, most + 1 if of.counted else SAMPLE, at)
     values = of.values(at=at, last=last, most=most + 1)
     after = _BEFORE if before else ""
-    some = of.examined("e.*", after) if not of.counted else None
-    inner = (
-        f"SELECT e.* FROM ({some}) e WHERE {of.second()} ORDER BY e.occurred_at DESC, e.id DESC LIMIT :most"
-        if some
-        else f"SELECT e.* FROM social_events e WHERE {of.first()} {after} ORDER BY e.occurred_at DESC, e.id DESC LIMIT :most"
-    )
     found = session.execute(
-        text(f"SELECT {_SHOWN} FROM ({inner}) e {_BESIDE} ORDER BY e.occurred_at DESC, e.id DESC"), values
+        text(f"""
+            SELECT {_SHOWN} FROM (
+                SELECT e.* FROM ({of.examined("e.*", after, most + 1 if of.counted else SAMPLE)}) e
+                WHERE {of.second()} ORDER BY e.occurred_at DESC, e.id DESC LIMIT :most
+            ) e {_BESIDE} ORDER BY e.occurred_at DESC, e.id DESC
+        """),
+        values,
     )
     rows = [dict(row) for row in found.mappings()]
     if len(rows) > most:
         rows = rows[:most]
         return Posts(rows, (rows[-1]["occurred_at"], rows[-1]["id"]))
-    if some:
+    if not of.counted:
+        some = of.examined("e.occurred_at, e.id", after)
         oldest = session.execute(
-            text(f"""SELECT x.occurred_at, x.id, count(*) OVER () AS n FROM ({of.examined("e.occurred_at, e.id", after)}) x
+            text(f"""SELECT x.occurred_at, x.id, count(*) OVER () AS n FROM ({some}) x
                      ORDER BY x.occurred_at, x.id LIMIT 1"""),
             values,
         ).one_or_none()
         if oldest and oldest.n == SAMPLE:
             return Posts(rows, (oldest.occurred_at, oldest.id), gave_up=True)
+    if of.stops_at:
+        return Posts(rows, (of.stops_at, UUID(int=0)), gave_up=True)
     return Posts(rows, None)
+
+
+_TICK = timedelta(microseconds=1)
+_REACH = """
+    SELECT h.hour, sum(h.n) AS n, coalesce(sum(h.n) FILTER (WHERE {kind}), 0) AS kind FROM hours h
+    WHERE h.org_id = :org AND h.scope = :scope AND h.hour >= :since AND h.hour < :until GROUP BY 1 ORDER BY 1 DESC
+"""
+
+
+def reached(session: Session, of: Filter, most: int = SAMPLE, before: datetime | None = None) -> Filter:
+    """A filter by platform, language or voice together with the hours in which such posts were counted: from `before` back until
+    they have `most` of them, or READ posts of any kind would be read."""
+    if not of.narrow:
+        return of
+    until = of.until if before is None else min(of.until, whole_hour(before - _TICK) + HOUR)
+    found = text(_REACH.format(kind=kind_of(of, "h")))
+    hours: list[datetime] = []
+    wanted, read = 0, 0
+    for row in session.execute(found, of.values(scope=of.scope, until=until, since=whole_hour(of.since))):
+        if not row.kind:
+            continue
+        if hours and (wanted >= most or read + row.n > READ):
+            return replace(of, hours=tuple(hours), stops_at=hours[-1])
+        hours.append(row.hour)
+        read += row.n
+        # of the hour in which the last page ended some are shown already
+        wanted += 0 if before is not None and len(hours) == 1 else row.kind
+    return replace(of, hours=tuple(hours))
 
 
 def newer(session: Session, of: Filter, than: tuple[datetime, UUID], most: int = 100) -> int:
@@ -228,6 +288,3 @@ def whole_hour(moment: datetime) -> datetime:
 def whole_day(moment: datetime) -> datetime:
     """The beginning of its day in UTC."""
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from console.stream import Filter
+from console.stream import Filter, reached
 from console.stream_hours import Spike
 from console.stream_words import counted_words, telling
 from console.words import one_line
@@ -23,8 +23,7 @@ PART = 0.2
 
 _OF = """
     SELECT e.text, e.sentiment, e.platform, e.external_id, coalesce(e.thread, e.reply_to) AS thread, e.identity_id
-    FROM (SELECT * FROM social_events e WHERE {first} ORDER BY e.occurred_at DESC, e.id DESC LIMIT {read}) e
-    WHERE {second}
+    FROM ({some}) e WHERE {second}
 """
 _ROOT = text("""
     SELECT e.id, e.text, e.url, coalesce(i.handle, i.name) AS author FROM social_events e
@@ -68,7 +67,8 @@ def cause(session: Session, of: Filter, spike: Spike) -> Cause:
 
 
 def _read(session: Session, of: Filter) -> list[Any]:
-    found = text(_OF.format(first=of.first(), second=of.second(), read=READ))
+    of = reached(session, of, READ)
+    found = text(_OF.format(some=of.examined("e.*", most=READ), second=of.second()))
     return list(session.execute(found, of.values()))
 
 

@@ -8,7 +8,7 @@ unless they are asked for. A day before the first that was heard is no day with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from console.stream import DAY, HOUR, SAMPLE, Filter, whole_day
+from console.stream import DAY, HOUR, SAMPLE, Filter, kind_of, reached, whole_day
 from workers.alarms import DAYS, LEAST_DAYS, Alarm, Measure, judged
 from workers.hours import NEGATIVE
 from workers.rule import Rule
@@ -93,7 +93,7 @@ class Measured:
 _FROM_HOURS = """
     SELECT h.hour AS at, sum(n) AS n, sum(scored) AS scored, sum(h.sum) AS added, sum(negative) AS negative,
            sum(unscored) AS unscored, sum(reposts) AS reposts
-    FROM hours h WHERE {where} AND h.hour >= :since AND h.hour < :until GROUP BY h.hour
+    FROM hours h WHERE h.org_id = :org AND h.scope = :scope AND {kind} AND h.hour >= :since AND h.hour < :until GROUP BY h.hour
 """
 _EARLIER = text("SELECT EXISTS (SELECT FROM hours WHERE org_id = :org AND scope = :scope AND hour < :since)")
 _FIRST = text("SELECT min(hour) FROM hours WHERE org_id = :org AND scope = :scope AND hour >= :since")
@@ -172,7 +172,7 @@ def counted_hours(
 ) -> tuple[dict[datetime, Count], datetime | None]:
     """The hours of the first half of a filter from `reach` on, and from when on posts were counted at all."""
     values = of.values(scope=of.scope, since=reach)
-    rows = session.execute(text(_FROM_HOURS.format(where=_where(of))), values)
+    rows = session.execute(text(_FROM_HOURS.format(kind=kind_of(of, "h"))), values)
     counts = {row.at.astimezone(UTC): _count(row) for row in rows}
     known: datetime | None = reach
     if not session.execute(_EARLIER, values).scalar_one():
@@ -180,37 +180,29 @@ def counted_hours(
     return counts, known
 
 
-def _where(of: Filter) -> str:
-    voice = "h.voice <> 'own'" if not of.voice else "h.voice = :voice"
-    return " AND ".join(
-        [
-            "h.org_id = :org AND h.scope = :scope",
-            *(["h.platform = :platform"] if of.platform else []),
-            *(["h.language = :language"] if of.language else []),
-            *([voice] if of.voice != "all" else []),
-        ]
-    )
-
-
 def _examined(
     session: Session, of: Filter, reach: datetime
 ) -> tuple[dict[datetime, Count], datetime | None, datetime | None]:
     """The same from the posts themselves, as far back as SAMPLE of them reach."""
+    of = reached(session, replace(of, since=reach))
     inner = of.examined("e.occurred_at, e.sentiment, e.reposts, e.text, e.identity_id")
+    # OFFSET 0: whether a text has the words is asked once, not for every number
     found = text(f"""
-        SELECT date_trunc('hour', e.occurred_at, 'UTC') AS at, count(*) FILTER (WHERE {of.second()}) AS n,
-               count(e.sentiment) FILTER (WHERE {of.second()}) AS scored,
-               coalesce(sum(e.sentiment) FILTER (WHERE {of.second()}), 0) AS added,
-               count(*) FILTER (WHERE {of.second()} AND e.sentiment <= {NEGATIVE}) AS negative,
-               count(*) FILTER (WHERE {of.second()} AND e.sentiment IS NULL) AS unscored,
-               coalesce(sum(e.reposts) FILTER (WHERE {of.second()}), 0) AS reposts,
-               count(*) AS examined, min(e.occurred_at) AS oldest
-        FROM ({inner}) e GROUP BY 1
+        SELECT date_trunc('hour', occurred_at, 'UTC') AS at, count(*) FILTER (WHERE fits) AS n,
+               count(sentiment) FILTER (WHERE fits) AS scored,
+               coalesce(sum(sentiment) FILTER (WHERE fits), 0) AS added,
+               count(*) FILTER (WHERE fits AND sentiment <= {NEGATIVE}) AS negative,
+               count(*) FILTER (WHERE fits AND sentiment IS NULL) AS unscored,
+               coalesce(sum(reposts) FILTER (WHERE fits), 0) AS reposts,
+               count(*) AS examined, min(occurred_at) AS oldest
+        FROM (SELECT e.occurred_at, e.sentiment, e.reposts, {of.second()} AS fits FROM ({inner}) e OFFSET 0) x GROUP BY 1
     """)
-    rows = session.execute(found, of.values(since=reach)).all()
+    rows = session.execute(found, of.values()).all()
     oldest = min((row.oldest for row in rows), default=None)
     counts = {row.at.astimezone(UTC): _count(row) for row in rows}
     if sum(row.examined for row in rows) < SAMPLE:
+        if of.stops_at:
+            return counts, of.stops_at, of.stops_at
         earlier = session.execute(_EARLIER, {"org": of.org, "scope": of.scope, "since": reach}).scalar_one()
         return counts, reach if earlier else oldest, None
     return counts, oldest, oldest

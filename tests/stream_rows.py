@@ -25,8 +25,8 @@ class Morning(NamedTuple):
     n: int
 
 
-def stream(journey: Journey, ago: int = 3, days: int = 9) -> Morning:
-    """Two posts an hour over `days`, and `ago` hours before this one forty that answer one thread."""
+def stream(journey: Journey, ago: int = 3, days: int = 9, *, every: int = 1, angry: int = 40) -> Morning:
+    """Two posts `every` so many hours over `days`, and `ago` hours before this one `angry` ones that answer one thread."""
     source = journey.source(term="acme", host="https://town.example")
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     said = [
@@ -36,18 +36,18 @@ def stream(journey: Journey, ago: int = 3, days: int = 9) -> Morning:
             now - timedelta(hours=hour, minutes=-2 - nth),
             f"p{hour % 17}",
         )
-        for hour in range(days * 24)
+        for hour in range(0, days * 24, every)
         for nth in range(2)
         if now - timedelta(hours=hour, minutes=-2 - nth) < datetime.now(UTC)
     ]
     at = now - timedelta(hours=ago)
     said.append(post("root", "The recall of our grinder: what we know so far.", at, "newsdesk"))
-    for nth in range(40):
+    for nth in range(angry):
         by = "furious" if nth % 3 == 0 else f"angry{nth}"
         told = post(f"angry-{nth}", f"{ANGRY} {nth}", at + timedelta(minutes=1 + nth), by, "root")
         said.append(told)
     journey.hear(source, *said)
-    return Morning(at, "root", 41 + 2)
+    return Morning(at, "root", angry + 1 + (0 if ago % every else 2))
 
 
 def post(id: str, text: str, at: datetime, by: str, thread: str | None = None) -> Post:  # noqa: A002 - its own word

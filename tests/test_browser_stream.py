@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -127,18 +128,20 @@ def test_new_posts_are_told_and_shown_when_asked_and_the_chart_follows_by_itself
         expect(page.locator(".post").first).to_contain_text("Just now.")
 
 
-@pytest.mark.parametrize("width", ["wide", "narrow"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_stands_in_anybodys_way(browser: Browser, base: str, width: str, scheme: str) -> None:
-    with chromium.tab(browser, width=width, color_scheme=scheme) as page:
-        enter(page, base)
-        expect(page.locator("#sample")).to_contain_text("Words")
-        page.locator("#steps summary").click()
-        page.locator(".correct summary").first.click()
-        assert chromium.barriers(page) == []
-        across = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        assert across[0] <= across[1]
-        assert page.locator("#chart canvas").count() == 1
+def test_nothing_stands_in_anybodys_way(journey: Journey, base: str) -> None:
+    stream(journey, every=8, angry=12)
+    with chromium.browser() as browser:
+        for width, scheme in product(("wide", "narrow"), ("light", "dark")):
+            with chromium.tab(browser, width=width, color_scheme=scheme) as page:
+                enter(page, base)
+                expect(page.locator(".spike")).to_have_count(1)
+                expect(page.locator("#sample")).to_contain_text("Words")
+                page.locator("#steps summary").click()
+                page.locator(".correct summary").first.click()
+                assert chromium.barriers(page) == []
+                across = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+                assert across[0] <= across[1]
+                assert page.locator("#chart canvas").count() == 1
 
 
 def test_without_scripts_the_hours_are_a_table_of_links_and_the_words_are_a_link(

@@ -13,11 +13,12 @@ import pytest
 
 from console.stream import Filter, posts
 from console.stream_hours import Count, Step, measured, spikes, usual
+from console.stream_lift import welch
 from console.web.stream.address import read
 from tests.journey import Journey
 from tests.serving import web
 from tests.signing_in import MAX, SAM, Visitor, let_in
-from tests.stream_rows import ANGRY, post, stream
+from tests.stream_rows import ANGRY, CALM, post, stream
 
 HOUR = timedelta(hours=1)
 
@@ -46,6 +47,19 @@ def plain(page: str) -> str:
 def figure(page: str, name: str) -> str:
     [found] = re.findall(rf"<dt>{name}</dt><dd>([^<]*)", page)
     return str(found).strip()
+
+
+def walked(max_: Visitor, to: str) -> list[str]:
+    """The posts of a page and of all that follow it."""
+    shown: list[str] = []
+    for _ in range(100):
+        if not to:
+            break
+        page = max_.get(to).text
+        shown += re.findall(r'id="post-([0-9a-f-]+)"', page)
+        older = re.findall(r'<p class="older"><a href="([^"]+)"', page)
+        to = unescape(older[0]) if older else ""
+    return shown
 
 
 def exported(max_: Visitor, query: str) -> list[dict[str, str]]:
@@ -195,20 +209,80 @@ def test_pages_go_on_where_the_last_ended_and_new_posts_are_told_but_not_pushed_
     journey: Journey, max_: Visitor
 ) -> None:
     stream(journey, days=2)
-    shown: list[str] = []
-    to = "/stream?span=7d"
-    while to:
-        page = max_.get(to).text
-        shown += re.findall(r'id="post-([0-9a-f-]+)"', page)
-        older = re.findall(r'<p class="older"><a href="([^"]+)"', page)
-        to = unescape(older[0]) if older else ""
     want = journey.execute("SELECT id FROM social_events ORDER BY occurred_at DESC, id DESC")
-    assert shown == [str(row.id) for row in want]
+    for query in ("", "&platform=mastodon", "&words=e"):
+        assert walked(max_, f"/stream?span=7d{query}") == [str(row.id) for row in want]
     [part] = re.findall(r'id="fresh"[^>]* hx-get="([^"]+)"', max_.get("/stream").text)
     assert max_.get(unescape(part)).text.strip() == ""
     source = journey.source(term="acme coffee")
     journey.hear(source, post("new", "Just now.", datetime.now(UTC), "zoe"))
     assert "1 new post: show" in max_.get(unescape(part)).text
+
+
+def test_few_posts_among_very_many_are_looked_for_hour_by_hour_and_the_page_says_where_it_stopped(
+    journey: Journey, max_: Visitor
+) -> None:
+    source = journey.source("lemmy", "acme", host="https://town.example")
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for hours in (2, 5, 9):
+        journey.land(source, post(f"rare-{hours}", CALM[0], now - timedelta(hours=hours), "zoe"))
+    journey.digest()
+    journey.execute(
+        "INSERT INTO hours (org_id, scope, hour, platform, language, voice, n, scored)"
+        " SELECT org_id, scope, hour, 'x', 'de', 'earned', 60000, 60000 FROM hours WHERE scope = 'all'"
+    )
+    page = max_.get("/stream?platform=lemmy").text
+    assert page.count('class="post"') == 1
+    assert "Look further back" in page
+    assert len(walked(max_, "/stream?platform=lemmy")) == 3
+    assert len(exported(max_, "platform=lemmy&words=parcel")) == 3
+    assert "counted over the newest 20,000 posts only" in max_.get("/stream?platform=lemmy&words=parcel").text
+
+
+def test_kinds_are_counted_each_without_its_own_filter(journey: Journey, max_: Visitor) -> None:
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    for platform, n in (("mastodon", 3), ("lemmy", 2)):
+        source = journey.source(platform, "acme", host="https://town.example")
+        for nth in range(n):
+            journey.land(source, post(f"{platform}-{nth}", ANGRY if nth else CALM[0], now, "zoe"))
+    journey.digest()
+    for query in ("platform=lemmy", "platform=lemmy&words=e"):
+        told = plain(max_.get(f"/stream/sample?{query}").text)
+        assert "Platforms mastodon 3 lemmy 2 Languages en 2 Voices earned 2" in told
+        assert "Authors and words of 2 posts" in told
+
+
+def test_a_campaigns_lift_is_told_with_its_interval_or_that_it_is_too_early(
+    journey: Journey, max_: Visitor
+) -> None:
+    campaign = journey.value(
+        "INSERT INTO campaigns (org_id, name, starts_on)"
+        " VALUES ('main', 'Bean Friday', (now() AT TIME ZONE 'UTC')::date - 4) RETURNING id"
+    )
+    journey.execute(
+        "INSERT INTO hours (org_id, scope, hour, platform, language, voice, n, scored, sum)"
+        " SELECT 'main', 'all', date_trunc('day', now(), 'UTC') - make_interval(days => d), 'x', 'en', 'earned',"
+        "        CASE WHEN d <= 4 THEN 30 + d ELSE 10 + d % 2 END, 10, 5 FROM generate_series(1, 20) d"
+    )
+    told = plain(max_.get(f"/stream?scope=campaign:{campaign}").text)
+    assert "32 posts a day, 10 before, 3.1 times as many: +22 a day (+20 to +24)." in told
+    assert "Mean sentiment of a day +0.50, +0.50 before: +0.00 (+0.00 to +0.00), which may be chance." in told
+    assert "on the 4 whole days (UTC)" in told
+    journey.execute("UPDATE campaigns SET starts_on = starts_on + 3")
+    told = plain(max_.get(f"/stream?scope=campaign:{campaign}").text)
+    assert "Too early to say: 1 whole day of the campaign and 19 days before it were heard" in told
+
+
+def test_welchs_interval_is_the_one_of_the_textbook() -> None:
+    found = welch([27.5, 21.0, 19.0, 23.6, 17.0, 17.9], [27.1, 22.0, 20.8, 23.4, 23.4, 23.5])
+    assert found is not None
+    # by hand: the variances are 15.7 and 4.7, the error is 1.84, the degrees of freedom 7.7, rounded down to 7
+    assert (round(found.now - found.before, 2), round(found.low, 1), round(found.high, 1)) == (
+        -2.37,
+        -6.7,
+        2.0,
+    )
+    assert welch([1, 2], [1, 2, 3]) is None
 
 
 def test_an_account_is_found_by_its_name_and_one_that_is_not_is_said_beside_the_field(
