@@ -245,7 +245,9 @@ def test_a_receiver_that_is_owed_something_is_removed_by_its_whole_name_only(
     owing.story("post:mastodon:1")
     owing.execute("UPDATE owed SET state = 'failed' WHERE id = :id", id=owing.owed()[0].id)
     owing.execute("UPDATE receivers SET failures = 1, due_at = now() + interval '5 minutes'")
-    assert "next try" in cli.done("receivers", "show", "desk").out
+    shown = cli.done("receivers", "show", "desk").out
+    assert "next try" in shown
+    assert "1: earshot owed replay --receiver desk --failed" in shown
     said = cli.refused("receivers", "remove", "des")
     assert "2 pieces of news that wait and 1 that were given up would be lost" in said
     assert "is forgotten" in cli.done("receivers", "remove", str(receiver)).out
@@ -256,7 +258,7 @@ def test_a_paused_receiver_is_told_nothing_and_hears_all_of_it_afterwards(
 ) -> None:
     owing.receiver(desk)
     owing.opens("post:mastodon:1")
-    cli.done("receivers", "pause", "desk")
+    assert "`earshot receivers resume desk`" in cli.done("receivers", "pause", "desk").out
     owing.opens("post:mastodon:2")
     assert owing.notifies() == 0
     said = cli("doctor")

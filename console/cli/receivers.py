@@ -223,6 +223,7 @@ def show(named: Named, org: chosen_org = None, json: as_json = False) -> None:
     from console.database import opened
     from console.receivers import the_receiver
     from console.words import counted, since, span
+    from workers.undelivered import replay
 
     with opened() as session:
         row, moment = the_receiver(session, _options.org(), named), fleet.now(session)
@@ -238,7 +239,7 @@ def show(named: Named, org: chosen_org = None, json: as_json = False) -> None:
     age = f", the oldest for {span((moment - row['oldest']).total_seconds())}" if row["oldest"] else ""
     _print.fact("waiting", waits + age)
     if row["failed"]:
-        _print.fact("given up", f"{row['failed']:,}: earshot owed list --failed --receiver {row['name']}")
+        _print.fact("given up", f"{row['failed']:,}: {replay(row['name'], _options.org())}")
     _print.fact("success", since(row["last_success_at"], moment))
     if row["last_error"]:
         times = f" ({counted(row['failures'], 'visit')} in a row)" if row["failures"] else ""
@@ -284,9 +285,11 @@ def pause(named: Named, org: chosen_org = None, json: as_json = False) -> None:
 
     Example: earshot receivers pause desk
     """
+    from workers.undelivered import command
+
     row = _do(named, "pause", json)
     if not json:
-        _line(f"{row['name']} is told nothing until `earshot receivers resume {row['name']}`.")
+        _line(f"{row['name']} is told nothing until `{command(row['name'], _options.org(), 'resume')}`.")
 
 
 @app.command()
