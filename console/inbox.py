@@ -6,6 +6,8 @@ when the priority changes. Each priority is a list in order already, by an index
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -24,6 +26,8 @@ DUE = {
     "low": timedelta(hours=72),
 }
 """How long after it was opened a ticket of each priority is to be answered. An activity without one waits as a low one."""
+SEARCHED = 20_000
+"""Among how many of the newest tickets words are looked for; an account, an author and a number are found among all."""
 COUNTED = 1_000
 """Counts beside filters go this far: whoever has more has enough."""
 
@@ -44,6 +48,12 @@ _ACTIVITIES = """
            AND (c.opened_at > CAST(:after AS timestamptz) - CAST(:span AS interval) OR c.id < :after_id))
     ORDER BY c.opened_at, c.id DESC LIMIT :most
 """
+_ALL_INCIDENTS = """
+    SELECT c.id, t.created_at + CAST(CAST(:spans AS jsonb) ->> t.priority AS interval) AS due
+    FROM cases c JOIN tickets t ON t.id = c.ticket_id
+    WHERE c.org_id = :org AND c.closed_at IS NULL AND c.subject LIKE 'burst:%' {which}
+    ORDER BY c.opened_at DESC LIMIT 1000
+"""
 _CLOSED = f"""
     SELECT c.id, c.closed_at AS due FROM cases c LEFT JOIN tickets k ON k.id = c.ticket_id
     LEFT JOIN activities a ON a.id = c.activity_id
@@ -57,9 +67,9 @@ _CLOSED = f"""
 _WHICH = {
     "mine": "AND t.owner_id = :me",
     "unassigned": "AND t.owner_id IS NULL",
-    "incidents": "AND c.subject LIKE 'burst:%'",
     "account": "AND t.account_id = :account",
-    "words": "AND (t.subject ILIKE :words OR t.account_id = ANY (:accounts) OR c.identity_id = ANY (:authors))",
+    "words": "AND (c.ticket_id = ANY (:tickets) OR c.activity_id = ANY (:activities))",
+    "words of tickets": "AND t.id = ANY (:tickets)",
 }
 _ROWS = text("""
     SELECT c.id, c.subject LIKE 'burst:%' AS incident, t.number, coalesce(t.status, a.status) AS status, t.priority,
@@ -132,8 +142,24 @@ _TIMES = text("""
            (SELECT count(took) FROM answered) AS answered,
            (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY took) FROM answered) AS first
 """)
-_ACCOUNTS = text("SELECT id FROM accounts WHERE org_id = :org AND name ILIKE :words LIMIT 50")
-_AUTHORS = text("SELECT id FROM identities WHERE org_id = :org AND lower(handle) = :handle LIMIT 50")
+_TICKETS_MEANT = text("""
+    SELECT id FROM (
+        SELECT id, subject FROM tickets WHERE org_id = :org ORDER BY id DESC LIMIT :newest
+    ) n WHERE subject ILIKE :words
+    UNION SELECT t.id FROM (SELECT id FROM accounts WHERE org_id = :org AND name ILIKE :words LIMIT 50) k
+    JOIN LATERAL (SELECT id FROM tickets WHERE account_id = k.id ORDER BY id DESC LIMIT 200) t ON true
+    UNION SELECT c.ticket_id FROM identities i JOIN cases c ON c.org_id = i.org_id AND c.subject = 'identity:' || i.id
+    WHERE i.org_id = :org AND lower(i.handle) = :handle AND c.ticket_id IS NOT NULL
+    LIMIT 500
+""")
+_ACTIVITIES_MEANT = text("""
+    SELECT id FROM (
+        SELECT id, subject FROM activities WHERE org_id = :org ORDER BY id DESC LIMIT :newest
+    ) n WHERE subject ILIKE :words
+    UNION SELECT c.activity_id FROM identities i JOIN cases c ON c.org_id = i.org_id AND c.subject = 'identity:' || i.id
+    WHERE i.org_id = :org AND lower(i.handle) = :handle AND c.activity_id IS NOT NULL
+    LIMIT 500
+""")
 _NUMBER = text("""
     SELECT c.id FROM cases c JOIN tickets t ON t.id = c.ticket_id WHERE c.org_id = :org AND t.number = :number
     ORDER BY c.parent_id IS NOT NULL, c.opened_at LIMIT 1
@@ -188,20 +214,32 @@ def _found(
     values |= {"me": me} if show == "mine" else {}
     if account:
         which, values = f"{which} {_WHICH['account']}", values | {"account": account}
+    of_tickets = which
     if words:
-        which, values = f"{which} {_WHICH['words']}", values | _meant(session, org, words)
+        values |= _meant(session, org, words)
+        which, of_tickets = f"{which} {_WHICH['words']}", f"{which} {_WHICH['words of tickets']}"
     if show == "closed":
-        return list(session.execute(text(_CLOSED.format(which=which)), values))
-    spans: dict[str, timedelta] = {} if show == "activities" else dict(DUE)
+        return list(session.execute(_query(_CLOSED, which), values))
+    if show == "incidents":
+        spans = json.dumps({priority: f"{span.total_seconds()} s" for priority, span in DUE.items()})
+        every = session.execute(_query(_ALL_INCIDENTS, of_tickets), values | {"spans": spans})
+        return _in_order(one for one in every if after is None or _behind(one, after))[:most]
     found: list[Any] = []
-    for priority, span in spans.items():
-        query = _query(_TICKETS, which)
-        found += session.execute(query, values | {"priority": priority, "span": span})
-    if show not in ("tickets", "incidents"):
+    for priority, span in {} if show == "activities" else DUE.items():
+        asked = values | {"priority": priority, "span": span}
+        found += session.execute(_query(_TICKETS, of_tickets), asked)
+    if show != "tickets":
         found += session.execute(_query(_ACTIVITIES, which), values | {"span": DUE["low"]})
-    found.sort(key=lambda one: one.id, reverse=True)
-    found.sort(key=lambda one: one.due)
-    return found[:most]
+    return _in_order(found)[:most]
+
+
+def _in_order(found: Iterable[Any]) -> list[Any]:
+    newest_first = sorted(found, key=lambda one: one.id, reverse=True)
+    return sorted(newest_first, key=lambda one: one.due)
+
+
+def _behind(one: Any, place: Place) -> bool:
+    return bool(one.due > place.at or (one.due == place.at and one.id < place.case))
 
 
 def _query(query: str, which: str) -> TextClause:
@@ -210,9 +248,11 @@ def _query(query: str, which: str) -> TextClause:
 
 def _meant(session: Session, org: str, words: str) -> dict[str, Any]:
     like = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    accounts = session.scalars(_ACCOUNTS, {"org": org, "words": f"%{like}%"}).all()
-    authors = session.scalars(_AUTHORS, {"org": org, "handle": words.lstrip("@").lower()}).all()
-    return {"words": f"%{like}%", "accounts": list(accounts), "authors": list(authors)}
+    values = {"org": org, "words": f"%{like}%", "handle": words.lstrip("@").lower(), "newest": SEARCHED}
+    return {
+        "tickets": list(session.scalars(_TICKETS_MEANT, values)),
+        "activities": list(session.scalars(_ACTIVITIES_MEANT, values)),
+    }
 
 
 def numbered(session: Session, org: str, words: str) -> UUID | None:

@@ -52,6 +52,18 @@ class Case(Record):
         one_of("verdict", VERDICTS),
         Index("ix_cases_org_id_subject", "org_id", "subject", "opened_at"),
         Index("ix_cases_opened", "org_id", "opened_at", postgresql_where=text("closed_at IS NULL")),
+        Index(
+            "ix_cases_alone",
+            "org_id",
+            "opened_at",
+            postgresql_where=text("closed_at IS NULL AND ticket_id IS NULL"),
+        ),
+        Index(
+            "ix_cases_incidents",
+            "org_id",
+            "opened_at",
+            postgresql_where=text("closed_at IS NULL AND subject LIKE 'burst:%'"),
+        ),
         Index("ix_cases_closed", "org_id", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     )
 

@@ -20,6 +20,7 @@ def routes(asked: Asked) -> list[Route]:
         form("bulk", changes.bulk),
         Route("/cases/{case}", asked("cases", one.whole)),
         Route("/cases/{case}/fresh", asked("cases", one.part)),
+        Route("/cases/{case}/precision", asked("cases", one.precision)),
         form("{case}/assign", changes.assign),
         form("{case}/status", changes.status),
         form("{case}/priority", changes.priority),

@@ -12,7 +12,7 @@ from console import audit, casework
 from console.casework import Matter, Stale
 from console.refusal import CannotDo
 from console.web.asked import Ask, NotThere
-from console.web.cases.one import SURE, shown
+from console.web.cases.one import SURE, rules_of, shown
 from models.vocabulary import VERDICTS
 from workers.verdict import Precision, judge, precisions
 
@@ -73,13 +73,14 @@ def _judged(ask: Ask, one: Matter) -> tuple[str, str, dict[str, Any]]:
     if told not in VERDICTS:
         raise CannotDo("Choose what it is.")
     session, org = ask.session, ask.who.org
-    before = {rule.rule: rule for rule in precisions(session, org)}
+    concerned = rules_of(session, one.id)
+    before = {rule.rule: rule for rule in precisions(session, org, concerned)}
     demoted = judge(session, org, one.id, told, ask.who.email, why.replace("\0", "") or None)
     said = f"{one.name} is noted as {SURE[told]}."
     if ask.fields.get("close") and not one.closed and one.of != "nothing":
         casework.finish(session, one)
         said = f"{one.name} is noted as {SURE[told]}, and closed."
-    moved = [rule for rule in precisions(session, org) if rule != before.get(rule.rule)]
+    moved = [rule for rule in precisions(session, org, concerned) if rule != before.get(rule.rule)]
     said += "".join(f" {_precision(rule, before.get(rule.rule))}" for rule in moved)
     said += "".join(f" {rule.name} only suggests from now on." for rule in demoted)
     return "judged", said, {"was": one.verdict, "now": told}

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from console import audit, case_page, casework, fleet
@@ -25,6 +26,7 @@ _MORE = text("""
                  WHERE n.case_id = c.id AND n.what = 'rule' AND n.rule_id IS NOT NULL) AS rules
     FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id WHERE c.id = :case
 """)
+_NAMES = text("SELECT id, name, suggests FROM rules WHERE id = ANY (:rules) ORDER BY name")
 _POSTS = text("SELECT count(*) FROM social_events WHERE case_id = :case")
 TOLD = {
     "rule": "crossed the rule",
@@ -59,6 +61,20 @@ def part(ask: Ask) -> Response:
     return ask.shows("cases/_fresh.html", values)
 
 
+def precision(ask: Ask) -> Response:
+    """How often the rules of the case were right. A part of its own: it is counted over all cases of these rules."""
+    one = _the(ask)
+    rules = rules_of(ask.session, one.id)
+    found = precisions(ask.session, ask.who.org, rules) if rules else []
+    return ask.shows("cases/_precision.html", {"rules": found})
+
+
+def rules_of(session: Session, case: UUID) -> list[UUID]:
+    """The rules that a case crossed, that of its level among them."""
+    row = session.execute(_MORE, {"case": case}).one()
+    return [rule for rule in {row.rule_id, *row.rules} if rule]
+
+
 def _the(ask: Ask) -> Matter:
     try:
         return casework.matter(ask.session, ask.who.org, ask.name("case"))
@@ -78,7 +94,7 @@ def shown(
     after = _after(ask.wish("after"))
     posts, goes_on = case_page.posts(session, org, one.id, after)
     now = fleet.now(session)
-    rules = [rule for rule in {more.rule_id, *more.rules} if rule]
+    rules = rules_of(session, one.id)
     answered = case_page.answered_at(session, one.id, more.opened_at)
     priority = one.priority or "low"
     values = {
@@ -89,7 +105,7 @@ def shown(
         "own_posts": session.execute(_POSTS, {"case": one.id}).scalar_one(),
         "next": goes_on and f"/cases/{one.id}?{_place(posts[-1])}",
         "further": after is not None,
-        "rules": precisions(session, org, rules) if rules else [],
+        "rules": [dict(row) for row in session.execute(_NAMES, {"rules": rules}).mappings()],
         "notes": [
             note | {"words": TOLD[note["what"]]} for note in notes(session, one.id) if note["what"] != "rule"
         ],

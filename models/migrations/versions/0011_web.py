@@ -114,6 +114,13 @@ def _worked_on() -> None:
     index("tickets", "org_id priority created_at", name="ix_tickets_open", where=OPEN)
     index("tickets", "org_id owner_id priority created_at", name="ix_tickets_open_owner", where=OPEN)
     index("cases", "org_id opened_at", name="ix_cases_opened", where="closed_at IS NULL")
+    index("cases", "org_id opened_at", name="ix_cases_alone", where="closed_at IS NULL AND ticket_id IS NULL")
+    index(
+        "cases",
+        "org_id opened_at",
+        name="ix_cases_incidents",
+        where="closed_at IS NULL AND subject LIKE 'burst:%'",
+    )
     index("cases", "org_id closed_at", name="ix_cases_closed", where="closed_at IS NOT NULL")
     _notes_are(f"{NOTES_BEFORE}, 'note'")
     _hears(", said", ", CASE WHEN NEW.text <> OLD.text THEN OLD.text END")
@@ -133,7 +140,7 @@ def downgrade() -> None:
     _hears("", "")
     op.execute("DELETE FROM case_notes WHERE what = 'note'")
     _notes_are(NOTES_BEFORE)
-    for made in ("ix_cases_closed", "ix_cases_opened"):
+    for made in ("ix_cases_closed", "ix_cases_incidents", "ix_cases_alone", "ix_cases_opened"):
         op.drop_index(made, "cases")
     for made in ("ix_tickets_open_owner", "ix_tickets_open"):
         op.drop_index(made, "tickets")
