@@ -235,7 +235,7 @@ def test_a_rule_that_asks_for_stars_is_added_listed_shown_and_changed(cli: Earsh
     said = cli.done("rules", "set", "One star", "--stars", "0", "--words", "")
     assert "that scores -0.10 or less opens" in said.out
     assert "as before" in cli.done("rules", "set", "One star", "--stars", "0").out
-    said = cli.done("rules", "set", "One star", "--threshold", "1")
+    said = cli.done("rules", "set", "One star", "--threshold", "1", "--broad")
     assert "opens something for them as well" in said.err
 
 
