@@ -206,3 +206,42 @@ def test_who_waits_for_a_budget_is_limited_and_says_until_when(journey: Journey,
     shown = words(olga.get(f"/fleet/sources/{source}"))
     assert "active, limited" in shown
     assert re.search(r"\$2.00 of \$2.00 this month used up until \d{4}-\d\d-01 00:00 UTC", shown)
+
+
+def test_the_fleet_says_what_waits_where_and_what_is_owed(journey: Journey, olga: Visitor) -> None:
+    source = journey.source(term="acme")
+    journey.land(source, post("1"), post("2"))
+    journey.execute("UPDATE pages SET landed_at = now() - interval '20 minutes'")
+    journey.execute("UPDATE sources SET due_at = now() - interval '3 hours'")
+    receiver = journey.value(
+        "INSERT INTO receivers (org_id, name, kind, address, state, last_error) VALUES"
+        " (:org, 'desk', 'webhook', 'https://desk.example/hook?key=secret', 'failing', 'HTTP 500') RETURNING id",
+        org=journey.org,
+    )
+    journey.execute(
+        "INSERT INTO owed (org_id, receiver_id, kind, body, created_at, until)"
+        " VALUES (:org, :receiver, 'test', '{}', now() - interval '2 hours', now() + interval '3 days')",
+        org=journey.org,
+        receiver=receiver,
+    )
+    shown = olga.get("/fleet")
+    told = words(shown)
+    assert "fetch sources due 1 3 h, late" in told
+    assert "digest pages undigested 1 2 posts 20 min, late" in told
+    assert "1 waiting, the oldest for 2 h desk failing 1 wait HTTP 500" in told
+    assert "key=secret" not in shown.text
+    assert "Beat none awake" in told
+
+
+def test_a_source_is_found_by_a_word_and_a_long_list_says_that_it_goes_on(
+    journey: Journey, olga: Visitor
+) -> None:
+    journey.execute(
+        "INSERT INTO sources (org_id, platform, kind, term, every) SELECT :org, 'mastodon', 'hashtag', 'tag' || n, 60"
+        " FROM generate_series(1, 230) n",
+        org=journey.org,
+    )
+    assert "200 of 230 are shown" in words(olga.get("/fleet"))
+    found = olga.get("/fleet?find=TAG23")
+    assert len(re.findall(r'id="source-', found.text)) == 2  # 23 and 230
+    assert "No source has" in words(olga.get("/fleet?find=%3Cb%3E"))
