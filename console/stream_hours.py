@@ -59,7 +59,7 @@ class Count(NamedTuple):
 
 class Step(NamedTuple):
     """One point of the chart: from `at` on for an hour or a day. `usual` is None where too little is known; `heard` is
-    False before anything was counted at all."""
+    False before the first that was counted."""
 
     at: datetime
     had: Count
@@ -109,7 +109,7 @@ def measured(session: Session, of: Filter, step: timedelta) -> Measured:
         counts, known, back_to = _examined(session, of, reach)
     by_step = merged(counts, step)
     steps = [
-        Step(at, by_step.get(at, Count()), usual(by_step, at, known))
+        Step(at, by_step.get(at, Count()), usual(by_step, at, known), known is None or at + step > known)
         for at in _from(of.since, of.until, step)
     ]
     started = of.since - (of.until - of.since)

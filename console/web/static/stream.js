@@ -56,7 +56,7 @@
     const options = {
       ...size(),
       legend: { show: false },
-      padding: [12, 8, 0, 0],
+      padding: [12, 24, 0, 0],
       tzDate: told.step > 3600 ? (at) => uPlot.tzDate(new Date(at * 1000), "UTC") : undefined,
       scales: { x: { time: true }, y: { range: (u, low, high) => [-Math.max(high, 4) * 0.09, Math.max(high, 4) * 1.08] } },
       axes: [axis, { ...axis, size: 48, splits: (u, i, low, high) => steps(high) }],
