@@ -98,6 +98,7 @@ def test_an_edit_after_the_close_opens_again_only_where_it_is_worse(journey: Jou
     journey.hear(source, post("1", FURIOUS, to=US, edited_at=at(9)))
     [case] = journey.cases()
     assert (case.open, case.level, case.ticket) == (True, "ticket", True)
+    assert agree(journey)
 
 
 def test_what_is_released_is_as_old_as_it_was_when_it_was_heard(journey: Journey) -> None:
@@ -306,6 +307,7 @@ def test_what_was_held_back_from_raising_a_case_that_is_closed_by_now_opens_it_a
     journey.execute("UPDATE holds SET released_at = now()")
     [case] = journey.cases()
     assert (case.open, case.level, case.ticket, case.posts) == (True, "ticket", True, 2)
+    assert agree(journey)
 
 
 def test_a_reply_that_was_held_reopens_its_case_when_it_is_released(journey: Journey) -> None:

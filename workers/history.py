@@ -79,7 +79,8 @@ _NOTES = text("""
                SELECT FROM case_notes x WHERE x.case_id = n.case_id AND x.event_id = n.event_id AND x.what = 'edited'
                                           AND x.at = n.at) AS edited,
            e.recorded_at AS heard_at
-    FROM case_notes n LEFT JOIN social_events e ON e.id = n.event_id AND n.what = 'reopened'
+    FROM case_notes n
+    LEFT JOIN social_events e ON e.id = n.event_id AND n.what = 'reopened' AND e.reply_to IS NOT NULL
     WHERE n.org_id = :org AND n.case_id = ANY (:cases) AND n.what IN ('reply', 'reopened', 'summary')
     ORDER BY n.case_id, n.at
 """)
@@ -133,7 +134,7 @@ def read_past(session: Session, stretch: Stretch) -> tuple[Past, Known]:
         # no text is kept but the last, so that an edit was worse is told to the replay
         signs[note.case_id].append((note.at, "by an edit" if note.edited else note.what))
         if note.heard_at is not None and note.heard_at < note.at and not note.edited:
-            # it was held until it was released: had the case been open, it would have joined that
+            # a reply that was held until it was released: had the case been open, it would have joined that
             signs[note.case_id].append((note.heard_at, "reply"))
     latest: dict[str, RowMapping] = {}
     for row in rows:
