@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test test-browser trouble test-slow test-bluesky check format contract evaluate bench lock compose-env compose-test clean
+.PHONY: help setup demo test test-browser screenshots trouble test-slow test-bluesky check format contract evaluate bench lock compose-env compose-test clean
 
 help: ## list what you can type
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,10 @@ test: $(READY) ## the daily tests, real servers included
 test-browser: $(READY) ## the console in a real Chromium; brings one where there is none
 	@.ci/browser "$(VENV)"
 	@$(BIN)/python -m pytest -m browser $(ARGS)
+
+screenshots: $(READY) ## take the pictures of README and docs/console.md again, of the demo in a real browser
+	@.ci/browser "$(VENV)"
+	@$(BIN)/python -m tests.screenshots
 
 trouble: $(READY) ## ten minutes of 500 sources on all platforms while everything goes wrong; the account has to agree
 	@$(BIN)/python -m tests.trouble --seconds 600 $(ARGS)
