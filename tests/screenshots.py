@@ -33,6 +33,7 @@ STORY = 75
 def demo() -> Iterator[tuple[str, str]]:
     """A demo that has told its story: the console's address and the password of its people."""
     with tempfile.TemporaryDirectory(prefix="earshot-pictures-") as folder:
+        Path(folder).chmod(0o755)  # whoever runs the servers for root has to reach it
         told = Path(folder) / "told"
         with told.open("w") as out:
             process = subprocess.Popen(

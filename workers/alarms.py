@@ -199,7 +199,7 @@ _TELL = text("""
     INSERT INTO owed (org_id, receiver_id, kind, body, due_at)
     SELECT :org, v.id, 'post.noticed', jsonb_build_object('rule', r.name, 'said', CAST(:said AS text)), after_quiet(r, now())
     FROM rules r JOIN receivers v ON v.org_id = :org AND (v.tells = '{}' OR 'post.noticed' = ANY (v.tells))
-    WHERE r.id = :rule
+    WHERE r.id = :rule FOR KEY SHARE OF v SKIP LOCKED
 """)
 
 

@@ -197,6 +197,7 @@ _TELL = text("""
     JOIN receivers v ON v.org_id = :org AND (v.tells = '{}' OR 'post.noticed' = ANY (v.tells))
     LEFT JOIN identities i ON i.id = e.identity_id
     ORDER BY e.occurred_at, e.id, v.id
+    FOR KEY SHARE OF v SKIP LOCKED  -- one that is being removed is told no more, and fails nobody's transaction
 """)
 
 _ROLES: dict[str, Role] = {

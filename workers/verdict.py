@@ -83,6 +83,7 @@ _DEMOTE = text("""
         SELECT d.org_id, v.id, 'rule.demoted',
                jsonb_build_object('rule', d.name, 'judged', CAST(:judged AS integer), 'wrong', CAST(:wrong AS integer))
         FROM demoted d JOIN receivers v ON v.org_id = d.org_id AND (v.tells = '{}' OR 'rule.demoted' = ANY (v.tells))
+        FOR KEY SHARE OF v SKIP LOCKED
     )
     SELECT name FROM demoted
 """)

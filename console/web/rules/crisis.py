@@ -40,7 +40,14 @@ def on(ask: Ask) -> Response:
         until = fleet.now(ask.session) + timedelta(hours=hours)
         reason = " ".join(typed["reason"].split())[:500]
         made = switch_on(
-            ask.session, ask.who.org, until=until, reason=reason, by=ask.who.email, of=kind, **target
+            ask.session,
+            ask.who.org,
+            until=until,
+            reason=reason,
+            by=ask.who.email,
+            of=kind,
+            prolong=ask.fields.get("prolong") == "yes",
+            **target,
         )
     except CannotDo as refused:
         return listed(ask, str(refused), typed, 422)
