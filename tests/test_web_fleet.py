@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from html import unescape
 from uuid import UUID, uuid4
 
@@ -12,8 +14,10 @@ import msgspec
 import pytest
 
 from tests.journey import Journey, post
+from tests.replayer import Replayer, Reply
 from tests.serving import web
 from tests.signing_in import OLGA, SAM, Visitor, let_in
+from workers._settings import settings
 
 
 @pytest.fixture
@@ -245,3 +249,116 @@ def test_a_source_is_found_by_a_word_and_a_long_list_says_that_it_goes_on(
     found = olga.get("/fleet?find=TAG23")
     assert len(re.findall(r'id="source-', found.text)) == 2  # 23 and 230
     assert "No source has" in words(olga.get("/fleet?find=%3Cb%3E"))
+
+
+# --- following something more ----------------------------------------------------------------------------
+
+
+def feed(*seconds_ago: float) -> Reply:
+    """An RSS feed whose posts are so old."""
+    now = datetime.now(UTC)
+    items = "".join(
+        f"<item><guid>urn:{number}</guid><title>Post {number}</title>"
+        f"<pubDate>{format_datetime(now - timedelta(seconds=ago))}</pubDate></item>"
+        for number, ago in enumerate(seconds_ago)
+    )
+    body = f'<rss version="2.0"><channel><title>Shop</title>{items}</channel></rss>'
+    return Reply(body=body.encode(), headers={"content-type": "application/rss+xml"})
+
+
+@pytest.fixture
+def shop(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replayer]:
+    """A feed of four posts a day, and at /busy one of very many, which the fleet's settings trust."""
+    day = 86_400
+    with Replayer(
+        lambda asked: feed(1, 1, 1) if "busy" in asked.path else feed(day / 4, day / 2, day)
+    ) as server:
+        monkeypatch.setenv("EARSHOT_DATABASE_URL", database)
+        monkeypatch.setenv("EARSHOT_TRUSTED_HOSTS", server.netloc)
+        settings.cache_clear()
+        yield server
+    settings.cache_clear()
+
+
+def hidden(answer: httpx.Response) -> dict[str, str]:
+    """What the form of a page brings along."""
+    form = answer.text.split('action="/fleet/sources"')[1].split("</form>")[0]
+    return {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form)}
+
+
+def test_a_source_is_followed_once_its_volume_was_shown(
+    journey: Journey, olga: Visitor, shop: Replayer
+) -> None:
+    told = {"watch": "feeds feed", "term": f"{shop.base}/feed.xml", "exclude": "giveaway, big casino"}
+    told |= {"form": olga.form(olga.get("/fleet/sources/new"))}
+    shown = olga.post("/fleet/sources/outlook", told)
+    assert shown.status_code == 200, words(shown)
+    assert "Posts a day about 3.0 as those of the newest page came" in words(shown)
+    assert "Post 0" in words(shown)
+    assert journey.value("SELECT count(*) FROM sources") == 0
+    answer = olga.post("/fleet/sources", hidden(shown))
+    assert answer.status_code == 303, words(answer)
+    assert "is followed from now on" in words(olga.get(answer.headers["location"]))
+    [row] = journey.execute("SELECT platform, kind, term, state, exclude FROM sources")
+    assert tuple(row) == ("feeds", "feed", told["term"], "active", ["giveaway", "big casino"])
+    assert [row.what for row in journey.execute("SELECT what FROM audits ORDER BY at")] == [
+        "previewed",
+        "followed",
+    ]
+    assert olga.post("/fleet/sources", hidden(shown)).status_code == 409
+
+
+def test_what_is_too_broad_is_refused_with_the_figure_and_what_was_not_asked_is_not_followed(
+    journey: Journey, olga: Visitor, shop: Replayer
+) -> None:
+    told = {
+        "watch": "feeds feed",
+        "term": f"{shop.base}/busy.xml",
+        "form": olga.form(olga.get("/fleet/sources/new")),
+    }
+    shown = olga.post("/fleet/sources/outlook", told)
+    assert re.search(
+        r"It is too broad: about \d\d\d,\d{3} posts a day, and 20,000 are the most", words(shown)
+    )
+    assert "Follow it" not in words(shown)
+    asked = journey.value("SELECT id FROM audits WHERE what = 'previewed'")
+    for other, said in (("", "Ask first"), (str(asked), "It is too broad")):
+        refused = olga.post("/fleet/sources", told | {"asked": other})
+        assert (refused.status_code, said in words(refused)) == (422, True)
+    fine = olga.post("/fleet/sources/outlook", told | {"term": f"{shop.base}/feed.xml"})
+    refused = olga.post("/fleet/sources", hidden(fine) | {"term": f"{shop.base}/busy.xml"})
+    assert (refused.status_code, "Ask first" in words(refused)) == (422, True)
+    assert journey.value("SELECT count(*) FROM sources") == 0
+
+
+REFUSED: list[tuple[dict[str, str], str, str]] = [
+    ({"watch": ""}, "watch", "Choose what is to be followed."),
+    ({"watch": "mastodon hashtag", "term": "the", "host": "a.example"}, "term", "says next to nothing"),
+    ({"watch": "mastodon hashtag", "term": "acme"}, "host", "On which server?"),
+    ({"watch": "reddit search", "term": "acme coffee"}, "credential", "takes a credential"),
+    ({"watch": "feeds feed", "term": "https://a.example/f", "every": "often"}, "every", "is no number"),
+    ({"watch": "feeds feed", "term": "http://127.0.0.1/feed"}, "term", "is not public"),
+    ({"watch": "feeds feed", "term": "https://a.example/f", "campaign": "No"}, "campaign", "No campaign"),
+]
+
+
+def test_a_form_is_refused_beside_its_field_and_keeps_what_was_typed(olga: Visitor) -> None:
+    form = olga.form(olga.get("/fleet/sources/new"))
+    for typed, field, said in REFUSED:
+        answer = olga.post("/fleet/sources/outlook", {"form": form} | typed)
+        assert answer.status_code == 422
+        shown = unescape(answer.text)
+        assert re.search(rf'id="wrong-{field}" role="alert">[^<]*{re.escape(said)}', shown), (
+            typed,
+            words(answer),
+        )
+        assert f'name="term" value="{typed.get("term", "")}"' in shown
+
+
+def test_marketing_and_support_see_no_form(base: str, journey: Journey) -> None:
+    sam = Visitor(base)
+    sam.sign_in(SAM)
+    assert "Follow something" not in words(sam.get("/fleet"))
+    assert "Ops follow more" in words(sam.get("/fleet/sources/new"))
+    form = sam.form(sam.get("/fleet"))
+    assert sam.post("/fleet/sources/outlook", {"form": form}).status_code == 403

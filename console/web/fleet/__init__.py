@@ -5,14 +5,17 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from console.web.asked import Asked
-from console.web.fleet import changes, held, one, sources
+from console.web.fleet import changes, following, held, one, sources
 
 
 def routes(asked: Asked) -> list[Route]:
     """What stands under /fleet."""
     return [
         Route("/fleet", asked("fleet", sources.whole)),
-        Route("/fleet/sources", asked("fleet", sources.part)),
+        Route("/fleet/sources", asked("fleet", sources.part), methods=["GET"]),
+        Route("/fleet/sources", asked("fleet", following.follow), methods=["POST"]),
+        Route("/fleet/sources/new", asked("fleet", following.new)),
+        Route("/fleet/sources/outlook", asked("fleet", following.outlook), methods=["POST"]),
         Route("/fleet/sources/{source}", asked("fleet", one.whole)),
         Route("/fleet/sources/{source}/part", asked("fleet", one.part)),
         Route("/fleet/sources/{source}/pause", asked("fleet", changes.pause), methods=["POST"]),
