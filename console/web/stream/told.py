@@ -145,6 +145,13 @@ def engagement(post: dict[str, Any]) -> str:
     return " · ".join(f"{number:,} {_one(name) if number == 1 else name}" for name, number in found.items())
 
 
+def unscored(reason: str | None) -> str:
+    """Why a post has no score."""
+    if (reason or "").startswith("lang:"):
+        return f"in {(reason or '').removeprefix('lang:')}"
+    return {"media_only": "a picture or link", "empty": "no words"}.get(reason or "", reason or "")
+
+
 def spike_words(address: Address) -> str:
     """What counts as a spike here."""
     unit, same = (

@@ -15,6 +15,7 @@ from console.mentions import record
 from console.refusal import CannotDo
 from console.stream import SENTIMENTS, Filter, author_of, choices, name_of, newer, posts
 from console.stream_causes import cause
+from console.stream_file import MOST
 from console.stream_hours import measured
 from console.stream_lift import lift
 from console.web.asked import Ask, NotThere
@@ -50,7 +51,7 @@ def shown(ask: Ask, address: Address, status: int = 200, **more: Any) -> Respons
     chosen = address.shown(whole)
     listed = posts(session, chosen, _before(ask.wish("before")))
     for row in listed.rows:
-        row["engagement"] = told.engagement(row)
+        row |= {"engagement": told.engagement(row), "why": told.unscored(row["unscored"])}
     newest = listed.rows[0] if listed.rows and not ask.wish("before") else None
     values = {
         "address": address,
@@ -61,6 +62,7 @@ def shown(ask: Ask, address: Address, status: int = 200, **more: Any) -> Respons
         "chosen_voices": CHOICES | sample.VOICES,
         "lift": told.lifted(lift(session, whole, now)),
         "sentiments": SENTIMENTS,
+        "most": MOST,
         "posts": listed,
         "older": _older(address, listed.next),
         "later": bool(ask.wish("before")),
