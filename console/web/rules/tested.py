@@ -27,7 +27,7 @@ MOST = 20_000
 SPANS = {"7d": 7, "30d": 30, "90d": 90}
 WIDTH, HEIGHT = 720, 220
 LEFT, BOTTOM, TOP = 48, 28, 10
-NEAR = 0.09
+NEAR = 0.05
 """What is nearer to where the rule stands has no label of its own: they would overlap."""
 
 _REACHES = text("""
