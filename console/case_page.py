@@ -72,7 +72,9 @@ _CHILDREN = text("""
     WHERE c.parent_id = :case ORDER BY c.score NULLS LAST, c.id LIMIT 20
 """)
 _ANSWERED = text("""
-    SELECT min(e.occurred_at) FROM social_events e WHERE e.case_id = :case AND e.voice = 'own' AND e.occurred_at > :opened
+    SELECT min(e.occurred_at) FROM social_events e
+    WHERE e.case_id = :case AND e.voice = 'own' AND e.occurred_at > (
+        SELECT min(o.occurred_at) FROM social_events o WHERE o.case_id = :case AND o.voice <> 'own')
 """)
 _HERE = text(
     "SELECT EXISTS (SELECT FROM social_events WHERE org_id = :org AND case_id = :case AND id = :event)"
@@ -138,9 +140,9 @@ def children(session: Session, case: UUID, ticket: UUID | None) -> list[dict[str
     return [dict(row) for row in session.execute(_CHILDREN, {"case": case, "ticket": ticket}).mappings()]
 
 
-def answered_at(session: Session, case: UUID, opened: datetime) -> datetime | None:
-    """When we first answered on a platform."""
-    found: datetime | None = session.scalar(_ANSWERED, {"case": case, "opened": opened})
+def answered_at(session: Session, case: UUID) -> datetime | None:
+    """When we first answered on a platform; that may be before the case was opened, if its posts were heard late."""
+    found: datetime | None = session.scalar(_ANSWERED, {"case": case})
     return found
 
 

@@ -134,13 +134,15 @@ _TIMES = text("""
         WHERE org_id = :org AND closed_at > now() - interval '30 days' AND parent_id IS NULL ORDER BY closed_at DESC LIMIT 500
     ), answered AS (
         SELECT (SELECT min(e.occurred_at) FROM social_events e WHERE e.case_id = l.id AND e.voice = 'own'
-                                                               AND e.occurred_at > l.opened_at) - l.opened_at AS took
+                         AND e.occurred_at > (SELECT min(o.occurred_at) FROM social_events o
+                                              WHERE o.case_id = l.id AND o.voice <> 'own')) AS at, l.opened_at
         FROM lately l
     )
     SELECT (SELECT count(*) FROM lately) AS closed,
            (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY closed_at - opened_at) FROM lately) AS resolved,
-           (SELECT count(took) FROM answered) AS answered,
-           (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY took) FROM answered) AS first
+           (SELECT count(at) FROM answered) AS answered,
+           (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY greatest(at, opened_at) - opened_at)
+            FROM answered WHERE at IS NOT NULL) AS first
 """)
 _TICKETS_MEANT = text("""
     SELECT id FROM (

@@ -243,6 +243,22 @@ def test_a_case_tells_why_and_what_a_post_said_before_its_edit(journey: Reviewin
     assert do(sam, f"/cases/{case}/note", note=" ").status_code == 422
 
 
+def test_our_answer_stops_the_clock_and_the_medians_say_so(journey: Reviewing, sam: Visitor) -> None:
+    [case] = complain(journey, "ann")
+    assert 'First answer</dt><dd><span class="quiet">not yet' in sam.get(f"/cases/{case}").text
+    journey.execute("UPDATE cases SET opened_at = now() - interval '3 hours'")
+    journey.execute("UPDATE tickets SET created_at = now() - interval '3 hours'")
+    journey.execute(
+        "INSERT INTO social_events (platform, case_id, voice, occurred_at) VALUES ('mastodon', :case, 'own', now() - interval '1 hour')",
+        case=case,
+    )
+    assert "First answer</dt><dd>after 2 h" in sam.get(f"/cases/{case}").text
+    assert do(sam, f"/cases/{case}/status", status="closed").status_code == 303
+    told = sam.get("/cases?show=closed").text
+    assert "<dd>2 h <small>of 1 answered" in told
+    assert "<dd>3 h <small>of 1 closed" in told
+
+
 def test_who_may_not_looks_and_other_organisations_see_nothing(journey: Reviewing, base: str) -> None:
     [case] = complain(journey, "ann")
     max_ = Visitor(base)

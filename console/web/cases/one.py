@@ -95,7 +95,7 @@ def shown(
     posts, goes_on = case_page.posts(session, org, one.id, after)
     now = fleet.now(session)
     rules = rules_of(session, one.id)
-    answered = case_page.answered_at(session, one.id, more.opened_at)
+    answered = case_page.answered_at(session, one.id)
     priority = one.priority or "low"
     values = {
         "now": now,
@@ -115,7 +115,7 @@ def shown(
         "children": case_page.children(session, one.id, more.ticket_id) if told["children"] else [],
         "opened_at": more.opened_at,
         "due": None if one.closed else more.opened_at + DUE[priority],
-        "answered": answered and (answered - more.opened_at).total_seconds(),
+        "answered": answered and max(0.0, (answered - more.opened_at).total_seconds()),
         "resolved": told["closed_at"] and (told["closed_at"] - told["opened_at"]).total_seconds(),
         "people": casework.people(session, org) if ask.may else [],
         "me": casework.me(session, org, ask.who.email),
