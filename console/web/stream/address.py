@@ -71,6 +71,10 @@ class Address:
         query = replace(self, **changed).query
         return f"/stream?{query}" if query else "/stream"
 
+    def at_point(self, at: datetime) -> str:
+        """The posts of one hour or day of the chart, where the list of them begins."""
+        return f"{self.to(at=point(at))}#posts"
+
     @property
     def query(self) -> str:
         """What stands behind the question mark."""

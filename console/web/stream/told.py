@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from console.stream_causes import Cause
 from console.stream_hours import FACTOR, LEAST, Count, Measured, Spike, Step
 from console.stream_lift import Difference, Lift
-from console.web.stream.address import SPANS, Address, point
+from console.web.stream.address import SPANS, Address
 from console.words import counted, score
 
 COUNTS = {"replies": "answers", "comments": "answers"}
@@ -33,7 +33,9 @@ def figures(measured: Measured) -> list[Figure]:
         Figure("Mean sentiment", scored(now.mean), _difference(now, before)),
         Figure("Reposts", f"{now.reposts:,}", _more(now.reposts, before and before.reposts)),
         Figure(
-            "Unscored", f"{now.unscored:,}", f"{percent(now.unscored / now.n)} of the posts" if now.n else ""
+            "Unscored",
+            f"{now.unscored:,}",
+            f"{percent(now.unscored / now.n)} of the posts" if now.unscored else "",
         ),
     ]
 
@@ -109,7 +111,7 @@ def chart(measured: Measured, address: Address) -> str:
             "share": [_rounded(one.had.share) for one in steps],
             "mean": [_rounded(one.had.mean) for one in steps],
             "spikes": [int(spike.top.at.timestamp()) for spike in measured.spikes],
-            "to": [address.to(at=point(one.at)) for one in steps],
+            "to": [address.at_point(one.at) for one in steps],
             "chosen": int(address.moment.timestamp()) if address.moment else None,
         }
     )
@@ -126,7 +128,7 @@ def rows(measured: Measured, address: Address) -> list[dict[str, Any]]:
             "usual": one.usual,
             "share": percent(one.had.share),
             "spike": one.at in tops,
-            "to": address.to(at=point(one.at)),
+            "to": address.at_point(one.at),
             "chosen": one.at == address.moment,
         }
         for one in reversed(measured.steps)

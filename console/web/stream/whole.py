@@ -21,7 +21,7 @@ from console.stream_lift import lift
 from console.web.asked import Ask, NotThere
 from console.web.pages import HEADERS
 from console.web.stream import sample, told
-from console.web.stream.address import SPANS, Address, point, read
+from console.web.stream.address import SPANS, Address, read
 from models.vocabulary import PLATFORMS
 
 MOST_SPIKES = 3
@@ -104,7 +104,7 @@ def _measured(ask: Ask, address: Address, whole: Filter, now: datetime) -> dict[
         {
             "spike": spike,
             "said": told.sentence(spike, cause(ask.session, whole, spike)),
-            "to": address.to(at=point(spike.top.at)),
+            "to": address.at_point(spike.top.at),
         }
         for spike in found.spikes[:MOST_SPIKES]
     ]
