@@ -295,7 +295,15 @@ def test_an_account_is_found_by_its_name_and_one_that_is_not_is_said_beside_the_
         303,
         f"/stream?scope=account%3A{account}&span=7d",
     )
-    assert "Northwind Coffee" in max_.get(found.headers["location"]).text
+    source = journey.source(term="acme", host="https://town.example")
+    told = datetime.now(UTC) - timedelta(minutes=1)
+    journey.hear(
+        source, post("h1", "Northwind Coffee is closed.", told, "zoe"), post("h2", CALM[0], told, "zoe")
+    )
+    assert journey.event("h1").account_id == account
+    page = max_.get(found.headers["location"]).text
+    assert "Northwind Coffee" in plain(page)
+    assert (figure(page, "Posts"), page.count('class="post"')) == ("1", 1)
     unknown = max_.get("/stream?account=nowhere")
     assert unknown.status_code == 422
     assert 'value="nowhere" aria-invalid="true"' in unknown.text
