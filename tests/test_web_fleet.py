@@ -245,7 +245,7 @@ def test_a_source_is_found_by_a_word_and_a_long_list_says_that_it_goes_on(
         " FROM generate_series(1, 230) n",
         org=journey.org,
     )
-    assert "200 of 230 are shown" in words(olga.get("/fleet"))
+    assert "100 of 230 are shown" in words(olga.get("/fleet"))
     found = olga.get("/fleet?find=TAG23")
     assert len(re.findall(r'id="source-', found.text)) == 2  # 23 and 230
     assert "No source has" in words(olga.get("/fleet?find=%3Cb%3E"))
@@ -334,7 +334,7 @@ def test_what_is_too_broad_is_refused_with_the_figure_and_what_was_not_asked_is_
 REFUSED: list[tuple[dict[str, str], str, str]] = [
     ({"watch": ""}, "watch", "Choose what is to be followed."),
     ({"watch": "mastodon hashtag", "term": "the", "host": "a.example"}, "term", "says next to nothing"),
-    ({"watch": "mastodon hashtag", "term": "acme"}, "host", "On which server?"),
+    ({"watch": "mastodon hashtag", "term": "acme"}, "host", "On which server?</p>"),
     ({"watch": "reddit search", "term": "acme coffee"}, "credential", "takes a credential"),
     ({"watch": "feeds feed", "term": "https://a.example/f", "every": "often"}, "every", "is no number"),
     ({"watch": "feeds feed", "term": "http://127.0.0.1/feed"}, "term", "is not public"),

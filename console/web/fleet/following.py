@@ -164,16 +164,17 @@ def _wanted(ask: Ask, typed: Mapping[str, str]) -> tuple[Wanted, UUID | None]:
         wanted = check(session, org, platform, kind, every=every, **given)
         refuse_inside(wanted, settings().trusted_hosts)
     except CannotDo as wrong:
-        raise _Wrong(_field(wrong), str(wrong)) from None
+        raise _beside(str(wrong)) from None
     return wanted, campaign
 
 
-def _field(wrong: CannotDo) -> str:
-    """Beside which field a refusal of `check` belongs."""
-    words = str(wrong)
+def _beside(words: str) -> _Wrong:
+    """A refusal of `check` beside the field that it is about, without the command's options."""
     if "server" in words:
-        return "host"
-    return "credential" if "credential" in words else "term"
+        return _Wrong("host", f"{words.partition('?')[0]}?" if "--host" in words else words)
+    if "credential" in words:
+        return _Wrong("credential", words.replace("say which with --credential", "choose one"))
+    return _Wrong("term", words)
 
 
 def _asked(ask: Ask) -> dict[str, Any] | None:

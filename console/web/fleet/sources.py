@@ -19,7 +19,7 @@ from console.web.asked import Ask
 from console.web.fleet.looks import LATE, MARKS, ORDER, told
 from console.web.fleet.one import budget_words
 
-MOST = 200
+MOST = 100
 """Sources of one page: those that need somebody stand first, the others are found by a filter."""
 OLD = {"fetch": LATE, "digest": OLD_PAGE, "notify": OLD_NEWS, "maintenance": OLD_NAME}
 """Seconds from which the oldest in a queue has waited for too long."""
