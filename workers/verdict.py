@@ -44,9 +44,11 @@ _PRECISION = """
            count(c.id) FILTER (WHERE c.closed_at IS NOT NULL OR coalesce(c.verdict, i.verdict) IS NOT NULL) AS judged,
            count(c.id) FILTER (WHERE coalesce(c.verdict, i.verdict) = ANY (:wrong)) AS wrong, r.suggests
     FROM rules r LEFT JOIN LATERAL (
-        SELECT c.* FROM cases c WHERE c.rule_id = r.id
-        UNION
-        SELECT c.* FROM case_notes n JOIN cases c ON c.id = n.case_id WHERE n.rule_id = r.id AND n.what = 'rule'
+        SELECT c.id, c.opened_at, c.closed_at, c.verdict, c.parent_id, c.ticket_id FROM cases c WHERE c.rule_id = r.id
+        UNION ALL  -- a note of the rule that opened it would count it twice
+        SELECT DISTINCT c.id, c.opened_at, c.closed_at, c.verdict, c.parent_id, c.ticket_id
+        FROM case_notes n JOIN cases c ON c.id = n.case_id
+        WHERE n.rule_id = r.id AND n.what = 'rule' AND c.rule_id IS DISTINCT FROM r.id
     ) c ON c.opened_at >= coalesce(r.suggests_since, '-infinity')
     LEFT JOIN cases i ON i.id = c.parent_id AND i.ticket_id = c.ticket_id
     WHERE r.org_id = :org AND r.action IN ('ticket', 'activity') {which}
