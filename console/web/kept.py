@@ -32,7 +32,7 @@ class Kept:
         if request.method != "GET" or not cookie or request.headers.get("hx-request"):
             return answer
         key = sha256(f"{cookie} {request.url.path}?{request.url.query}".encode()).digest()
-        if answer.status_code == 200 and len(answer.body) < LONGEST:
+        if answer.status_code == 200 and isinstance(answer, HTMLResponse) and len(answer.body) < LONGEST:
             self._pages[key] = (monotonic(), bytes(answer.body))
             self._pages.move_to_end(key)
             while len(self._pages) > MOST:
