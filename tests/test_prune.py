@@ -22,7 +22,12 @@ def test_what_pages_needed_is_dropped_once_nobody_can_ask_for_it(database: str) 
         "INSERT INTO sign_in_attempts (email, at) VALUES ('a', now()), ('a', now() - interval '25 hours')"
     )
     prune(journey.sessions, journey.settings)
-    assert journey.execute("SELECT DISTINCT topic FROM changes") == [("cases",)]
+    for _ in range(2):
+        assert journey.execute("SELECT DISTINCT topic FROM changes ORDER BY topic") == [
+            ("cases",),
+            ("dropped",),
+        ]
+        prune(journey.sessions, journey.settings)
     assert journey.value("SELECT count(*) FROM web_sessions") == 1
     assert journey.value("SELECT count(*) FROM sign_in_attempts") == 1
     journey.close()

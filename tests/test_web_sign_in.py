@@ -39,7 +39,7 @@ def away(journey: Journey, owner: str) -> Iterator[None]:
         try:
             journey.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE usename = current_user AND application_name LIKE 'earshot %'"
+                " WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()"
             )
             yield
         finally:

@@ -22,12 +22,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from psycopg.types.json import Json
-
 from local.child import Running
 from local.home import Home
 from simulator.playing import UNDER_WAY
 from tests import simulated
+from tests.calm import calm, paid_in_vain
 from tests.fleet import Addresses, Fleet, OwnServers, fleet, netloc
 from tests.simulated import World
 from tests.trips import Trips, measured
@@ -192,6 +191,7 @@ class Found:
     visits: int
     trouble: dict[str, int]
     lost: list[str]
+    vain: list[str]
     doubled: list[str]
     unheard: list[str]
     unbalanced: int
@@ -232,6 +232,11 @@ class Found:
             f"said {self.posts:,}, stored {self.stored:,}, in {self.visits:,} visits",
             f"trouble: {trouble}",
             f"X billed ${self.billed / 1e6:.2f} of ${CAP / 1e6:.2f}; written down ${self.written / 1e6:.2f}",
+            *(
+                [f"{len(self.vain)} posts of X are uncertain: cut off in flight, and no money to ask again"]
+                if self.vain
+                else []
+            ),
             *(f"WRONG: {sentence}" for sentence in self.wrong),
             f"{len(self.wrong)} things are wrong" if self.wrong else "everything agrees",
         ]
@@ -352,47 +357,6 @@ def trouble(folder: Path, seconds: float, seed: int = 7, tell: Any = print) -> F
         return compare(made, sim, making, off, trips)
 
 
-def calm(made: Fleet, within: float) -> None:
-    """Wait until every source was visited to its end by a visit that begins anew and is answered (who is told to wait
-    has heard nothing, who goes on with a walk that was broken off hears nothing that is newer than the walk, and is
-    visited once more); X's may have run out of money.
-
-    None waits for its turn, which is nothing that is tried here; whom a platform told to wait, the budget holds back.
-    """
-    made.rows("UPDATE sources SET due_at = now() WHERE state = 'active' AND due_at > now()")
-    at_end = "coalesce(lease_until IS NULL AND last_error IS NULL AND due_at > last_success_at, false)"
-    from_now = "SELECT id::text, fence + 1 + (lease_until IS NOT NULL)::int AS fence, clock_timestamp()::text AS since, "
-    asked = made.rows(f"{from_now} NOT {at_end} AS again FROM sources WHERE platform <> 'x'")
-    query = (
-        "SELECT asked.id::text, platform, term, due_at - now() AS waits, last_error FROM sources "
-        "JOIN json_to_recordset(%(asked)s) AS asked (id uuid, fence bigint, since timestamptz) USING (id) "
-        f"WHERE state = 'active' AND (sources.fence < asked.fence OR NOT {at_end} OR last_success_at < asked.since)"
-    )
-    turn = (
-        "UPDATE sources SET due_at = now() FROM json_to_recordset(%(asked)s) AS asked (id uuid, fence bigint) "
-        "WHERE sources.id = asked.id AND sources.fence < asked.fence AND lease_until IS NULL "
-        "AND due_at > now() AND last_error IS NULL"
-    )
-
-    def done() -> bool:
-        # whoever was at the end has heard all: nothing is said any more
-        left = {row["id"] for row in made.rows(query, asked=Json(asked))}
-        once = [row["id"] for row in asked if row["again"] and row["id"] not in left]
-        more = made.rows(
-            f"{from_now} false AS again FROM sources WHERE id = ANY(%(once)s::uuid[])", once=once
-        )
-        asked[:] = [*(row for row in asked if row["id"] in left), *more]
-        made.rows(turn, asked=Json(asked))
-        return not asked
-
-    try:
-        made.eventually(done, within=within, of="the end of it", every=1.0)
-    except AssertionError as failed:
-        left = made.rows(query, asked=Json(asked))
-        failed.add_note(f"left over: {Counter(str(row['platform']) for row in left)}: {left[:8]}")
-        raise
-
-
 def overstepped(late: Sequence[tuple[str, float, float]], trips: Trips) -> list[str]:
     """The requests that came after an answer had said "no more", later than one can be that was allowed before anybody
     could know: the simulator's second of grace, and as long as a request was under way and a process waited just then."""
@@ -408,6 +372,9 @@ def compare(made: Fleet, sim: World, making: Trouble, off: list[str], trips: Tri
     told = sim.asks("told")
     returned = {(platform, one) for platform, ids in told["returned"].items() for one in ids}
     stored = {(row["platform"], row["external_id"]): row["text"] for row in made.rows("SELECT platform, external_id, text FROM social_events")}  # fmt: skip
+    lost = {(platform, one) for platform, one in returned - stored.keys()}
+    vain = {one for one in lost if one[0] == "x"}
+    vain = vain if paid_in_vain(made, {one for _, one in vain}) else set()
     words = Counter(word for text in stored.values() for word in set(text.split()) if word in making.said)
     there = {key for platform, keys in told["there"].items() if platform != "x" for key in keys}
     return Found(
@@ -415,7 +382,8 @@ def compare(made: Fleet, sim: World, making: Trouble, off: list[str], trips: Tri
         stored=len(stored),
         visits=made.value("SELECT coalesce(sum(visits), 0)::bigint FROM polls"),
         trouble=dict(making.made),
-        lost=sorted(f"{platform} {one}" for platform, one in returned - stored.keys()),
+        lost=sorted(f"{platform} {one}" for platform, one in lost - vain),
+        vain=sorted(one for _, one in vain),
         doubled=sorted(f"{platform} {one}" for platform, one in stored.keys() - returned)
         + sorted(word for word, times in words.items() if times > 1),
         unheard=sorted(f"{making.said[key]} {key}" for key in there if not words[key]),

@@ -37,8 +37,18 @@ _OLD_DELIVERIES = text("""
         SELECT id FROM deliveries WHERE received_at < now() - make_interval(days => :days)
         ORDER BY received_at LIMIT :most)
 """)
-# a page that was closed for so long asks for all of its parts when it comes back
-_OLD_CHANGES = text("DELETE FROM changes WHERE at < now() - interval '1 hour'")
+# a page that was closed for so long asks for all of its parts when it comes back: up to where, says a row of nobody's
+_OLD_CHANGES = text("""
+    WITH gone AS (
+        DELETE FROM changes WHERE at < now() - interval '1 hour' RETURNING xid
+    )
+    INSERT INTO changes (org_id, topic, xid, at)
+    SELECT '', 'dropped', max(xid), 'infinity' FROM gone HAVING count(*) > 0
+    ON CONFLICT DO NOTHING
+""")
+_OLD_FLOORS = text("""
+    DELETE FROM changes WHERE org_id = '' AND xid < (SELECT max(xid) FROM changes WHERE org_id = '')
+""")
 _OLD_SESSIONS = text("DELETE FROM web_sessions WHERE until < now() OR seen_at < now() - interval '1 day'")
 _OLD_ATTEMPTS = text("DELETE FROM sign_in_attempts WHERE at < now() - interval '1 day'")
 
@@ -48,6 +58,6 @@ def prune(sessions: sessionmaker[Session], settings: Settings) -> None:
     for statement in (_OLD_PAGES, _OLD_POLLS, _OLD_DELIVERIES):
         with sessions() as session, session.begin():
             session.execute(statement, {"days": settings.keep_ledger, "most": ROWS})
-    for statement in (_OLD_CHANGES, _OLD_SESSIONS, _OLD_ATTEMPTS):
+    for statement in (_OLD_CHANGES, _OLD_FLOORS, _OLD_SESSIONS, _OLD_ATTEMPTS):
         with sessions() as session, session.begin():
             session.execute(statement)

@@ -47,7 +47,7 @@ _SINCE = """
 """
 _MISSED = text("""
     SELECT c.topic FROM changes c WHERE c.org_id = :org AND c.xid >= :since
-    UNION SELECT unnest(CAST(:all AS text[])) WHERE :since < coalesce((SELECT min(xid) FROM changes), :horizon)
+    UNION SELECT unnest(CAST(:all AS text[])) WHERE :since <= (SELECT max(xid) FROM changes WHERE org_id = '')
 """)
 
 
@@ -131,7 +131,7 @@ class Live:
     def _missed(self, org: str, since: int) -> tuple[int, set[str]]:
         with Session(self._engine) as session, session.begin():
             horizon: int = session.execute(HORIZON).scalar_one()
-            values = {"org": org, "since": since, "all": list(TOPICS), "horizon": horizon}
+            values = {"org": org, "since": since, "all": list(TOPICS)}
             return horizon, set(session.scalars(_MISSED, values)) if since else set()
 
     async def _stream(self, page: _Open, cookie: str | None) -> AsyncIterator[str]:
