@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 AXE = Path(sys.prefix) / "share" / "earshot" / "node_modules" / "axe-core" / "axe.min.js"
 NAMES = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
@@ -28,6 +28,7 @@ QUIET = (
     "--no-first-run",
     *(["--no-sandbox"] if os.geteuid() == 0 else []),  # Chromium refuses its sandbox to root
 )
+expect.set_options(timeout=30_000)  # two cores may be busy with a whole fleet
 WIDTHS = {"wide": (1280, 800), "narrow": (390, 844)}
 
 
@@ -73,6 +74,12 @@ def tab(opened: Browser, **wishes: Any) -> Iterator[Page]:
     yield page
     context.close()
     assert complaints == []
+
+
+def press(page: Page, key: str) -> None:
+    """Press a key once the page's scripts, which listen for it, are there."""
+    page.wait_for_load_state("load")
+    page.keyboard.press(key)
 
 
 def barriers(page: Page) -> list[str]:

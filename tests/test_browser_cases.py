@@ -60,7 +60,7 @@ def enter(page: Page, base: str) -> None:
     page.goto(base)
     page.get_by_label("E-mail address").fill(SAM)
     page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
+    chromium.press(page, "Enter")
     expect(page.get_by_role("heading", name="Cases")).to_be_visible()
 
 
@@ -78,10 +78,10 @@ def test_support_takes_a_ticket_undoes_a_wrong_match_and_says_that_it_is_no_comp
 ) -> None:
     with chromium.tab(browser) as page:
         enter(page, base)
-        page.keyboard.press("j")
-        page.keyboard.press("Enter")
+        chromium.press(page, "j")
+        chromium.press(page, "Enter")
         expect(page.get_by_role("heading", level=1)).to_contain_text("#700")
-        page.keyboard.press("a")
+        chromium.press(page, "a")
         expect(page.get_by_role("status").first).to_have_text("Ticket #700 is Sam's now.")
         owner = "SELECT u.email FROM tickets t JOIN users u ON u.id = t.owner_id WHERE t.number = 700"
         assert journey.value(owner) == SAM
@@ -103,7 +103,7 @@ def test_support_takes_a_ticket_undoes_a_wrong_match_and_says_that_it_is_no_comp
         assert "A complaint to us" in precision(journey)
         assert journey.value("SELECT status FROM tickets WHERE number = 700") == "resolved"
         assert journey.value("SELECT verdict_by FROM cases WHERE closed_at IS NOT NULL") == SAM
-        page.keyboard.press("u")
+        chromium.press(page, "u")
         expect(page.get_by_role("link", name="closed 1")).to_be_visible()
 
 
@@ -112,8 +112,8 @@ def test_a_list_that_somebody_works_on_does_not_grow_and_says_what_is_new(
 ) -> None:
     with chromium.tab(browser) as page:
         enter(page, base)
-        page.keyboard.press("j")
-        page.keyboard.press("x")
+        chromium.press(page, "j")
+        chromium.press(page, "x")
         expect(page.locator("#ticked")).to_have_text("1")
         top = page.get_by_role("row").nth(1).bounding_box()
         journey.execute(
@@ -125,7 +125,7 @@ def test_a_list_that_somebody_works_on_does_not_grow_and_says_what_is_new(
         expect(page.get_by_role("row")).to_have_count(3)
         assert page.get_by_role("row").nth(1).bounding_box() == top
         expect(page.locator("#ticked")).to_have_text("1")
-        page.keyboard.press("r")
+        chromium.press(page, "r")
         expect(page.get_by_role("row")).to_have_count(4)
 
 

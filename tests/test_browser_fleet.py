@@ -71,7 +71,8 @@ def test_ops_signs_in_by_keyboard_and_reads_what_is_wrong_with_which_source(
 ) -> None:
     with chromium.tab(browser) as page:
         page.goto(base)
-        for typed in (OLGA, PASSWORD):  # the first field has the focus
+        expect(page.get_by_label("E-mail address")).to_be_focused()
+        for typed in (OLGA, PASSWORD):
             page.keyboard.type(typed)
             page.keyboard.press("Tab")
         page.keyboard.press("Enter")

@@ -124,7 +124,7 @@ def test_new_posts_are_told_and_shown_when_asked_and_the_chart_follows_by_itself
         expect(page.locator(".figures")).to_contain_text(re.compile("1[89]\\d"))
         assert page.evaluate("window.stayed === document.querySelector('#chart canvas')")
         assert page.evaluate("document.getElementById('steps').open")
-        page.keyboard.press("n")
+        chromium.press(page, "n")
         expect(page.locator(".post").first).to_contain_text("Just now.")
 
 

@@ -191,7 +191,6 @@ class Found:
     visits: int
     trouble: dict[str, int]
     lost: list[str]
-    vain: list[str]
     doubled: list[str]
     unheard: list[str]
     unbalanced: int
@@ -202,6 +201,7 @@ class Found:
     written: int
     off: list[str]
     gaps: list[str]
+    vain: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> list[str]:
