@@ -72,7 +72,8 @@ def as_csv(session: Session, of: Filter, most: int = MOST) -> tuple[str, int]:
     writer = csv.writer(made, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     n = 0
-    for n, row in enumerate(table(session, of, most), 1):  # noqa: B007 - the last is their number
+    for row in table(session, of, most):
+        n += 1
         writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in row])
     return made.getvalue(), n
 

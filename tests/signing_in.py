@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import httpx
 from sqlalchemy.orm import Session
@@ -32,9 +33,11 @@ class Visitor:
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self._kept(httpx.get(self.base + path, headers=self._headers(headers), timeout=20))
 
-    def post(self, path: str, fields: dict[str, str], **headers: str) -> httpx.Response:
+    def post(self, path: str, fields: Mapping[str, str | list[str]], **headers: str) -> httpx.Response:
         told = {"origin": self.base} | headers
-        return self._kept(httpx.post(self.base + path, data=fields, headers=self._headers(told), timeout=20))
+        return self._kept(
+            httpx.post(self.base + path, data=dict(fields), headers=self._headers(told), timeout=20)
+        )
 
     def sign_in(self, email: str, password: str = PASSWORD, to: str = "") -> httpx.Response:
         form = self.form(self.get("/sign-in"))

@@ -80,7 +80,7 @@ def hold(journey: Journey, source: UUID, name: str, **more: object) -> str:
 def settle(olga: Visitor, verb: str, *ids: str) -> httpx.Response:
     """Send the form with these ticked."""
     form = olga.form(olga.get("/fleet"))
-    return olga.post(f"/fleet/quarantine/{verb}", {"form": form, "id": list(ids)})  # type: ignore[dict-item]
+    return olga.post(f"/fleet/quarantine/{verb}", {"form": form, "id": list(ids)})
 
 
 def states(journey: Journey) -> dict[str, str]:

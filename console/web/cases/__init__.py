@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from console.web.asked import Asked
+from console.web.asked import Asked, Page
 from console.web.cases import changes, inbox, one, ties
 
 
 def routes(asked: Asked) -> list[Route]:
     """What stands under /cases."""
 
-    def form(path: str, page: object) -> Route:
-        return Route(f"/cases/{path}", asked("cases", page), methods=["POST"])  # type: ignore[arg-type]
+    def form(path: str, page: Page) -> Route:
+        return Route(f"/cases/{path}", asked("cases", page), methods=["POST"])
 
     return [
         Route("/cases", asked("cases", inbox.whole)),
