@@ -140,7 +140,7 @@ def test_a_session_that_ended_leads_to_the_way_in(browser: Browser, base: str, j
         enter(page, base)
         journey.execute("DELETE FROM web_sessions")
         journey.execute("UPDATE sources SET state = 'paused' WHERE platform = 'feeds'")
-        expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=10_000)
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", ["wide", "narrow"])

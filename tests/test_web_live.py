@@ -109,6 +109,6 @@ def test_a_hundred_changes_are_two_events_a_second(journey: Journey) -> None:
         assert heard.qsize() + 1 <= 2 + took * 2
 
 
-def test_nobody_hears_anything_without_a_session(journey: Journey) -> None:
+def test_who_has_no_session_hears_that_it_is_over_and_nothing_else(journey: Journey) -> None:
     with web(journey.url) as base:
-        assert httpx.get(f"{base}/live").status_code == 204
+        assert httpx.get(f"{base}/live").text == "event: over\ndata:\n\n"

@@ -162,6 +162,8 @@ def test_while_the_database_is_away_a_page_is_shown_as_it_was_to_whoever_saw_it(
             answer = visitor.get(path)
             assert answer.status_code == 503
             assert "acme" not in answer.text
+        stream = olga.get("/live")  # a browser comes back to a stream that ended, and to no other answer
+        assert (stream.status_code, stream.text) == (200, "retry: 2000\n\n")
 
 
 def test_a_session_ends_when_it_was_not_used_or_is_old(journey: Journey, base: str) -> None:

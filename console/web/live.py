@@ -36,7 +36,7 @@ EVERY = 0.5
 """Seconds between two events to one page at least."""
 ALIVE = 20.0
 """Seconds after which a silent stream says so, and whether its session still holds is asked."""
-AGAIN = 2.0
+AGAIN = 2
 """Seconds before the database is tried again."""
 
 HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
@@ -45,10 +45,20 @@ _SINCE = """
     FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon) h
     LEFT JOIN changes c ON c.xid >= %s
 """
+_OVER = "event: over\ndata:\n\n"
+"""The session has ended: the page goes to the way in."""
 _MISSED = text("""
     SELECT c.topic FROM changes c WHERE c.org_id = :org AND c.xid >= :since
     UNION SELECT unnest(CAST(:all AS text[])) WHERE :since <= (SELECT max(xid) FROM changes WHERE org_id = '')
 """)
+
+
+def _stream_of(events: AsyncIterator[str] | str) -> Response:
+    # a reader behind a proxy that collects answers would hear everything a minute late
+    headers = HEADERS | {"content-type": "text/event-stream", "x-accel-buffering": "no"}
+    return (
+        Response(events, 200, headers) if isinstance(events, str) else StreamingResponse(events, 200, headers)
+    )
 
 
 @dataclass(eq=False)
@@ -105,7 +115,7 @@ class Live:
         try:
             who = await asyncio.to_thread(self._who, cookie)
             if who is None:
-                return Response(status_code=204, headers=HEADERS)  # a browser does not come back after this
+                return _stream_of(_OVER)
             page = _Open(who.org)
             self._open.add(
                 page
@@ -116,13 +126,11 @@ class Live:
                 self._open.discard(page)
                 raise
         except (DBAPIError, PoolTimeout):
-            return Response(status_code=503, headers=HEADERS | {"retry-after": "2"})
+            return _stream_of(f"retry: {AGAIN * 1000}\n\n")  # after any other status no browser comes back
         page.horizon = max(page.horizon, horizon)
         page.topics |= missed
         self._wanted.set()
-        # a reader behind a proxy that collects answers would hear everything a minute late
-        more = {"content-type": "text/event-stream", "x-accel-buffering": "no"}
-        return StreamingResponse(self._stream(page, cookie), 200, HEADERS | more)
+        return _stream_of(self._stream(page, cookie))
 
     def _who(self, cookie: str | None) -> Person | None:
         with Session(self._engine) as session, session.begin():
@@ -143,7 +151,7 @@ class Live:
                     await asyncio.wait_for(page.woken.wait(), ALIVE)
                 except TimeoutError:
                     if not await asyncio.to_thread(self._holds, cookie):
-                        yield "event: over\ndata:\n\n"
+                        yield _OVER
                         return
                     yield ": still here\n\n"
                     continue

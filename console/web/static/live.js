@@ -18,6 +18,12 @@
       ask(event.data.split(" "));
     };
     stream.addEventListener("over", () => location.reload());
+    // a browser comes back by itself only where the answer was a stream
+    stream.addEventListener("error", () => {
+      if (stream?.readyState !== EventSource.CLOSED) return;
+      close();
+      setTimeout(open, 5000);
+    });
   };
   const close = () => {
     stream?.close();
