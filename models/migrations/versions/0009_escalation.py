@@ -75,12 +75,14 @@ BEGIN
     END IF;
     again := ARRAY(
         SELECT DISTINCT ON (c.org_id, c.subject) c.id FROM cases c
-        WHERE c.id = ANY (which) AND c.closed_at IS NOT NULL AND NOT coalesce(
-            (SELECT t.status IN {tickets} FROM tickets t WHERE t.id = c.ticket_id),
-            (SELECT a.status IN {activities} FROM activities a WHERE a.id = c.activity_id), true)
-          -- whoever has complained again since: the newer case is the open one
-          AND coalesce((SELECT false FROM cases n
-                        WHERE n.org_id = c.org_id AND n.subject = c.subject AND n.closed_at IS NULL), true)
+        WHERE c.id = ANY (which) AND c.closed_at IS NOT NULL
+          -- in this order: of thousands that have just closed none is looked up
+          AND CASE WHEN coalesce(
+                  (SELECT t.status IN {tickets} FROM tickets t WHERE t.id = c.ticket_id),
+                  (SELECT a.status IN {activities} FROM activities a WHERE a.id = c.activity_id), true) THEN false
+              -- whoever has complained again since: the newer case is the open one
+              ELSE coalesce((SELECT false FROM cases n
+                             WHERE n.org_id = c.org_id AND n.subject = c.subject AND n.closed_at IS NULL), true) END
         ORDER BY c.org_id, c.subject, c.opened_at DESC);
     IF again = '{{}}' THEN
         RETURN;
