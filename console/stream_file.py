@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -50,12 +50,13 @@ _COUNTED = {
     "views": ("views", "plays"),
 }
 PART = 2_000
+"""Posts that are held at once."""
 
-Cell = str | int | float | None
+Cell = str | int | float | datetime | None
 
 
 def table(session: Session, of: Filter, most: int = MOST) -> Iterator[list[Cell]]:
-    """A row a post under COLUMNS, the newest first; `most` at most. Moments are ISO 8601 in UTC."""
+    """A row a post under COLUMNS, the newest first; `most` at most. Moments are in UTC."""
     left, before = most, None
     while left > 0:
         found = posts(session, of, before, min(PART, left))
@@ -65,17 +66,23 @@ def table(session: Session, of: Filter, most: int = MOST) -> Iterator[list[Cell]
             return
 
 
-def as_csv(session: Session, of: Filter, most: int = MOST) -> tuple[str, int]:
-    """The file, and how many posts it has. It begins with a byte order mark, or Excel takes it for Windows-1252."""
-    made = io.StringIO()
-    made.write("\ufeff")
+def write_csv(session: Session, of: Filter, to: IO[bytes], most: int = MOST) -> int:
+    """Write the file; how many posts it has. It begins with a byte order mark, or Excel takes it for Windows-1252."""
+    made = io.TextIOWrapper(to, encoding="utf-8-sig", newline="")
     writer = csv.writer(made, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     n = 0
     for row in table(session, of, most):
         n += 1
-        writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in row])
-    return made.getvalue(), n
+        writer.writerow([_written(cell) for cell in row])
+    made.detach()
+    return n
+
+
+def _written(cell: Cell) -> str | int | float | None:
+    if isinstance(cell, datetime):
+        return cell.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return guarded(cell) if isinstance(cell, str) else cell
 
 
 def _row(post: dict[str, Any]) -> list[Cell]:
@@ -103,7 +110,7 @@ def _number(counts: dict[str, Any], names: tuple[str, ...]) -> int | None:
 
 def _cell(value: Any) -> Cell:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return value.astimezone(UTC)
     if isinstance(value, UUID):
         return str(value)
     return value if value is None or isinstance(value, int | float | str) else str(value)

@@ -15,6 +15,6 @@ def routes(asked: Asked) -> list[Route]:
         Route("/stream/measured", asked("stream", whole.part)),
         Route("/stream/fresh", asked("stream", whole.fresh)),
         Route("/stream/sample", asked("stream", sample.part)),
-        Route("/stream/export", asked("stream", export.csv_file), methods=["POST"]),
+        Route("/stream/export", asked("stream", export.export), methods=["POST"]),
         Route("/stream/posts/{event}/correct", asked("stream", changes.correct), methods=["POST"]),
     ]
