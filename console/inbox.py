@@ -1,31 +1,25 @@
 """The list that support works from: open matters, the one that is due first at the top; closed ones, the newest first.
 
-When a matter is due follows from its priority and when it was opened; it is not stored, so that the order is right at once
-when the priority changes. Each priority is a list in order already, by an index; the page is the front of these, merged.
+When a matter is due follows from its priority, the policy and when it was opened; it is not stored, so that the order is
+right at once when the priority or the policy changes. Each priority is a list in order already, by an index; the page is the front of these, merged.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
+from console.policy import due_times
 from models.ticket import OPEN
 
 Show = Literal["mine", "unassigned", "all", "tickets", "incidents", "activities", "closed"]
 SHOWS: tuple[Show, ...] = ("mine", "unassigned", "all", "tickets", "incidents", "activities", "closed")
-DUE = {
-    "urgent": timedelta(hours=1),
-    "high": timedelta(hours=4),
-    "normal": timedelta(hours=24),
-    "low": timedelta(hours=72),
-}
-"""How long after it was opened a ticket of each priority is to be answered. An activity without one waits as a low one."""
 SEARCHED = 20_000
 """Among how many of the newest tickets words are looked for; an account, an author and a number are found among all."""
 COUNTED = 1_000
@@ -220,18 +214,19 @@ def _found(
     if words:
         values |= _meant(session, org, words)
         which, of_tickets = f"{which} {_WHICH['words']}", f"{which} {_WHICH['words of tickets']}"
+    due = due_times(session, org)
     if show == "closed":
         return list(session.execute(_query(_CLOSED, which), values))
     if show == "incidents":
-        spans = json.dumps({priority: f"{span.total_seconds()} s" for priority, span in DUE.items()})
+        spans = json.dumps({priority: f"{span.total_seconds()} s" for priority, span in due.items()})
         every = session.execute(_query(_ALL_INCIDENTS, of_tickets), values | {"spans": spans})
         return _in_order(one for one in every if after is None or _behind(one, after))[:most]
     found: list[Any] = []
-    for priority, span in {} if show == "activities" else DUE.items():
+    for priority, span in {} if show == "activities" else due.items():
         asked = values | {"priority": priority, "span": span}
         found += session.execute(_query(_TICKETS, of_tickets), asked)
     if show != "tickets":
-        found += session.execute(_query(_ACTIVITIES, which), values | {"span": DUE["low"]})
+        found += session.execute(_query(_ACTIVITIES, which), values | {"span": due["low"]})
     return _in_order(found)[:most]
 
 

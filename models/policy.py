@@ -1,4 +1,4 @@
-"""How an organisation escalates beyond its rules: bursts, reopening, and what people's verdicts do to a rule."""
+"""How an organisation escalates beyond its rules: bursts, reopening, what verdicts do to a rule, when tickets are due."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class Policy(Record):
     After `burst_after` Tickets of one theme within `burst_minutes` an Incident takes the rest; after `burst_all` of
     whatever theme one Incident for everything. A crossing reply of the author reopens a case that closed at most
     `reopen_days` ago. A rule whose precision falls below `precision_floor`, once `precision_least` of its cases are
-    closed or judged, only suggests.
+    closed or judged, only suggests. A Ticket is due so many minutes after it was opened as the `due_` of its priority
+    says, an Activity as one of low priority.
     """
 
     __tablename__ = "policies"
@@ -26,6 +27,10 @@ class Policy(Record):
         CheckConstraint("reopen_days >= 0", name="reopen_days"),
         CheckConstraint("precision_floor BETWEEN 0 AND 1", name="precision_floor"),
         CheckConstraint("precision_least > 0", name="precision_least"),
+        CheckConstraint(
+            "0 < due_urgent AND due_urgent <= due_high AND due_high <= due_normal AND due_normal <= due_low",
+            name="due",
+        ),
     )
 
     burst_after: Mapped[int] = mapped_column(server_default=text("20"))
@@ -34,4 +39,8 @@ class Policy(Record):
     reopen_days: Mapped[int] = mapped_column(server_default=text("14"))
     precision_floor: Mapped[float] = mapped_column(server_default=text("0.5"))
     precision_least: Mapped[int] = mapped_column(server_default=text("20"))
+    due_urgent: Mapped[int] = mapped_column(server_default=text("60"))
+    due_high: Mapped[int] = mapped_column(server_default=text("240"))
+    due_normal: Mapped[int] = mapped_column(server_default=text("1440"))
+    due_low: Mapped[int] = mapped_column(server_default=text("4320"))
     created_at: Mapped[Written]

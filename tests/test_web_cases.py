@@ -98,6 +98,10 @@ def test_what_is_due_first_stands_first_and_a_page_goes_on_where_the_last_one_en
             rows, place = inbox.listed(session, journey.org, "all", None, after=place, most=1)
             seen += [str(row["id"]) for row in rows]
         assert (seen, place) == ([cem, ben, dee, ann], None)
+    journey.execute("INSERT INTO policies (due_normal, due_low) VALUES (4000, 4020)")
+    shown = sam.get("/cases")
+    assert order(shown) == [ben, cem, dee, ann]
+    assert "<span>67 h <small>low, activities</small></span>" in shown.text
 
 
 def test_filters_counts_and_the_search_say_the_same_as_the_database(journey: Reviewing, sam: Visitor) -> None:

@@ -1,4 +1,4 @@
-"""`earshot policy`: bursts, reopening, and when a rule only suggests."""
+"""`earshot policy`: bursts, reopening, when a rule only suggests, and when tickets are due."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import typer
 from console.cli import _options
 from console.cli._options import Commands, as_json, chosen_org
 
-app = Commands(no_args_is_help=True, help="Bursts, reopening, and when a rule that is wrong only suggests.")
+app = Commands(
+    no_args_is_help=True,
+    help="Bursts, reopening, when a rule that is wrong only suggests, when tickets are due.",
+)
 
 
 @app.command()
@@ -52,6 +55,14 @@ def set_(
     precision_least: Annotated[
         int | None, typer.Option(help="Of how many cases, closed or judged, at least.")
     ] = None,
+    due_urgent: Annotated[
+        str | None, typer.Option(help="How long after it was opened an urgent ticket is due: 60min, 2h, 1d.")
+    ] = None,
+    due_high: Annotated[str | None, typer.Option(help="The same for high priority.")] = None,
+    due_normal: Annotated[str | None, typer.Option(help="The same for normal priority.")] = None,
+    due_low: Annotated[
+        str | None, typer.Option(help="The same for low priority, and for an activity.")
+    ] = None,
     org: chosen_org = None,
     json: as_json = False,
 ) -> None:
@@ -59,6 +70,7 @@ def set_(
 
     Examples: earshot policy set --burst-after 20 --burst-all 100 --burst-window 60min
               earshot policy set --reopen-within 14d --precision-floor 0.5 --precision-least 20
+              earshot policy set --due-urgent 2h --due-high 8h
     """
     from console.cli import _print
     from console.database import opened_for
@@ -74,6 +86,10 @@ def set_(
         "precision_floor": precision_floor,
         "precision_least": precision_least,
     }
+    dues = {"due_urgent": due_urgent, "due_high": due_high, "due_normal": due_normal, "due_low": due_low}
+    for name, words in dues.items():
+        due = _span(words, f"--{name.replace('_', '-')}", "min h d w", "60min or 2h")
+        given[name] = None if due is None else due // timedelta(minutes=1)
     values = {name: value for name, value in given.items() if value is not None}
     if not values:
         raise typer.BadParameter("nothing to change: --burst-after, --reopen-within, --precision-floor, ...")
@@ -98,6 +114,7 @@ def _span(words: str | None, option: str, units: str, like: str) -> timedelta | 
 
 def _say(held: dict[str, Any]) -> None:
     from console.cli import _print
+    from console.policy import in_words
     from console.words import counted
 
     window = counted(held["burst_minutes"], "minute")
@@ -116,3 +133,7 @@ def _say(held: dict[str, Any]) -> None:
         f"a rule that is right in fewer than {held['precision_floor']:.0%} of {held['precision_least']:,} cases or more"
         " only suggests from then on",
     )
+    dues = [
+        f"{priority} after {in_words(held[f'due_{priority}'])}" for priority in ("urgent", "high", "normal")
+    ]
+    _print.fact("due", f"{', '.join(dues)}, low and activities after {in_words(held['due_low'])}")

@@ -5,7 +5,7 @@ The list itself does not grow under anybody's hands: the part says how many are 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast, get_args
 from urllib.parse import urlencode
 from uuid import UUID
@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from console import casework, fleet, inbox
 from console.inbox import Place, Show
+from console.policy import due_times, in_words
 from console.records import called
 from console.web.asked import Ask
 from console.web.pages import HEADERS
@@ -37,6 +38,7 @@ EMPTY: dict[Show, str] = {
     "closed": "Nothing was closed yet.",
 }
 MOST_WORDS = 120
+MINUTE = timedelta(minutes=1)
 
 
 def whole(ask: Ask) -> Response:
@@ -80,6 +82,7 @@ def _part(ask: Ask, now: datetime, show: Show, since: datetime) -> dict[str, Any
         "show": show,
         "counts": [(name, title, upto(numbers[name])) for name, title in TITLES.items()],
         "times": inbox.times(session, org),
+        "dues": [(name, in_words(span // MINUTE)) for name, span in due_times(session, org).items()],
         "incidents": inbox.incidents(session, org, since),
         "fresh": upto(fresh) if (fresh := inbox.fresh(session, org, since)) else "",
         "again": _address(

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from console import audit, case_page, casework, fleet
 from console.casework import Matter, Stale
-from console.inbox import DUE
+from console.policy import due_times
 from console.refusal import CannotDo
 from console.story import facts, notes
 from console.web.asked import Ask, NotThere
@@ -114,7 +114,7 @@ def shown(
         "of_account": case_page.of_account(session, org, one.id, one.account_id) if one.account_id else [],
         "children": case_page.children(session, one.id, more.ticket_id) if told["children"] else [],
         "opened_at": more.opened_at,
-        "due": None if one.closed else more.opened_at + DUE[priority],
+        "due": None if one.closed else more.opened_at + due_times(session, org)[priority],
         "answered": answered and max(0.0, (answered - more.opened_at).total_seconds()),
         "resolved": told["closed_at"] and (told["closed_at"] - told["opened_at"]).total_seconds(),
         "people": casework.people(session, org) if ask.may else [],

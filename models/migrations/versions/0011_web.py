@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from models.migrations._columns import index, moment, record, text, to, word
+from models.migrations._columns import count, index, moment, record, text, to, word
 
 revision = "0011"
 down_revision = "0010"
@@ -33,6 +33,10 @@ BEGIN
 END $$
 """
 EVENTS = {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}
+
+DUE = {"due_urgent": "60", "due_high": "240", "due_normal": "1440", "due_low": "4320"}
+"""Minutes until a ticket of each priority is due; an activity is as one of low priority."""
+IN_ORDER = "0 < due_urgent AND due_urgent <= due_high AND due_high <= due_normal AND due_normal <= due_low"
 
 NOTES_BEFORE = "'rule', 'reply', 'reopened', 'gone', 'edited', 'verdict', 'summary'"
 OPEN = "status NOT IN ('resolved', 'closed')"
@@ -107,6 +111,9 @@ def upgrade() -> None:
                     f" FOR EACH STATEMENT EXECUTE FUNCTION note_change('{topic}')"
                 )
     _worked_on()
+    for column, minutes in DUE.items():
+        op.add_column("policies", count(column, default=minutes))
+    op.create_check_constraint("due", "policies", IN_ORDER)
 
 
 def _worked_on() -> None:
@@ -137,6 +144,9 @@ def _hears(said: str, was: str) -> None:
 
 
 def downgrade() -> None:
+    op.drop_constraint(op.f("ck_policies_due"), "policies")
+    for column in DUE:
+        op.drop_column("policies", column)
     _hears("", "")
     op.execute("DELETE FROM case_notes WHERE what = 'note'")
     _notes_are(NOTES_BEFORE)
