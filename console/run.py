@@ -7,7 +7,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -27,6 +27,20 @@ if TYPE_CHECKING:
 DEMO_ORG = "demo"
 LOOK_EVERY = 2.0
 """Seconds between two looks for due sources: the world tells its story in a minute."""
+
+
+class DemoInstance(Instance):
+    """An instance whose digest worker is the demo's."""
+
+    def fleet(self) -> list[Child]:
+        """Beat and the workers."""
+        other = {"workers.app": "console.demo_worker"}
+        return [
+            replace(child, argv=tuple(other.get(word, word) for word in child.argv))
+            if child.name == "digest"
+            else child
+            for child in super().fleet()
+        ]
 
 
 class Telling(Protocol):
@@ -103,7 +117,7 @@ def run_demo(wish: DemoWish, given: Settings, speaking: Callable[[], Telling]) -
         for name, value in (("HOME", str(home.path)), ("ORG", org), ("TRUSTED_HOSTS", ",".join(trusted))):
             os.environ[PREFIX + name] = value
         share = {"org": org, "trusted_hosts": trusted, "poll_every": LOOK_EVERY}
-        instance = Instance(home, given, share=share, extra=extra)
+        instance = DemoInstance(home, given, share=share, extra=extra)
         watcher = Watcher(org, world)
         telling = speaking()
 

@@ -194,5 +194,7 @@ _SETTLED = text("""
            SELECT FROM sources s
            WHERE s.org_id = :org AND s.state = 'active'
              AND (s.last_success_at IS NULL OR s.last_success_at < :since OR s.due_at <= s.last_success_at
-                  OR s.lease_until IS NOT NULL))
+                  OR s.lease_until IS NOT NULL)
+             -- its platform wants to be left alone for so long that nobody waits for it
+             AND NOT (s.last_error_at > coalesce(s.last_success_at, '-infinity') AND s.due_at > now() + interval '1 minute'))
 """)

@@ -18,7 +18,8 @@ from starlette.types import ASGIApp
 
 from simulator.app import PLATFORMS, Simulator
 from simulator.bulk import Bulk
-from simulator.faults import demo_schedule
+from simulator.faults import demo_schedule, long_rest
+from simulator.past import past
 from simulator.people import cast, digest
 from simulator.script import Script, load
 from simulator.stage import Stage
@@ -26,6 +27,8 @@ from simulator.talk import trickle
 
 PAUSES = (10.0, 25.0)
 """Seconds between two posts, the least and the most, when the story is told."""
+RESTS = 6
+"""The act from which on feeds are limited, if anything is: nothing of the story is told there any more."""
 
 
 def arguments() -> argparse.Namespace:
@@ -45,15 +48,19 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def play(simulator: Simulator, pace: float) -> None:
-    """Act after act; the storm and the poison come between the second and the third, calm talk after the last."""
+async def play(simulator: Simulator, pace: float, *, troubled: bool) -> None:
+    """Act after act from the first visit on; the storm and the poison come between the second and the third, calm talk
+    after the last. Once all that is told in feeds was said, they want to be left alone for some minutes."""
     stage = simulator.stage
+    await simulator.visited.wait()  # whoever follows this world may need a while to start
     while stage.act < stage.script.acts:
         await asyncio.sleep(pace)
         stage.release(stage.act + 1)
         if stage.act == 3:
             stage.release_group("storm")
             stage.release_group("poison")
+        if stage.act == RESTS and troubled:
+            simulator.faults.add(long_rest())
     simulator.control.quiet = True
     dice = random.Random(digest(stage.script.seed, "pauses"))
     for line in trickle(stage.script.seed):
@@ -67,10 +74,18 @@ def build(options: argparse.Namespace) -> ASGIApp:
     script = Script(options.seed, cast(options.seed), {}, ()) if options.empty else load(options.seed)
     simulator = Simulator(Stage(script, lambda: datetime.now(UTC)))
     simulator.stage.release(1)
-    if (options.faults or ("demo" if options.acts == "auto" else "none")) == "demo":
+    if troubled(options):
         for row in demo_schedule():
             simulator.faults.add(row)
+    if options.acts == "auto":
+        simulator.stage.add(*past(options.seed))
     return simulator
+
+
+def troubled(options: argparse.Namespace) -> bool:
+    """Does something go wrong on the way, as it does in the demo?"""
+    chosen = options.faults or ("demo" if options.acts == "auto" else "none")
+    return bool(chosen == "demo")
 
 
 async def serve(options: argparse.Namespace) -> None:
@@ -93,7 +108,7 @@ async def serve(options: argparse.Namespace) -> None:
         )
         playing = None
         if isinstance(app, Simulator) and options.acts == "auto":
-            playing = asyncio.create_task(play(app, options.pace))
+            playing = asyncio.create_task(play(app, options.pace, troubled=troubled(options)))
         await uvicorn.Server(config).serve(sockets=[listening])
         if playing is not None:
             playing.cancel()

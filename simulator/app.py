@@ -6,6 +6,7 @@ own answer, and what that fault does to it on the way out.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 from urllib.parse import parse_qs
@@ -49,6 +50,7 @@ class Simulator:
         self.counters = Counters(self.played)
         self.control = Control(self)
         self.requests = 0
+        self.visited = asyncio.Event()
         self.sending = 0
 
     def now(self) -> float:
@@ -83,6 +85,7 @@ class Simulator:
 
     async def _platform(self, request: Request, platform: str, path: str) -> Telling:
         self.requests += 1
+        self.visited.set()
         now, token = self.now(), _token(request)
         if platform in self.played:
             window, within = self.counters.take(platform, token, now)

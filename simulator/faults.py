@@ -169,3 +169,8 @@ def demo_schedule() -> list[dict[str, Any]]:
             "times": 2,
         },
     ]
+
+
+def long_rest() -> dict[str, Any]:
+    """A limit that lasts long enough to be looked at."""
+    return {"kind": "rate_limited", "platform": "feeds", "times": 3, "seconds": 600}

@@ -110,11 +110,11 @@ class Feeds:
         ).encode()
 
     def _atom_entry(self, said: Said) -> str:
-        line, lines, people = said.line, self.stage.script.lines, self.stage.script.cast
+        line, people = said.line, self.stage.script.cast
         link = f"https://brewtalk.example/p/{line.external_id.rsplit('-', 1)[1]}"
         answers = ""
         if line.reply_to:
-            ref = lines[line.reply_to].external_id
+            ref = self.stage.said[line.reply_to].line.external_id
             answers = (
                 f'<thr:in-reply-to ref="{ref}" href="https://brewtalk.example/p/{ref.rsplit("-", 1)[1]}"/>'
             )

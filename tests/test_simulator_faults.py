@@ -183,8 +183,10 @@ def test_poison_stands_among_good_posts() -> None:
         assert set(truth["rejects"]["bluesky"]) == {"poison-sky-no-id"}
 
 
-def test_the_world_plays_by_itself_and_then_is_quiet() -> None:
-    with world("--acts", "auto", "--pace", "0.05", "--faults", "none") as one:
+def test_the_world_plays_by_itself_once_somebody_listens_and_then_is_quiet() -> None:
+    with world("--acts", "auto", "--pace", "0.05", "--faults", "demo") as one:
+        assert one.asks("status")["act"] == 1
+        assert one.feed("blogs.json").text.count("Tarnbeck") > 100, "the days before"
         seen: set[int] = set()
         for _ in range(2_000):
             status = one.asks("status")
@@ -194,6 +196,9 @@ def test_the_world_plays_by_itself_and_then_is_quiet() -> None:
         assert status["quiet"]
         assert status["act"] == status["acts"] == max(seen)
         assert status["groups"] == ["storm", "poison"]
+        assert one.feed("news.rss").headers["retry-after"] == "600", (
+            "somebody is limited for long enough to be seen"
+        )
 
 
 def test_the_bulk_corpus_walks_page_by_page_and_is_the_same_for_the_same_seed() -> None:

@@ -11,6 +11,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from simulator.lines import Line
 from simulator.markup import bluesky_text, feed_text, mastodon_html, mentioned
+from simulator.past import ANSWERS, past
 from simulator.script import Script, load
 from simulator.talk import trickle
 from workers._normalise import Normaliser
@@ -146,6 +147,19 @@ def test_what_goes_on_after_the_story_is_calm_and_never_the_same_post_twice() ->
         or answer.compound < -0.17
     ]
     assert not low
+
+
+def test_the_days_before_are_calm_but_for_one_thread_and_all_of_it_is_before_the_start_mark() -> None:
+    scorer = Scorer(OWN, shipped())
+    made = list(past(7))
+    assert len(
+        {line.external_id for line in made} | {line.external_id for line in SCRIPT.lines.values()}
+    ) == len(made) + len({line.external_id for line in SCRIPT.lines.values()})
+    assert all(line.hours is not None and line.hours < -1 for line in made)
+    scores = [(line, scorer.score([(shown(line, line.text), line.lang)])[0]) for line in made]
+    angry = [line for line, score in scores if not isinstance(score, Sentiment) or score.compound < -0.17]
+    assert {line.reply_to for line in angry} == {"recall"}
+    assert ANSWERS / 2 < len(angry) < ANSWERS
 
 
 def test_whatever_opens_a_case_is_far_below_its_threshold_and_far_from_a_worse_one() -> None:
