@@ -3,7 +3,8 @@
 Prints medians and ratios; exits 1 when a bar is missed. On shared machines only the ratios mean anything.
 `python -m bench names` measures resolve against a million accounts instead (bench/names.py),
 `python -m bench notify` news to receivers (bench/notify.py), `python -m bench decide` 1, 20 and 200 rules
-(bench/decide.py), `python -m bench parse` recorded pages into posts (bench/parse.py).
+(bench/decide.py), `python -m bench parse` recorded pages into posts (bench/parse.py), `python -m bench console` every page
+of the console over ten million posts (bench/console.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from bench import console as pages_of_console
 from bench import decide, names, notify, parse, stages, stock
 from bench.journey import PARTS, Run, corpus, run
 
@@ -33,6 +35,8 @@ def main() -> None:
         notify.main(sys.argv[2:])
     if sys.argv[1:2] == ["parse"]:
         parse.main(sys.argv[2:])
+    if sys.argv[1:2] == ["console"]:
+        pages_of_console.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--posts", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=5)

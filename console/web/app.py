@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -21,6 +22,7 @@ from console.web.inbound import BODY_SECONDS, DATABASE_SECONDS, Inbound
 from console.web.live import Live
 from console.web.pages import HEADERS, static
 from console.web.roles import first
+from console.web.timing import Timed
 from workers._settings import Settings
 
 POOL = 8
@@ -89,9 +91,10 @@ def application(
     live = Live(ours, reading)
     deliveries = Route("/in/{source}", inbound.answer, methods=["GET", "POST"])
     made = Starlette(
-        routes=[deliveries, Route("/live", live.answer), *_pages(reading)],
+        routes=[deliveries, Route("/live", live.answer), *_pages(reading, live)],
         lifespan=lifespan,
         exception_handlers={404: _nothing_here},
+        middleware=[Middleware(Timed)],
     )
     made.state.live = live
     return made
@@ -114,8 +117,8 @@ def _reading(ours: Settings) -> Engine:
     )
 
 
-def _pages(engine: Engine) -> list[Route]:
-    asked, doors = Asked(engine), Doors(engine)
+def _pages(engine: Engine, live: Live) -> list[Route]:
+    asked, doors = Asked(engine, live.telling), Doors(engine)
     return [
         Route("/", asked("", _home)),
         Route("/static/{name}", static),

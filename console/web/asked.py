@@ -13,9 +13,9 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
 
@@ -34,6 +34,7 @@ from console.web.live import HORIZON
 from console.web.pages import HEADERS, page
 from console.web.roles import AREAS, may
 from console.web.sessions import COOKIE, Person, person
+from console.web.shared import Shared
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ MOST_FORM = 100_000
 """Bytes of a form at most."""
 
 Fields = ImmutableMultiDict[str, str]
+Made = TypeVar("Made")
 
 
 class NotThere(Exception):
@@ -61,6 +63,7 @@ class Ask:
     fields: Fields
     since: int
     """The horizon at which the page is read (`console.web.live`)."""
+    common: Shared | None = None
 
     def wish(self, name: str) -> str:
         """A word of the address's query, or nothing."""
@@ -72,6 +75,13 @@ class Ask:
             return UUID(self.request.path_params[part])
         except ValueError:
             raise NotThere("The address is not whole.") from None
+
+    def shared(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` returns, which is nobody's own and stays as it is: in a part that is asked for by itself, made once for all who
+        ask at the same time (`console.web.shared`)."""
+        if self.common is None or self.request.method != "GET" or "hx-request" not in self.request.headers:
+            return make()
+        return self.common.value(self.who.org, key, make)
 
     @property
     def may(self) -> bool:
@@ -115,8 +125,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Asked:
     """Makes endpoints of pages: each runs in a thread with a session of its own, committed when it returns."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine, self._kept = engine, Kept()
+    def __init__(self, engine: Engine, telling: Callable[[str], int | None] = lambda org: None) -> None:
+        self._engine, self._kept, self._shared = engine, Kept(), Shared(telling)
 
     def __call__(self, area: str, made: Page) -> Endpoint:
         """The endpoint of a page: everybody may look, who may change something says `roles`."""
@@ -133,7 +143,8 @@ class Asked:
                         return said(403, "This form is too old", "Open the page again and repeat it.", who)
                     if area and not may(who.role, area):
                         return said(403, "Not for your role", f"You are signed in as {who.role}.", who)
-                ask = Ask(request, session, who, area, fields, session.execute(HORIZON).scalar_one())
+                since = session.execute(HORIZON).scalar_one()
+                ask = Ask(request, session, who, area, fields, since, self._shared)
                 try:
                     told = made(ask)
                 except NotThere as missing:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,6 +84,7 @@ class Live:
         self._open: set[_Open] = set()
         self._wanted, self._ended = asyncio.Event(), asyncio.Event()
         self._horizon, self._told = 0, set[tuple[int, str, str]]()
+        self._hears, self._tellings = False, Counter[str]()
 
     async def run(self) -> None:
         """Listen as soon as somebody looks, for ever."""
@@ -99,7 +101,12 @@ class Live:
                     await self._listen((await connection.get_raw_connection()).driver_connection)
             except (DBAPIError, OSError) as away:
                 log.warning("Pages are not told of changes: the database is away (%s)", type(away).__name__)
+            self._hears = False
             await asyncio.sleep(AGAIN)
+
+    def telling(self, org: str) -> int | None:
+        """How often pages of this organisation were told of something; None while nobody listens to the database."""
+        return self._tellings[org] if self._hears else None
 
     def stop(self) -> None:
         """End all streams: their browsers come back to whoever serves next."""
@@ -185,6 +192,9 @@ class Live:
         found = {row[1:] for row in rows if row[1] is not None}
         fresh = found - self._told
         self._told = {one for one in found if one[0] >= self._horizon}
+        # before anybody is told: what is made from now on has it
+        self._tellings.update({org for _, org, _ in fresh})
+        self._hears = True
         for page in self._open:
             page.horizon = self._horizon
             if topics := {topic for _, org, topic in fresh if org == page.org}:

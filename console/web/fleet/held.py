@@ -30,7 +30,7 @@ def whole(ask: Ask) -> Response:
 
 def fresh(ask: Ask) -> Response:
     """How many are held that the page does not show yet: nothing grows under anybody's hands."""
-    number = sum(held for _, held in platforms(ask.session, ask.who.org))
+    number = ask.shared("held", lambda: sum(held for _, held in platforms(ask.session, ask.who.org)))
     told = ask.wish("had")
     had = int(told) if told.isdecimal() and len(told) < 10 else 0
     return ask.shows("fleet/_fresh.html", {"number": number, "had": had})

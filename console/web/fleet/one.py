@@ -30,7 +30,8 @@ def whole(ask: Ask) -> Response:
 
 def part(ask: Ask) -> Response:
     """What changes on it."""
-    return ask.shows("fleet/_source.html", _found(ask))
+    values = ask.shared(("source", ask.name("source"), ask.wish("before")), lambda: _found(ask))
+    return ask.shows("fleet/_source.html", values)
 
 
 def _found(ask: Ask) -> dict[str, Any]:

@@ -32,7 +32,8 @@ def whole(ask: Ask) -> Response:
 
 def part(ask: Ask) -> Response:
     """What changes on it."""
-    return ask.shows("fleet/_sources.html", _found(ask))
+    wishes = (ask.wish("state"), ask.wish("find"))
+    return ask.shows("fleet/_sources.html", ask.shared(("fleet", *wishes), lambda: _found(ask)))
 
 
 def _found(ask: Ask) -> dict[str, Any]:

@@ -86,7 +86,9 @@ def part(ask: Ask) -> Response:
     """What follows the database."""
     address = read(ask.request.query_params)
     now = fleet.now(ask.session)
-    return ask.shows("stream/_measured.html", _measured(ask, address, address.filter(ask.who.org, now), now))
+    whole = address.filter(ask.who.org, now)
+    values = ask.shared(("measured", address), lambda: _measured(ask, address, whole, now))
+    return ask.shows("stream/_measured.html", values)
 
 
 def fresh(ask: Ask) -> Response:
