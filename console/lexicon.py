@@ -138,8 +138,8 @@ def listed(session: Session, org: str, version: int | None, everything: bool) ->
     }
 
 
-def history(session: Session, org: str) -> list[dict[str, Any]]:
-    """Every version, the newest first: {version, at, by, profile, words, changed, note}."""
+def history(session: Session, org: str, most: int | None = None) -> list[dict[str, Any]]:
+    """Every version (or the newest `most`), the newest first: {version, at, by, profile, words, changed, note}."""
     words = (
         select(func.count())
         .where(
@@ -169,6 +169,7 @@ def history(session: Session, org: str) -> list[dict[str, Any]]:
         )
         .where(Lexicon.org_id == org)
         .order_by(Lexicon.version.desc())
+        .limit(most)
     )
     return [dict(row) for row in found.mappings()]
 
@@ -268,7 +269,7 @@ def _write(
 def _told(
     words: list[str], before: tuple[str, Mapping[str, float]], after: tuple[str, Mapping[str, float]]
 ) -> tuple[Change, ...]:
-    was, now = _whole(*before), _whole(*after)
+    was, now = whole(*before), whole(*after)
     scorers = Scorer((), was), Scorer((), now)
     return tuple(
         Change(word, weighing.weight_of(word, was), weighing.weight_of(word, now), _alone(word, *scorers))
@@ -276,7 +277,8 @@ def _told(
     )
 
 
-def _whole(profile: str, own: Mapping[str, float]) -> weighing.Lexicon:
+def whole(profile: str, own: Mapping[str, float]) -> weighing.Lexicon:
+    """A lexicon as it would be, to be compared with another; it stands beside no score."""
     beneath = weighing.shipped().words if profile == "support" else {}
     return weighing.Lexicon({**beneath, **own}, "to be compared")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from console.web.asked import Asked
-from console.web.rules import changes, crisis, tested, whole
+from console.web.rules import changes, crisis, lexicon, tested, whole
 
 
 def routes(asked: Asked) -> list[Route]:
@@ -16,6 +16,9 @@ def routes(asked: Asked) -> list[Route]:
         Route("/rules/crisis/{switch}", asked("rules", crisis.held)),
         Route("/rules/crisis/{switch}/off", asked("rules", crisis.off), methods=["POST"]),
         Route("/rules/crisis/{switch}/release", asked("rules", crisis.released), methods=["POST"]),
+        Route("/rules/lexicon", asked("rules", lexicon.page)),
+        Route("/rules/lexicon", asked("rules", lexicon.save), methods=["POST"]),
+        Route("/rules/lexicon/effect", asked("rules", lexicon.part)),
         Route("/rules/{rule}", asked("rules", whole.one)),
         Route("/rules/{rule}/test", asked("rules", tested.part)),
         Route("/rules/{rule}/threshold", asked("rules", changes.threshold), methods=["POST"]),
