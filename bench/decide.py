@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from simulator.words import corpus
-from workers.decide import Heard, Standing, decide
+from workers.decide import Standing, decide
+from workers.heard import Heard
 from workers.rule import Rule, Rules
 from workers.score import Scorer
 

@@ -40,7 +40,8 @@ from models.migrations import upgrade
 from simulator import words as english
 from workers.directory import Directories, Directory
 from workers.names import index_all
-from workers.resolve import Resolved, resolve
+from workers.resolve import resolve
+from workers.resolved import Resolved
 
 BATCH = 500
 ROUNDS = 5

@@ -20,9 +20,10 @@ from console.refusal import CannotDo
 from console.rule_known import Known as Names
 from console.rule_values import checked, held
 from console.rules import rules, the_rule
-from workers.backtest import Case, Replay, incident, replayed
+from workers.backtest import Replay, incident, replayed
 from workers.history import Known, Stretch, read_past, read_posts
 from workers.past import Past, Stored
+from workers.replayed_case import Case
 from workers.rule import RANK, Rule, Rules
 from workers.standing import read_rules, rule_of
 from workers.verdict import WRONG

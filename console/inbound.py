@@ -10,8 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from uuid_utils import uuid7
 
+from console.address import LISTEN
 from console.refusal import CannotDo
-from console.web import LISTEN
 from workers._settings import settings
 from workers.credentials import seal
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
+from console.address import LISTEN
 from console.inbound import PORT_FILE
-from console.web import LISTEN
 from local.child import MARK, Child, Step, python_module
 from local.home import Home, write_private
 from local.instance import Instance
-from workers._settings import PREFIX, Settings, from_environment
+from workers._settings import PREFIX, Settings, from_environment, settings
 
 if TYPE_CHECKING:
     from console.watch import NewTicket, Seen
@@ -146,11 +146,9 @@ def run_demo(wish: DemoWish, given: Settings, speaking: Callable[[], Telling]) -
 
 def tell_the_fleet(address: str) -> str:
     """Have the fleet of the settings follow a simulator that runs at this address; says what was brought in."""
-    from console.cli import _options
     from console.world import World
 
-    org = _options.org()
-    return _introduce(org, World(address))
+    return _introduce(settings().org, World(address))
 
 
 def _introduce(org: str, world: World) -> str:

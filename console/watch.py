@@ -92,7 +92,7 @@ class Watcher:
 
     def _safely(self, look: Callable[[], None]) -> None:
         """A look that fails leaves the last state on the screen, and says why it is not newer."""
-        from console.cli._failures import sentence
+        from console.failures import sentence
 
         try:
             look()

@@ -15,13 +15,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from simulator.answers import Answer, Pace, Telling, told
+from simulator.asked import Asked
 from simulator.bluesky import Bluesky
 from simulator.control import Control
 from simulator.faults import ON_THE_PAGE, Faults, instead, spoilt, too_many
 from simulator.feeds import Feeds
 from simulator.limits import Window, bluesky_headers, mastodon_headers
 from simulator.mastodon import Mastodon
-from simulator.playing import PLAYED, Asked, Counters
+from simulator.playing import PLAYED, Counters
 from simulator.sessions import Sessions
 from simulator.stage import Stage
 from simulator.truth import Truth

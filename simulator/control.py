@@ -19,7 +19,7 @@ POST delete   {"key": "..."}      take a post away
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.requests import Request
 
@@ -31,13 +31,39 @@ from simulator.people import passer_by
 from simulator.x import X
 
 if TYPE_CHECKING:
-    from simulator.app import Simulator
+    from collections.abc import Mapping
+
+    from simulator.faults import Faults
+    from simulator.playing import Counters, Plays
+    from simulator.sessions import Sessions
+    from simulator.stage import Stage
+    from simulator.truth import Truth
+
+
+class Played(Protocol):
+    """What is controlled: `simulator.app.Simulator`. `requests` and `sending` count those that came and those under way."""
+
+    stage: Stage
+    faults: Faults
+    truth: Truth
+    sessions: Sessions
+    windows: dict[str, Window]
+    counters: Counters
+    requests: int
+    sending: int
+
+    @property
+    def played(self) -> Mapping[str, Plays]:
+        """By the platform's name."""
+
+    def expire(self, platform: str) -> None:
+        """End every access token of the platform."""
 
 
 class Control:
     """Answers the control requests of one simulator."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Played) -> None:
         self.simulator = simulator
         self.quiet = False
 

@@ -23,7 +23,7 @@ from simulator.people import Person, number_of
 from simulator.stage import Said, Stage
 
 if TYPE_CHECKING:
-    from simulator.playing import Asked
+    from simulator.asked import Asked
 
 TOKEN = "sim-graph-token"  # noqa: S105
 """Opens everything, and does not end."""

@@ -29,7 +29,7 @@ from simulator.people import number_of
 from simulator.stage import Said, Stage
 
 if TYPE_CHECKING:
-    from simulator.playing import Asked
+    from simulator.asked import Asked
 
 
 class Facebook(Graph):

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
 
 from simulator.answers import Answer
+from simulator.asked import Asked
 from simulator.graph_platforms import Facebook, Instagram, Threads
 from simulator.limits import Window
 from simulator.reddit import Reddit
@@ -22,30 +22,6 @@ from simulator.stage import Stage
 from simulator.stores import AppStore, GooglePlay
 from simulator.x import X
 from simulator.youtube import YouTube
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """One request: the path under the platform's prefix, query and form as lists, lower-cased headers, and who asks.
-
-    `token` is what the Authorization header (or the platform's own header) carries, without its scheme. `base` is the
-    address of the platform here. `mischief` is what the page must do wrong: duplicated, reordered.
-    """
-
-    method: str
-    path: str
-    query: Mapping[str, Sequence[str]]
-    headers: Mapping[str, str]
-    token: str | None
-    body: Any
-    form: Mapping[str, Sequence[str]]
-    base: str
-    now: datetime
-    mischief: frozenset[str] = frozenset()
-
-    def one(self, name: str, otherwise: str = "") -> str:
-        """The first value of a parameter."""
-        return (self.query.get(name) or [otherwise])[0]
 
 
 class Plays(Protocol):

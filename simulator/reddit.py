@@ -25,7 +25,7 @@ from simulator.reddit_tree import shown
 from simulator.stage import Said, Stage
 
 if TYPE_CHECKING:
-    from simulator.playing import Asked
+    from simulator.asked import Asked
 
 CLIENT = "sim-reddit-id:sim-reddit-secret"
 REFRESH = "sim-reddit-refresh"

@@ -31,7 +31,7 @@ from simulator.people import letters_of
 from simulator.stage import Said, Stage
 
 if TYPE_CHECKING:
-    from simulator.playing import Asked
+    from simulator.asked import Asked
 
 PER_PAGE, PAGES = 50, 10
 LASTS = 3_600

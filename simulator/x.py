@@ -24,7 +24,7 @@ from simulator.x_posts import EPOCH, Posts, handle_of, id_at, stamp, time_of, us
 from simulator.x_query import Facts, fits
 
 if TYPE_CHECKING:
-    from simulator.playing import Asked
+    from simulator.asked import Asked
 
 WEEK = timedelta(days=7)
 MOST_MENTIONS = 800

@@ -24,7 +24,7 @@ from simulator.people import Person, digest, letters_of
 from simulator.stage import Said, Stage
 
 if TYPE_CHECKING:
-    from simulator.playing import Asked
+    from simulator.asked import Asked
 
 KEY = "sim-youtube-key"
 """Every key that begins like this is valid, each with a quota of its own."""

@@ -18,12 +18,12 @@ import typer.rich_utils
 
 import console.aliases
 import console.cases
-import console.cli._failures
 import console.cli._print
 import console.corrections
 import console.database
 import console.evaluate.parts
 import console.explain
+import console.failures
 import console.fleet
 import console.following
 import console.health

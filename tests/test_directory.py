@@ -27,9 +27,10 @@ from workers.folding import (
 )
 from workers.gate import Gate
 from workers.lookup import Entry, Looked
-from workers.matching import Matched, Names
+from workers.matching import Names
 from workers.names import Named, names_of
 from workers.resolve import _resolve
+from workers.resolved import Matched
 
 MARKS = {
     "hashtag": "#",

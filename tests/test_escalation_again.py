@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from console.identities import merge
 from tests.backtesting import backtested, opened
 from tests.journey import CALM, FURIOUS, MILD, Journey, at, post
-from workers.decide import Heard
+from workers.heard import Heard
 from workers.incident import First, incidents_of
 from workers.release import Released, release
 from workers.standing import read_rules, stand

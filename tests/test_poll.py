@@ -17,7 +17,8 @@ from connectors._http import Clients, Requests
 from tests.journey import Journey
 from tests.replayer import Asked, Replayer, Reply
 from workers.overdue import waits_longest
-from workers.poll import Outcome, Visit, poll, settle
+from workers.poll import Outcome, poll, settle
+from workers.visit import Visit
 
 JSON = {"content-type": "application/json"}
 

@@ -17,8 +17,8 @@ from console.spending import runs_out
 from tests.journey import Journey
 from workers import quotas
 from workers.fetch import fetch_page
-from workers.poll import Visit
 from workers.quotas import SOON, Allowance, Hold, Stands, allowances, period_of, refusal
+from workers.visit import Visit
 
 NOW = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)
 DAY = Allowance(None, "units", "day", 100, "America/Los_Angeles")

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from connectors._base import Author
 from console import identities, review
 from console.again import tried
-from console.cli._failures import sentence
+from console.failures import sentence
 from console.own import add_own, remove_own
 from console.records import Record
 from console.refusal import CannotDo

@@ -15,7 +15,8 @@ from models.rule import SHIPPED
 from tests.command_line import Earshot, earshot
 from tests.journey import CALM, FURIOUS, MILD, WARM, Journey, post
 from tests.keyed import a_key
-from workers.decide import Heard, Standing, decide
+from workers.decide import Standing, decide
+from workers.heard import Heard
 from workers.leads import wanted
 from workers.rule import Rule, Rules
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.decide import Heard
     from workers.escalate import Facts
+    from workers.heard import Heard
 
 _LATE = text(f"""
     WITH answers AS MATERIALIZED (

@@ -10,7 +10,7 @@ those that were closed in the stretch, or else a bad hour of it would hold back 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from uuid import UUID
 from workers.decide import EVERYTHING, Closed, Open, Standing, decide
 from workers.lately import Lately, Spent
 from workers.past import Post
+from workers.replayed_case import Case
 from workers.rule import RANK
 from workers.standing import INCIDENT
 
@@ -26,33 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from workers.decide import Decision, Heard, Ref
+    from workers.decide import Decision
+    from workers.heard import Heard, Ref
     from workers.past import Batch, Change, Past, Stored
     from workers.rule import Level, Rules
 
 AT_ONCE = 500
 """So many posts are decided together when a crisis switch is released."""
-
-
-@dataclass(slots=True, eq=False)
-class Case:
-    """A case of a replay. `stored` is the stored case that the post which set its level belongs to; `set_at` when that
-    was, `ticketed_at` when its Ticket opened last; `parent` the Incident that took it in, whose Ticket it has if it is `shared`."""
-
-    id: UUID
-    subject: str
-    level: Level
-    opened_at: datetime
-    set_at: datetime
-    rule: UUID | None
-    event: UUID | None
-    stored: UUID | None = None
-    ticket: bool = False
-    shared: bool = False
-    parent: Case | None = None
-    themes: tuple[str, ...] = ()
-    closed_at: datetime | None = None
-    ticketed_at: datetime | None = None
 
 
 class Replay:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.record import Draft
+    from workers.draft import Draft
 
 
 class ClaimLost(Exception):

@@ -23,16 +23,18 @@ from sqlalchemy.exc import DBAPIError
 
 from workers.answers import late_answers
 from workers.claims import ClaimLost, record_claims
-from workers.decide import Heard, decide, subject_of
+from workers.decide import decide, subject_of
+from workers.draft import Draft, Recorded
 from workers.escalate import Carried, Facts, carry_out
 from workers.follow import ask_to_follow, follow_waiting
 from workers.gather import gather
+from workers.heard import Heard
 from workers.hours import record_hours
 from workers.incident import adopt
 from workers.land import StaleFence
 from workers.leads import is_stranger, leads_of
 from workers.pages import Claimed, claim, fresh, release
-from workers.record import Draft, Recorded, record_events, record_identities, record_matches
+from workers.record import record_events, record_identities, record_matches
 from workers.reposts import count_reposts, record_reposts
 from workers.resolve import resolve
 from workers.rule import Crossings
@@ -48,8 +50,8 @@ if TYPE_CHECKING:
 
     from connectors._base import Post
     from workers._settings import Settings
-    from workers.decide import Ref
     from workers.directory import Directories, Directory
+    from workers.heard import Ref
     from workers.rule import Rules
     from workers.score import Sentiment, Unscored
 

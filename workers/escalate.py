@@ -21,7 +21,8 @@ from workers.rule import RANK
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from workers.decide import Decision, Policy, Ref
+    from workers.decide import Decision, Policy
+    from workers.heard import Ref
     from workers.rule import Rule
 
 Role = Literal["opened", "raised", "joined", "noted"]

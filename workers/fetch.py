@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
     from connectors._base import Connector, Cursor, Http, Page, Watch
-    from workers.poll import Visit
     from workers.quotas import Hold
+    from workers.visit import Visit
 
 
 async def fetch_page(

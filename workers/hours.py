@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.record import Draft, Recorded
+    from workers.draft import Draft, Recorded
     from workers.reposts import Reposted
 
 NEGATIVE = -0.05

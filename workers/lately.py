@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Set
     from datetime import datetime
 
-    from workers.backtest import Case
+    from workers.replayed_case import Case
 
 DAY = timedelta(hours=24)
 

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.decide import Decision, Heard, Ref
+    from workers.decide import Decision
     from workers.escalate import Facts
-    from workers.resolve import Resolved
+    from workers.heard import Heard, Ref
+    from workers.resolved import Resolved
     from workers.rule import Rule, Rules
 
 CAPPED = "lead cap reached"

@@ -13,6 +13,7 @@ from uuid import UUID
 from rapidfuzz import fuzz
 
 from workers.folding import composed, core_of, folded, same_phone, words_of
+from workers.resolved import Matched
 from workers.spelling import spelt
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from connectors._base import Post
     from workers.clues import Clue
     from workers.lookup import Entry, Looked
-    from workers.resolve import Resolved
+    from workers.resolved import Resolved
 
 SURE = {
     "identity": 1.0,
@@ -51,23 +52,6 @@ _HOW = {
 }
 ALIKE, APART = 90.0, 10.0
 """A similar name is suggested from this likeness on (of 100), and only if no other comes this near to it."""
-
-
-class Matched(NamedTuple):
-    """One record that a post is about, how we know, and how sure that is, in [0, 1].
-
-    `suggested`: for a person to decide. `author`: it is the author's own.
-    """
-
-    kind: str
-    record: UUID
-    how: str
-    evidence: str | None
-    starts: int | None = None
-    ends: int | None = None
-    sure: float = 1.0
-    suggested: bool = False
-    author: bool = False
 
 
 class Names:

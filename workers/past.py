@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from workers.decide import Heard, Ref, Switch
+    from workers.decide import Switch
+    from workers.heard import Heard, Ref
     from workers.rule import Level
 
 

@@ -11,21 +11,20 @@ import asyncio
 import logging
 import random
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from connectors import connectors
-from connectors._base import Cursor, Denied, Garbled, Gone, TryLater, Watch
+from connectors._base import Denied, Garbled, Gone, TryLater, Watch
 from models.vocabulary import NEVER_VISITED
 from workers import quotas
 from workers.credentials import session_of, whose
 from workers.fetch import fetch_page
 from workers.land import StaleFence, land
 from workers.lease import LEASE_FREE, LEASE_TAKEN
+from workers.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,27 +47,6 @@ No platform's pages are larger than the second: a source that would ask for that
 
 PATIENCE = 3
 """So many visits in a row may meet a new token that is refused, until a person is asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A claimed source: what to follow, where it stands, and under which fence we may write."""
-
-    source: UUID
-    org: str
-    platform: str
-    kind: str
-    term: str
-    host: str
-    cursor: Cursor | None
-    fence: int
-    poll: UUID
-    every: float
-    failures: int
-    page_size: int | None
-    credential: UUID | None
-    urgent: bool
-    now: datetime
 
 
 _CLAIM = text(f"""

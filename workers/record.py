@@ -6,9 +6,8 @@ the same rows wait for each other instead of deadlocking. Each is a fixed cost p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
@@ -17,6 +16,7 @@ from uuid_utils import uuid7
 
 from workers._rows import as_json
 from workers.claims import ClaimLost
+from workers.draft import Before, Draft, Recorded
 from workers.event_rows import WRITE_AGAIN, WRITE_NEW
 from workers.project import reproject
 from workers.score import Sentiment
@@ -27,53 +27,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from workers.lookup import Known
-    from workers.resolve import Resolved
-    from workers.score import Unscored
-
-Fate = Literal["new", "edited", "duplicate"]
 
 CHANNELS = {"feeds": "news", "appstore": "review", "googleplay": "review"}
-
-
-class Before(NamedTuple):
-    """What an event counted as before it was edited."""
-
-    sentiment: float | None
-    lang: str | None
-    voice: str
-    account: UUID | None
-    campaign: UUID | None
-    occurred_at: datetime
-    reposts: int
-    text: str
-    rating: float | None
-    addressed: bool
-    about_us: bool
-
-
-class Recorded(NamedTuple):
-    """What became of one post: its event's row, whether it is new, the case it belonged to, what it was."""
-
-    event: UUID
-    fate: Fate
-    case: UUID | None
-    before: Before | None = None
-    heard: bool = False
-    """Is it known, and heard by a source for the first time?"""
-
-
-@dataclass(slots=True)
-class Draft:
-    """A post on its way into the table: collapsed by key, scored and resolved."""
-
-    key: tuple[str, str]
-    resolved: Resolved
-    score: Sentiment | Unscored
-    sources: list[UUID]
-    sentiment: float | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.sentiment = self.score.compound if isinstance(self.score, Sentiment) else None
 
 
 # Some answers tell an author by the id alone; what is not told stays as it was.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from workers.decide import Heard, subject_of
+from workers.decide import subject_of
 from workers.escalate import NOT_NAMING, Facts
+from workers.heard import Heard
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping

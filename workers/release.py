@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from sqlalchemy import RowMapping
     from sqlalchemy.orm import Session, sessionmaker
 
-    from workers.decide import Decision, Heard, Ref
+    from workers.decide import Decision
+    from workers.heard import Heard, Ref
 
 BATCH = 500
 

@@ -14,14 +14,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import msgspec
 from uuid_utils import uuid7
 
 from workers.clues import MOST_OF_A_KIND, Clue, clues_of
-from workers.escalate import NOT_NAMING
 from workers.folding import domain_of, evidence_key, ticket_numbers_in
-from workers.lookup import Known, Parent, look_up
-from workers.matching import Matched, Nameless, Names, match, suggest, sure, take, take_named
+from workers.lookup import Known, look_up
+from workers.matching import Nameless, Names, match, suggest, sure, take, take_named
+from workers.resolved import Matched, Resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,51 +32,6 @@ if TYPE_CHECKING:
     from workers.lookup import Entry
 
 STORES = frozenset({"appstore", "googleplay"})
-
-
-class Resolved(msgspec.Struct):
-    """What resolve found out about one post."""
-
-    post: Post
-    platform: str
-    author: Known | None = None
-    ours: bool = False
-    competitor: bool = False
-    addressed: bool = False
-    about_us: bool = False
-    parent: Parent | None = None
-    matches: list[Matched] = []
-    claims: list[tuple[UUID, str]] = []
-    """Handles, by their alias, that are seen for the first time, with this identity."""
-    follows: bool = False
-    """Was the author, whom we had heard before, linked by this post? Then the earlier ones follow."""
-    contact: UUID | None = None
-    account: UUID | None = None
-    campaign: UUID | None = None
-    ticket: UUID | None = None
-
-    @property
-    def voice(self) -> str:
-        """Whose voice it is: our own, a competitor's, or earned."""
-        return "own" if self.ours else "competitor" if self.competitor else "earned"
-
-    @property
-    def live(self) -> list[Matched]:
-        """The matches that count."""
-        return [made for made in self.matches if not made.suggested]
-
-    @property
-    def named(self) -> bool:
-        """Does it name one of our accounts or campaigns itself?"""
-        return any(made.kind in ("account", "campaign") and made.how not in NOT_NAMING for made in self.live)
-
-    @property
-    def topic(self) -> UUID | None:
-        """The account that what answers this post is about too: the only one that it names."""
-        if not self.matches:
-            return None
-        named = [made.record for made in self.live if made.kind == "account" and made.how != "identity"]
-        return named[0] if len(named) == 1 else None
 
 
 def resolve(

@@ -16,15 +16,14 @@ from uuid import UUID
 
 from workers._language import UNKNOWN
 from workers._said import first_said, telling_word, words_said
+from workers.heard import Audience
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from workers.decide import Heard
+    from workers.heard import Heard
 
 Level = Literal["activity", "ticket"]
-Audience = Literal["addressed", "customer", "named"]
-
 RANK = {"activity": 1, "ticket": 2}
 _PRIORITY = {"low": 0, "normal": 1, "high": 2, "urgent": 3}
 

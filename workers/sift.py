@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from connectors._base import Post
-    from workers.decide import Ref
+    from workers.heard import Ref
     from workers.pages import Claimed
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.decide import Heard
+    from workers.heard import Heard
 
 INCIDENT = "burst:"
 """What the subject of an Incident begins with; its theme follows."""

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.decide import Ref
+    from workers.draft import Fate
+    from workers.heard import Ref
     from workers.pages import Claimed
-    from workers.record import Fate
     from workers.sift import Item
 
 _QUARANTINE = text("""

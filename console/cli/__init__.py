@@ -130,7 +130,7 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         from console.cli import _print
-        from console.cli._failures import exit_code, sentence
+        from console.failures import exit_code, sentence
 
         said = sentence(error)
         if said is None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from console.web import LISTEN
+from console.address import LISTEN
 
 
 def serve(

@@ -32,9 +32,9 @@ def status(org: chosen_org = None, json: as_json = False) -> None:
 
     from console import fleet
     from console.cli import _print
-    from console.cli._failures import sentence
     from console.cli.budget import as_row, forecast
     from console.database import opened
+    from console.failures import sentence
     from console.owed import standing
     from console.receivers import receivers
     from console.spending import budgets

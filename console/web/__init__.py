@@ -1,4 +1,1 @@
-"""What is served over HTTP: deliveries of platforms come in. Run by `earshot serve`, and by `up` and `demo`."""
-
-LISTEN = "127.0.0.1:8484"
-"""Where it listens unless told otherwise."""
+"""What is served over HTTP: the pages of the console, and deliveries of platforms. Run by `earshot serve`, and by `up` and `demo`."""

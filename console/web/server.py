@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
+from console.address import LISTEN
 from console.refusal import CannotDo
-from console.web import LISTEN
 from console.web.app import application
 from workers._settings import Settings
 
