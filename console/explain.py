@@ -57,7 +57,7 @@ _MATCHES = text("""
 """)
 _CASE = text("""
     SELECT c.id AS case, c.subject, c.level, c.score, c.threshold, c.opened_at, c.risen_at, c.closed_at,
-           c.reopened_at, pt.number AS incident, p.ticket_id = c.ticket_id AS shared, p.closed_at AS incident_closed_at,
+           c.reopened_at, CASE WHEN p.subject LIKE 'burst:%' THEN pt.number END AS incident, p.ticket_id = c.ticket_id AS shared, p.closed_at AS incident_closed_at,
            (SELECT count(*) FROM cases n WHERE n.parent_id = p.id) AS siblings, c.event_id, r.name AS rule, t.number AS ticket, c.activity_id AS activity,
            coalesce(t.status, a.status) AS status,
            (SELECT count(*) FROM social_events n WHERE n.case_id = c.id) AS posts

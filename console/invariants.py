@@ -86,9 +86,12 @@ INVARIANTS: Mapping[str, TextClause] = {
         SELECT count(*) FROM social_events e JOIN holds h ON h.id = e.hold_id
         WHERE e.org_id = :org AND h.released_at < now() - interval '3 minutes'
     """),
-    "a case that was taken in was so by an Incident": text("""
-        SELECT count(*) FROM cases c JOIN cases p ON p.id = c.parent_id
-        WHERE c.org_id = :org AND (p.subject NOT LIKE 'burst:%' OR p.org_id <> c.org_id)
+    "a case that was taken in was so by an Incident, or merged into a case whose ticket it has": text("""
+        SELECT count(*) FROM cases c JOIN cases p ON p.id = c.parent_id LEFT JOIN cases g ON g.id = p.parent_id
+        WHERE c.org_id = :org AND (
+            p.org_id <> c.org_id OR c.subject LIKE 'burst:%'
+            OR p.subject NOT LIKE 'burst:%' AND c.closed_at IS NULL
+               AND (c.ticket_id IS DISTINCT FROM p.ticket_id OR p.ticket_id IS NULL OR g.ticket_id = p.ticket_id))
     """),
     # one that joined at that very moment is closed within a minute: workers/incident.py, settle_left
     "an open case that has its Incident's ticket has an open Incident": text("""

@@ -10,12 +10,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from console.explain import find
+from console.merging import INSIDE
 from console.refusal import CannotDo
 
+# a ticket that was merged into another has no case of its own any more
 _BY_NUMBER = text("""
-    SELECT c.id FROM cases c JOIN tickets t ON t.id = c.ticket_id
-    WHERE c.org_id = :org AND t.number = :number
-    ORDER BY c.parent_id IS NOT NULL, c.opened_at LIMIT 1
+    SELECT c.id FROM tickets t JOIN cases c ON c.ticket_id IN (t.id, t.parent_id)
+    WHERE c.org_id = :org AND t.org_id = :org AND t.number = :number
+    ORDER BY c.ticket_id <> t.id, c.parent_id IS NOT NULL, c.opened_at LIMIT 1
 """)
 _BY_ID = text("""
     SELECT id FROM cases WHERE org_id = :org AND (id::text LIKE :named || '%' OR id::text LIKE '%' || :named) LIMIT 2
@@ -26,7 +28,8 @@ _CASE = text("""
            c.themes, c.verdict, c.verdict_by, c.verdict_at, r.name AS rule, t.number AS ticket,
            coalesce(t.status, a.status) AS status, t.priority, coalesce(t.subject, a.subject) AS about,
            k.name AS account, nullif(concat_ws(' ', p.first_name, p.last_name), '') AS contact, u.email AS owner,
-           pt.number AS incident, before.ticket AS previous,
+           CASE WHEN parent.subject LIKE 'burst:%' THEN pt.number END AS incident,
+           CASE WHEN parent.subject NOT LIKE 'burst:%' THEN pt.number END AS merged, before.ticket AS previous,
            (SELECT count(*) FROM cases x WHERE x.parent_id = c.id) AS children,
            (SELECT count(*) FROM cases x JOIN social_events e ON e.case_id = x.id
             WHERE x.parent_id = c.id OR x.id = c.id) AS posts
@@ -51,9 +54,11 @@ _POSTS = text("""
     WHERE e.case_id = ANY (ARRAY(SELECT id FROM cases WHERE id = :case OR parent_id = :case))
     ORDER BY e.occurred_at, e.id LIMIT :most
 """)
-_NOTES = text("""
+_NOTES = text(f"""
     SELECT n.at, n.what, n.event_id AS event, r.name AS rule, n.score, n.threshold, n.by, n.said
-    FROM case_notes n LEFT JOIN rules r ON r.id = n.rule_id WHERE n.case_id = :case ORDER BY n.at, n.id LIMIT :most
+    FROM case_notes n LEFT JOIN rules r ON r.id = n.rule_id
+    WHERE n.case_id = {INSIDE}
+    ORDER BY n.at, n.id LIMIT :most
 """)
 
 
@@ -98,5 +103,5 @@ def facts(session: Session, case: UUID) -> dict[str, Any]:
 
 
 def notes(session: Session, case: UUID, most: int = 200) -> list[dict[str, Any]]:
-    """What happened to it beside its posts, in that order: {at, what, event, rule, score, threshold, by, said}."""
+    """What happened to it, and to what was merged into it, beside the posts, in that order: {at, what, event, rule, score, threshold, by, said}."""
     return [dict(row) for row in session.execute(_NOTES, {"case": case, "most": most}).mappings()]

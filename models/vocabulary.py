@@ -80,6 +80,8 @@ NEWS = (
     "case.raised",
     "case.reopened",
     "case.closed",
+    "case.merged",
+    "case.split",
     "incident.opened",
     "incident.reopened",
     "incident.closed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -42,6 +43,23 @@ def test_a_case_tells_its_posts_its_rules_and_its_verdict(journey: Journey, cons
     assert "none of complaint" in console.refused("case", "judge", number, "nonsense", code=2)
     assert console.done("case", "show", "1", "--json").json["case"] == told["case"], "as explain takes a post"
     assert "No case" in console.refused("case", "show", "999999")
+
+
+def test_two_cases_become_one_and_come_apart_again(journey: Journey, console: Earshot) -> None:
+    both = [post("1", FURIOUS, by="ann", to=US), post("2", FURIOUS, by="ben", to=US)]
+    journey.hear(journey.source(), *both)
+    journey.hear(journey.source(term="b"), post("3", WARM, by="cem", reply_to="1", verb="comment"))
+    one, other = (str(row.number) for row in journey.execute("SELECT number FROM tickets ORDER BY number"))
+    said = f"Ticket #{one} is merged into ticket #{other}."
+    assert console.done("case", "merge", one, f"#{other}", "--by", "sam").out.strip() == said
+    shown = console.done("case", "show", one).out
+    for part in (f"#{other}, open", "took in 1 case", "merged into", "3 posts"):
+        assert part in shown
+    assert "That is this case" in console.refused("case", "merge", one, other)
+    assert f"Ticket #{one} is split out of ticket #{other}." in console.done("case", "split", one).out
+    told = console.done("case", "split", one, "--post", "3", "--json").json
+    assert journey.event("3").case_id == UUID(told["case"])
+    assert "choose one of" in console.refused("case", "split", one, "--post", "1", "--author", "1", code=2)
 
 
 def test_a_rule_that_is_wrong_too_often_only_suggests_and_its_owner_is_told(

@@ -93,6 +93,13 @@ _RISEN = """
 """
 _RISEN_NOW = text(_RISEN.format(which="c.id = ANY(:cases)"))
 _RISEN_LATELY = text(_RISEN.format(which="c.risen_at > now() - interval '1 hour'"))
+# an answer that joined a case while a person gave that another ticket, neither seeing the other
+_MERGED_LATELY = text(
+    _RISEN.format(
+        which="""c.id IN (
+            SELECT of_id FROM audits WHERE org_id = :org AND at > now() - interval '1 hour' AND what IN ('merged', 'split'))"""
+    )
+)
 
 
 def gather(
@@ -115,3 +122,4 @@ def gather_late(session: Session, org: str) -> None:
     """The same over the last hour, for the batch whose worker was killed in between."""
     session.execute(_LATE, {"org": org})
     session.execute(_RISEN_LATELY, {"org": org})
+    session.execute(_MERGED_LATELY, {"org": org})

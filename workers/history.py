@@ -65,8 +65,9 @@ _COUNTS = text("""
 # an identity that was merged since is whom it was merged into; what a rule over many posts opened is not looked at
 _CASES = text("""
     SELECT c.id, CASE WHEN c.subject LIKE 'identity:%' THEN 'identity:' || coalesce(i.merged_into, i.id) END AS person,
-           c.subject, c.level, c.opened_at, c.risen_at, c.closed_at, c.reopened_at, c.rule_id, c.opened_by, c.event_id, c.parent_id,
-           c.themes, coalesce(c.verdict, CASE WHEN p.ticket_id = c.ticket_id THEN p.verdict END) AS verdict, c.ticket_id, p.ticket_id AS parent_ticket,
+           c.subject, c.level, c.opened_at, c.risen_at, c.closed_at, c.reopened_at, c.rule_id, c.opened_by, c.event_id,
+           CASE WHEN p.subject LIKE 'burst:%' THEN c.parent_id END AS parent_id,
+           c.themes, coalesce(c.verdict, CASE WHEN p.ticket_id = c.ticket_id THEN p.verdict END) AS verdict, c.ticket_id, CASE WHEN p.subject LIKE 'burst:%' THEN p.ticket_id END AS parent_ticket,
            c.score IS DISTINCT FROM e.sentiment AS rescored, c.threshold IS DISTINCT FROM r.threshold AS ruled
     FROM cases c LEFT JOIN identities i ON i.id = c.identity_id LEFT JOIN cases p ON p.id = c.parent_id
     LEFT JOIN social_events e ON e.id = c.event_id LEFT JOIN rules r ON r.id = c.rule_id

@@ -14,6 +14,8 @@ _HAPPENED = {
     "case.raised": "Worse",
     "case.reopened": "Open again",
     "case.closed": "Closed",
+    "case.merged": "Merged into another",
+    "case.split": "Split out of another",
     "incident.opened": "Incident",
     "incident.raised": "Incident, worse",
     "incident.reopened": "Incident, open again",
@@ -53,6 +55,10 @@ def _one(kind: str, body: Mapping[str, Any]) -> Iterator[str]:
     for name in ("account", "contact", "owner", "rule"):
         if body.get(name):
             yield f"{name.capitalize() + ':':<10}{_line(body[name])}"
+    for name, key in (("Into", "merged_into"), ("Out of", "out_of")):
+        other = (body.get(key) or {}).get("ticket")
+        if other:
+            yield f"{name + ':':<10}ticket {other}"
     if body.get("score") is not None:
         limit = f" (threshold {body['threshold']:+.2f})" if body.get("threshold") is not None else ""
         yield f"Score:    {body['score']:+.2f}{limit}"

@@ -118,7 +118,7 @@ _STANDING = text(f"""
         'closed', (SELECT json_agg(json_build_array(
                        c.id, coalesce('identity:' || i.merged_into, c.subject), c.closed_at, p.id IS NOT NULL, c.level,
                        c.subject))
-                   FROM cases c LEFT JOIN cases p ON p.id = c.parent_id AND p.ticket_id = c.ticket_id
+                   FROM cases c LEFT JOIN cases p ON p.id = c.parent_id AND p.ticket_id = c.ticket_id AND p.subject LIKE :incident || '%'
                    LEFT JOIN identities i ON c.subject = 'identity:' || i.id AND i.id = c.identity_id
                    WHERE c.id = ANY (:closed) AND c.closed_at IS NOT NULL)
     )::text

@@ -1,4 +1,4 @@
-"""`earshot case`: one case as a whole, and what a person says that it is."""
+"""`earshot case`: one case as a whole, what a person says that it is, and of how many it is one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from console.cli._options import Commands, as_json, chosen_org
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-app = Commands(no_args_is_help=True, help="One case: its posts, rules and story; what a person says it is.")
+app = Commands(
+    no_args_is_help=True,
+    help="One case: its posts, rules and story; what a person says it is; merging and splitting.",
+)
 
 Named = Annotated[
     str,
@@ -112,6 +115,91 @@ def judge(
         )
 
 
+@app.command()
+def merge(
+    named: Named,
+    into: Annotated[
+        str, typer.Argument(metavar="INTO", help="The case that takes it in, named as the first.")
+    ],
+    by: Annotated[str | None, typer.Option(help="Who says so (default: your name on this machine).")] = None,
+    org: chosen_org = None,
+    json: as_json = False,
+) -> None:
+    """Say that two open cases are one matter. The first one's ticket is closed, and its author's next post joins the other.
+
+    `earshot case split` takes it out again, with its ticket.
+
+    Examples: earshot case merge 1042 1040
+              earshot case merge 9f3c2a71 1040
+    """
+    from console import audit
+    from console.cli import _print
+    from console.database import opened
+    from console.merging import merge as merged
+    from console.story import the_case
+    from console.who import who_decides
+
+    chosen, who = _options.org(), who_decides(by)
+    with opened() as session:
+        to, said = merged(
+            session, chosen, the_case(session, chosen, named), the_case(session, chosen, into), who
+        )
+        audit.note(session, chosen, who, "took in", said, of="case", of_id=to)
+    if json:
+        _print.as_json({"done": "merged", "case": to, "said": said})
+        return
+    _print.line(said)
+
+
+@app.command()
+def split(
+    named: Named,
+    post: Annotated[
+        str | None, typer.Option(metavar="EVENT", help="Split out only this post, with our answers to it.")
+    ] = None,
+    author: Annotated[
+        str | None,
+        typer.Option(metavar="EVENT", help="Split out all that the author of this post said in the case."),
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="Who says so (default: your name on this machine).")] = None,
+    org: chosen_org = None,
+    json: as_json = False,
+) -> None:
+    """Take a merged case out of the other one again, or a post, or an author's posts, into a case of their own.
+
+    An author's posts go into the case that the author has open, if there is one.
+
+    Examples: earshot case split 1042
+              earshot case split 1040 --post 9f3c2a71
+              earshot case split 1040 --author 9f3c2a71
+    """
+    from console.cli import _print
+    from console.database import opened
+    from console.explain import find
+    from console.merging import merged_as, take_out
+    from console.splitting import split as split_out
+    from console.story import the_case
+    from console.who import who_decides
+
+    if post and author:
+        raise typer.BadParameter("choose one of --post and --author")
+    chosen, who = _options.org(), who_decides(by)
+    with opened() as session:
+        if event := post or author:
+            case = the_case(session, chosen, named)
+            done = split_out(
+                session, chosen, case, find(session, chosen, event), "post" if post else "author", who
+            )
+            case, said = done.case, done.said
+        else:
+            case = merged_as(session, chosen, named) or the_case(session, chosen, named)
+            said = take_out(session, chosen, case, who)
+    if json:
+        _print.as_json({"done": "split", "case": case, "said": said})
+        return
+    _print.line(said)
+
+
 @app.command("open")
 def open_(
     event: Annotated[str, typer.Argument(metavar="EVENT", help="An id, its end, an external id or address.")],
@@ -173,7 +261,9 @@ def _facts(told: dict[str, Any]) -> Sequence[tuple[str, str]]:
     found += [("whose", whose)] if whose else []
     found += [("owner", told["owner"])] if told["owner"] else []
     found += [("incident", f"taken in by #{told['incident']}")] if told["incident"] else []
-    found += [("incident", f"took in {counted(told['children'], 'case')}")] if told["children"] else []
+    found += [("merged", f"into #{told['merged']}")] if told["merged"] else []
+    took = "incident" if told["subject"].startswith("burst:") else "merged"
+    found += [(took, f"took in {counted(told['children'], 'case')}")] if told["children"] else []
     found += [("before", f"#{told['previous']}")] if told["previous"] else []
     if told["verdict"]:
         found.append(("verdict", f"{told['verdict'].replace('_', ' ')}, says {told['verdict_by']}"))
