@@ -1,4 +1,4 @@
-"""What stands on the page of one case beside its story: posts with why, the author's other matters, what an Incident took in."""
+"""What stands on the page of one case beside its story: posts with why, what was merged into it, what an Incident took in."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from console.explain import weighed
+from console.merging import INSIDE
 from console.scorers import scorer_then
 from workers.score import Scorer
 
@@ -46,24 +47,10 @@ _NOTED = text("""
     FROM case_notes n LEFT JOIN rules r ON r.id = n.rule_id
     WHERE n.case_id = ANY (:cases) AND n.event_id = ANY (:events) AND n.what IN ('rule', 'edited') ORDER BY n.at, n.id
 """)
-_AUTHOR = text("""
-    SELECT i.id, i.platform, coalesce('@' || i.handle, i.name) AS name, i.bot, i.blocked,
-           (SELECT count(*) FROM (SELECT FROM social_events e WHERE e.identity_id = i.id LIMIT 1001) x) AS posts
-    FROM cases c JOIN identities i ON i.id = c.identity_id WHERE c.id = :case
-""")
-_OTHER_POSTS = text("""
-    SELECT e.id, e.occurred_at, e.platform, e.sentiment, e.text, e.url, e.case_id FROM social_events e
-    WHERE e.identity_id = :author AND e.case_id IS DISTINCT FROM :case ORDER BY e.id DESC LIMIT 5
-""")
-_OTHER_CASES = text("""
-    SELECT c.id, t.number, coalesce(t.subject, a.subject) AS about, coalesce(t.status, a.status) AS status, c.opened_at, c.closed_at
-    FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id LEFT JOIN activities a ON a.id = c.activity_id
-    WHERE c.org_id = :org AND c.subject = :subject AND c.id <> :case ORDER BY c.opened_at DESC LIMIT 5
-""")
 _OF_ACCOUNT = text("""
-    SELECT t.number, t.subject AS about, t.status, c.id FROM tickets t
-    JOIN LATERAL (SELECT c.id FROM cases c WHERE c.ticket_id = t.id LIMIT 1) c ON true
-    WHERE t.account_id = :account AND t.org_id = :org AND c.id <> :case ORDER BY t.id DESC LIMIT 5
+    SELECT t.number, t.subject AS about, t.status, coalesce(c.id, t.id) AS id FROM tickets t
+    LEFT JOIN LATERAL (SELECT c.id FROM cases c WHERE c.ticket_id = t.id ORDER BY c.parent_id IS NOT NULL LIMIT 1) c ON true
+    WHERE t.account_id = :account AND t.org_id = :org AND coalesce(c.id, t.id) <> :case ORDER BY t.id DESC LIMIT 5
 """)
 _CHILDREN = text("""
     SELECT c.id, c.opened_at, c.score, c.closed_at, t.number, e.platform, e.text, coalesce('@' || i.handle, i.name) AS author
@@ -71,14 +58,27 @@ _CHILDREN = text("""
     LEFT JOIN social_events e ON e.id = c.event_id LEFT JOIN identities i ON i.id = c.identity_id
     WHERE c.parent_id = :case ORDER BY c.score NULLS LAST, c.id LIMIT 20
 """)
-_ANSWERED = text("""
+_ANSWERED = text(f"""
     SELECT min(e.occurred_at) FROM social_events e
-    WHERE e.case_id = :case AND e.voice = 'own' AND e.occurred_at > (
-        SELECT min(o.occurred_at) FROM social_events o WHERE o.case_id = :case AND o.voice <> 'own')
+    WHERE e.case_id = {INSIDE} AND e.voice = 'own' AND e.occurred_at > (
+        SELECT min(o.occurred_at) FROM social_events o WHERE o.case_id = {INSIDE} AND o.voice <> 'own')
 """)
 _HERE = text(
-    "SELECT EXISTS (SELECT FROM social_events WHERE org_id = :org AND case_id = :case AND id = :event)"
+    f"SELECT EXISTS (SELECT FROM social_events WHERE org_id = :org AND case_id = {INSIDE} AND id = :event)"
 )
+_INSIDE = text(f"""
+    SELECT c.id, (SELECT t.number FROM audits a JOIN tickets t ON t.id = CAST(a.detail ->> 'ticket' AS uuid)
+                  WHERE a.org_id = :org AND a.of_id = c.id AND a.what = 'merged' ORDER BY a.at DESC LIMIT 1) AS number
+    FROM cases c WHERE c.id = {INSIDE}
+""")
+_COUNT = text(f"SELECT count(*) FROM social_events WHERE case_id = {INSIDE}")
+_LIKELY = text("""
+    SELECT c.id, t.number, t.subject AS about FROM cases me
+    JOIN tickets mine ON mine.id = me.ticket_id
+    JOIN tickets t ON t.account_id = mine.account_id AND t.org_id = me.org_id
+    JOIN cases c ON c.ticket_id = t.id AND c.closed_at IS NULL
+    WHERE me.id = :case AND t.id <> mine.id ORDER BY t.id DESC LIMIT 10
+""")
 
 
 def posts(
@@ -119,16 +119,6 @@ def posts(
     return found, more
 
 
-def author(session: Session, org: str, case: UUID, subject: str) -> dict[str, Any] | None:
-    """Whoever complains: {id, platform, name, bot, blocked, posts, others: posts elsewhere, cases: others of theirs}."""
-    row = session.execute(_AUTHOR, {"case": case}).mappings().first()
-    if row is None:
-        return None
-    others = session.execute(_OTHER_POSTS, {"author": row["id"], "case": case}).mappings()
-    cases = session.execute(_OTHER_CASES, {"org": org, "subject": subject, "case": case}).mappings()
-    return dict(row) | {"others": [dict(one) for one in others], "cases": [dict(one) for one in cases]}
-
-
 def of_account(session: Session, org: str, case: UUID, account: UUID) -> list[dict[str, Any]]:
     """The newest five other tickets of an account: {id of the case, number, about, status}."""
     values = {"org": org, "case": case, "account": account}
@@ -146,6 +136,21 @@ def answered_at(session: Session, case: UUID) -> datetime | None:
     return found
 
 
+def inside(session: Session, org: str, case: UUID) -> dict[UUID, int | None]:
+    """The case and those that people merged into it, each with the number of the ticket that it had before."""
+    return {row.id: row.number for row in session.execute(_INSIDE, {"org": org, "case": case})}
+
+
+def count(session: Session, case: UUID) -> int:
+    """How many posts it has, with those of what was merged into it."""
+    return int(session.execute(_COUNT, {"case": case}).scalar_one())
+
+
+def likely(session: Session, case: UUID) -> list[dict[str, Any]]:
+    """Open tickets of the same account, into which it may be merged: {id of the case, number, about}, the newest ten."""
+    return [dict(row) for row in session.execute(_LIKELY, {"case": case}).mappings()]
+
+
 def belongs(session: Session, org: str, case: UUID, event: UUID) -> bool:
-    """Is this a post of the case?"""
+    """Is this a post of the case, or of what was merged into it?"""
     return bool(session.scalar(_HERE, {"org": org, "case": case, "event": event}))

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from console.merging import INSIDE
 from console.refusal import CannotDo
 from models.vocabulary import ACTIVITY_STATUS, PRIORITIES, TICKET_STATUS
 
@@ -36,6 +37,15 @@ _STATE = text("""
     LEFT JOIN contacts p ON p.id = coalesce(t.contact_id, a.contact_id)
     WHERE c.org_id = :org AND c.id = :case
 """)
+_TICKET = text("""
+    SELECT t.id, t.id AS ticket_id, NULL::uuid AS activity_id, t.number, t.status, t.priority, t.owner_id,
+           coalesce(nullif(u.name, ''), u.email) AS owner, NULL::text AS verdict,
+           CASE WHEN t.status IN ('resolved', 'closed') THEN now() END AS closed_at, t.account_id, k.name AS account,
+           t.contact_id, nullif(concat_ws(' ', p.first_name, p.last_name), '') AS contact
+    FROM tickets t LEFT JOIN users u ON u.id = t.owner_id LEFT JOIN accounts k ON k.id = t.account_id
+    LEFT JOIN contacts p ON p.id = t.contact_id
+    WHERE t.org_id = :org AND t.id = :case
+""")
 _SET = {
     ("ticket", "owner_id"): text("UPDATE tickets SET owner_id = :value WHERE id = :id"),
     ("ticket", "status"): text("UPDATE tickets SET status = :value WHERE id = :id"),
@@ -55,14 +65,14 @@ _NOTE = text("""
 _TIED = text(
     """
     SELECT min({column}::text)::uuid FROM social_events
-    WHERE case_id = :case AND {column} IS NOT NULL AND voice <> 'own'
+    WHERE case_id = {inside} AND {column} IS NOT NULL AND voice <> 'own'
     HAVING count(DISTINCT {column}) = 1
-""".replace("{column}", "account_id")
+""".replace("{column}", "account_id").replace("{inside}", INSIDE)
 )
 _TIED_CONTACT = text(_TIED.text.replace("account_id", "contact_id"))
-_STILL = text("""
+_STILL = text(f"""
     SELECT EXISTS (SELECT FROM matches m JOIN social_events e ON e.id = m.event_id
-                   WHERE e.case_id = :case AND m.kind = :kind AND m.record_id = :record AND m.state = 'live')
+                   WHERE e.case_id = {INSIDE} AND m.kind = :kind AND m.record_id = :record AND m.state = 'live')
 """)
 _WHOSE = {
     (of, kind): text(f"UPDATE {table} SET {kind}_id = :value WHERE id = :id")
@@ -70,6 +80,7 @@ _WHOSE = {
     for kind in ("account", "contact")
 }
 FIELDS = {
+    "number": "Ticket",
     "status": "Status",
     "priority": "Priority",
     "owner": "Owner",
@@ -97,6 +108,8 @@ class Matter:
     contact_id: UUID | None
     contact: str | None
     closed: bool
+    heard: bool = True
+    """Is there a case? A ticket that people opened in the CRM has none, and stands for itself by its own id."""
 
     @property
     def name(self) -> str:
@@ -106,7 +119,7 @@ class Matter:
     @property
     def version(self) -> str:
         """What a form brings back to show what its reader saw."""
-        return version(self.status, self.priority, self.owner_id, self.verdict, self.account_id)
+        return version(self.number, self.status, self.priority, self.owner_id, self.verdict, self.account_id)
 
     @property
     def statuses(self) -> tuple[str, ...]:
@@ -128,24 +141,32 @@ def version(*parts: object) -> str:
 
 
 def matter(session: Session, org: str, case: UUID, *, hold: bool = False) -> Matter:
-    """The case as it is; `hold`: until the transaction ends. Raises CannotDo where there is none."""
+    """The case as it is, or the ticket of this id that has none; `hold`: until the transaction ends. Raises CannotDo
+    where there is neither."""
     if hold:
         row = session.execute(_OF, {"org": org, "case": case}).first()
         if row and (row.ticket_id or row.activity_id):
             of = "ticket" if row.ticket_id else "activity"
             session.execute(_HOLD[of], {"id": row.ticket_id or row.activity_id})
     found = session.execute(_STATE, {"org": org, "case": case}).mappings().first()
-    if found is None:
-        raise CannotDo("There is no such case.")
-    values = dict(found)
+    if heard := found is not None:
+        values = dict(found)
+    else:
+        if hold:
+            session.execute(_HOLD["ticket"], {"id": case})
+        alone = session.execute(_TICKET, {"org": org, "case": case}).mappings().first()
+        if alone is None:
+            raise CannotDo("There is no such case.")
+        values = dict(alone)
     ticket, activity, closed = (values.pop(name) for name in ("ticket_id", "activity_id", "closed_at"))
     of = "ticket" if ticket else "activity" if activity else "nothing"
-    return Matter(of=of, of_id=ticket or activity, closed=closed is not None, **values)
+    return Matter(of=of, of_id=ticket or activity, closed=closed is not None, heard=heard, **values)
 
 
-def held(session: Session, org: str, case: UUID, version: str) -> Matter:
-    """The case, held, if it is what the form says. Raises Stale, CannotDo."""
-    now = matter(session, org, case, hold=True)
+def held(session: Session, org: str, case: UUID, version: str, *, hold: bool = True) -> Matter:
+    """The case, held, if it is what the form says. Raises Stale, CannotDo. Without `hold`: for who holds more, in the
+    order of everybody."""
+    now = matter(session, org, case, hold=hold)
     if version != now.version:
         raise Stale(now, _changed(session, org, version, now))
     return now
@@ -161,6 +182,11 @@ def _changed(session: Session, org: str, version: str, now: Matter) -> list[tupl
     for field, title in FIELDS.items():
         current = ids.get(field, getattr(now, field))
         if was[field] != str(current or ""):
+            if field == "number":
+                told.append(
+                    (title, f"#{was[field]}" if was[field] else "none", f"#{current}" if current else "none")
+                )
+                continue
             then = _called(session, org, field, was[field]) if field in ids else was[field]
             told.append((title, _words(then), _words(getattr(now, field))))
     return told

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from console.policy import due_times
 from models.ticket import OPEN
+from models.vocabulary import PRIORITIES
 
 Show = Literal["mine", "unassigned", "all", "tickets", "incidents", "activities", "closed"]
 SHOWS: tuple[Show, ...] = ("mine", "unassigned", "all", "tickets", "incidents", "activities", "closed")
@@ -27,13 +28,14 @@ COUNTED = 1_000
 
 # the case that a ticket was opened for, and not those that its Incident took in
 _OWN = "(c.parent_id IS NULL OR c.ticket_id <> (SELECT p.ticket_id FROM cases p WHERE p.id = c.parent_id))"
+# a ticket that people opened in the CRM has no case: it stands for itself
 _TICKETS = f"""
-    SELECT c.id, t.created_at + CAST(:span AS interval) AS due
-    FROM tickets t JOIN LATERAL (SELECT c.* FROM cases c WHERE c.ticket_id = t.id AND {_OWN} LIMIT 1) c ON true
+    SELECT coalesce(c.id, t.id) AS id, t.created_at + CAST(:span AS interval) AS due
+    FROM tickets t LEFT JOIN LATERAL (SELECT c.id FROM cases c WHERE c.ticket_id = t.id AND {_OWN} LIMIT 1) c ON true
     WHERE t.org_id = :org AND t.{OPEN} AND t.priority = :priority {{which}}
       AND (CAST(:after AS timestamptz) IS NULL OR t.created_at >= CAST(:after AS timestamptz) - CAST(:span AS interval)
-           AND (t.created_at > CAST(:after AS timestamptz) - CAST(:span AS interval) OR c.id < :after_id))
-    ORDER BY t.created_at, c.id DESC LIMIT :most
+           AND (t.created_at > CAST(:after AS timestamptz) - CAST(:span AS interval) OR coalesce(c.id, t.id) < :after_id))
+    ORDER BY t.created_at, coalesce(c.id, t.id) DESC LIMIT :most
 """
 _ACTIVITIES = """
     SELECT c.id, c.opened_at + CAST(:span AS interval) AS due FROM cases c JOIN activities t ON t.id = c.activity_id
@@ -66,19 +68,19 @@ _WHICH = {
     "words of tickets": "AND t.id = ANY (:tickets)",
 }
 _ROWS = text("""
-    SELECT c.id, c.subject LIKE 'burst:%' AS incident, t.number, coalesce(t.status, a.status) AS status, t.priority,
+    SELECT w.id, c.id IS NOT NULL AS heard, coalesce(c.subject LIKE 'burst:%', false) AS incident, t.number, coalesce(t.status, a.status) AS status, t.priority,
            coalesce(t.subject, a.subject, '') AS about, coalesce(t.created_at, c.opened_at) AS opened_at, c.closed_at,
            c.reopened_at, c.score, c.level, c.verdict, e.platform, e.text, coalesce('@' || i.handle, i.name) AS author,
            k.name AS account, k.id AS account_id, nullif(concat_ws(' ', o.first_name, o.last_name), '') AS contact,
            coalesce(nullif(u.name, ''), u.email) AS owner, u.id AS owner_id, pt.number AS parent, c.parent_id,
            n.children, n.posts + (SELECT count(*) FROM social_events n WHERE n.case_id = c.id) AS posts
-    FROM cases c
+    FROM unnest(CAST(:ids AS uuid[])) AS w(id) LEFT JOIN cases c ON c.id = w.id
     CROSS JOIN LATERAL (
         SELECT count(*) AS children,
                coalesce(sum((SELECT count(*) FROM social_events e WHERE e.case_id = x.id)), 0) AS posts
         FROM cases x WHERE x.parent_id = c.id
     ) n
-    LEFT JOIN tickets t ON t.id = c.ticket_id
+    LEFT JOIN tickets t ON t.id = CASE WHEN c.id IS NULL THEN w.id ELSE c.ticket_id END
     LEFT JOIN activities a ON a.id = c.activity_id
     LEFT JOIN social_events e ON e.id = c.event_id
     LEFT JOIN identities i ON i.id = c.identity_id
@@ -87,11 +89,9 @@ _ROWS = text("""
     LEFT JOIN users u ON u.id = coalesce(t.owner_id, a.owner_id)
     LEFT JOIN cases p ON p.id = c.parent_id
     LEFT JOIN tickets pt ON pt.id = p.ticket_id
-    WHERE c.id = ANY (:ids)
 """)
-_HAS_CASE = "EXISTS (SELECT FROM cases c WHERE c.ticket_id = t.id)"
 _ALONE = "FROM cases c JOIN activities a ON a.id = c.activity_id WHERE c.org_id = :org AND c.closed_at IS NULL AND c.ticket_id IS NULL"
-_TICKETED = f"FROM tickets t WHERE t.org_id = :org AND t.{OPEN} AND {_HAS_CASE}"
+_TICKETED = f"FROM tickets t WHERE t.org_id = :org AND t.{OPEN}"
 
 
 def _upto(*parts: str) -> str:
@@ -118,9 +118,12 @@ _INCIDENTS = text("""
     WHERE c.org_id = :org AND c.closed_at IS NULL AND c.subject LIKE 'burst:%' AND c.opened_at <= :until
     ORDER BY c.opened_at DESC LIMIT 5
 """)
-_FRESH = text("""
-    SELECT count(*) FROM (SELECT FROM cases c WHERE c.org_id = :org AND c.closed_at IS NULL AND c.parent_id IS NULL
-                                               AND c.opened_at > :since LIMIT :most) x
+_FRESH = text(f"""
+    SELECT least(:most, (SELECT count(*) FROM (
+               SELECT FROM cases c WHERE c.org_id = :org AND c.closed_at IS NULL AND c.parent_id IS NULL
+                                     AND c.opened_at > :since LIMIT :most) x) + (SELECT count(*) FROM (
+               SELECT FROM tickets t WHERE t.org_id = :org AND t.{OPEN} AND t.priority = ANY (:priorities)
+                 AND t.created_at > :since AND NOT EXISTS (SELECT FROM cases c WHERE c.ticket_id = t.id) LIMIT :most) x))
 """)
 _TIMES = text("""
     WITH lately AS (
@@ -156,9 +159,11 @@ _ACTIVITIES_MEANT = text("""
     WHERE i.org_id = :org AND lower(i.handle) = :handle AND c.activity_id IS NOT NULL
     LIMIT 500
 """)
+# a ticket that was merged into another leads to that one's case, and one without any to itself
 _NUMBER = text("""
-    SELECT c.id FROM cases c JOIN tickets t ON t.id = c.ticket_id WHERE c.org_id = :org AND t.number = :number
-    ORDER BY c.parent_id IS NOT NULL, c.opened_at LIMIT 1
+    SELECT coalesce(c.id, t.id) FROM tickets t LEFT JOIN cases c ON c.ticket_id IN (t.id, t.parent_id)
+    WHERE t.org_id = :org AND t.number = :number
+    ORDER BY c.ticket_id <> t.id, c.parent_id IS NOT NULL, c.opened_at LIMIT 1
 """)
 
 
@@ -253,7 +258,7 @@ def _meant(session: Session, org: str, words: str) -> dict[str, Any]:
 
 
 def numbered(session: Session, org: str, words: str) -> UUID | None:
-    """The case of the ticket that is meant by `1004` or `#1004`."""
+    """The case of the ticket that is meant by `1004` or `#1004`; the ticket itself where it has none."""
     number = words.strip().removeprefix("#")
     if not (number.isascii() and number.isdecimal() and len(number) < 18):
         return None
@@ -273,8 +278,9 @@ def incidents(session: Session, org: str, until: datetime) -> list[dict[str, Any
 
 
 def fresh(session: Session, org: str, since: datetime) -> int:
-    """How many cases were opened since; more than COUNTED are COUNTED + 1."""
-    return int(session.execute(_FRESH, {"org": org, "since": since, "most": COUNTED + 1}).scalar_one())
+    """How many cases, and tickets without one, were opened since; more than COUNTED are COUNTED + 1."""
+    values = {"org": org, "since": since, "most": COUNTED + 1, "priorities": list(PRIORITIES)}
+    return int(session.execute(_FRESH, values).scalar_one())
 
 
 def times(session: Session, org: str) -> dict[str, Any]:

@@ -278,3 +278,107 @@ def test_who_may_not_looks_and_other_organisations_see_nothing(journey: Reviewin
     assert other.get(f"/cases/{case}").status_code == other.get(f"/cases/{case}/fresh").status_code == 404
     assert do(other, f"/cases/{case}/note", page="/cases", note="hello").status_code == 404
     assert journey.value("SELECT count(*) FROM case_notes WHERE what = 'note'") == 0
+
+
+def test_two_cases_are_merged_on_the_page_and_a_post_is_split_out_again(
+    journey: Reviewing, sam: Visitor
+) -> None:
+    ann, ben = complain(journey, "ann", "ben")
+    numbers = [row.number for row in journey.execute("SELECT number FROM tickets ORDER BY number")]
+    refused = do(sam, f"/cases/{ann}/merge", into="#99")
+    assert refused.status_code == 422
+    assert 'value="#99"' in refused.text
+    old = sam.get(f"/cases/{ann}")
+    said = done(sam, do(sam, f"/cases/{ann}/merge", into=f"#{numbers[1]}"))
+    assert said == f"Ticket #{numbers[0]} is merged into ticket #{numbers[1]}."
+    assert order(sam.get("/cases")) == [str(ben)]
+    assert sam.get(f"/cases?q={numbers[0]}").headers["location"] == f"/cases/{ben}"
+    shown = sam.get(f"/cases/{ben}").text
+    for part in (
+        f">Merged from #{numbers[0]}</a>",
+        "Merged into this: 1 case",
+        "Split out again",
+        "was merged into this: ",
+    ):
+        assert part in shown
+    version = re.search(r'name="version" value="([^"]*)"', old.text)
+    assert version
+    late = sam.post(
+        f"/cases/{ann}/status", {"form": sam.form(old), "version": version[1], "status": "closed"}
+    )
+    assert late.status_code == 409
+    assert f"Ticket: was #{numbers[0]}, is #{numbers[1]} now." in late.text
+    event = journey.event("ann").id
+    assert "is split out of" in done(sam, do(sam, f"/cases/{ben}/posts/{event}/split", what="author"))
+    assert set(order(sam.get("/cases"))) == {str(ann), str(ben)}
+    assert do(sam, f"/cases/{ben}/take-out/{ann}").status_code == 422
+    assert do(sam, f"/cases/{ben}/posts/{journey.event('ben').id}/split", what="post").status_code == 422
+    assert journey.broken() == []
+    assert journey.value("SELECT count(*) FROM audits WHERE what IN ('merged', 'took in', 'split')") == 4
+
+
+def test_an_author_who_is_not_whom_we_took_them_for_is_freed_linked_to_another_and_back(
+    journey: Reviewing, sam: Visitor
+) -> None:
+    acme, town = journey.account("Acme"), journey.account("Town Gas")
+    journey.contact("ann@town.example", account=acme)
+    [case] = complain(journey, "ann")
+    whose = "SELECT k.name FROM tickets t LEFT JOIN accounts k ON k.id = t.account_id"
+    shown = sam.get(f"/cases/{case}").text
+    assert "by the handle “ann@town.example”, which is a name of the contact" in shown
+    assert journey.value(whose) == "Acme"
+    said = done(sam, do(sam, f"/cases/{case}/author/unlink", kind="contact"))
+    assert "The author is not the contact ann@town.example any more" in said
+    assert (journey.value(whose), journey.event("ann").contact_id) == (None, None)
+    step = re.search(r'name="step" value="([^"]+)"', sam.get(f"/cases/{case}").text)
+    assert step
+    assert do(sam, f"/cases/{case}/author/again", step=step[1]).status_code == 303
+    assert (journey.value(whose), journey.event("ann").account_id) == ("Acme", acme)
+    assert do(sam, f"/cases/{case}/author/unlink", kind="contact").status_code == 303
+    assert "belongs to the account Town Gas" in done(
+        sam, do(sam, f"/cases/{case}/author/link", kind="account", named="Town Gas")
+    )
+    assert (journey.value(whose), journey.event("ann").account_id) == ("Town Gas", town)
+    assert f"says {SAM}" in sam.get(f"/cases/{case}").text
+    assert do(sam, f"/cases/{case}/author/link", kind="account", named="Nobody Ltd").status_code == 422
+    assert journey.broken() == []
+
+
+def test_a_ticket_that_people_opened_in_the_crm_stands_in_the_list_and_says_that_it_has_no_post(
+    journey: Reviewing, sam: Visitor
+) -> None:
+    ticket = journey.value(
+        "INSERT INTO tickets (subject, source, priority) VALUES ('By phone: <b>no heat</b>', 'phone', 'urgent') RETURNING id"
+    )
+    journey.execute("INSERT INTO tickets (subject, org_id) VALUES ('Of others', 'other')")
+    [ann] = complain(journey, "ann")
+    assert order(sam.get("/cases")) == order(sam.get("/cases?show=tickets")) == [str(ticket), str(ann)]
+    assert "tickets <b>2</b>" in sam.get("/cases").text
+    shown = sam.get(f"/cases/{ticket}")
+    assert "No post belongs to this ticket: it was opened in the CRM (phone)" in shown.text
+    assert "By phone: &lt;b&gt;no heat&lt;/b&gt;" in shown.text
+    assert done(sam, do(sam, f"/cases/{ticket}/assign", owner="me")).endswith("is Sam&#39;s now.")
+    assert order(sam.get("/cases?show=mine")) == [str(ticket)]
+    number = journey.value("SELECT number FROM tickets WHERE id = :id", id=ticket)
+    assert sam.get(f"/cases?q={number}").headers["location"] == f"/cases/{ticket}"
+    assert do(sam, f"/cases/{ticket}/note", note="hello").status_code == 422
+    assert do(sam, f"/cases/{ann}/merge", into=str(number)).status_code == 422
+    assert do(sam, f"/cases/{ticket}/status", status="resolved").status_code == 303
+    assert order(sam.get("/cases")) == [str(ann)]
+
+
+def test_a_verdict_on_an_incident_moves_the_rules_of_what_it_took_in(
+    journey: Reviewing, sam: Visitor
+) -> None:
+    journey.execute("INSERT INTO policies (burst_all) VALUES (1)")
+    complain(journey, "ann", "ben", "cem")
+    incident = journey.value("SELECT id FROM cases WHERE subject LIKE 'burst:%'")
+    other = journey.value(
+        "INSERT INTO rules (name, audience, threshold, action) VALUES ('Rare', 'addressed', -0.9, 'ticket') RETURNING id"
+    )
+    journey.execute(
+        "UPDATE cases SET rule_id = :rule WHERE parent_id = :incident", rule=other, incident=incident
+    )
+    said = done(sam, do(sam, f"/cases/{incident}/verdict", verdict="spam"))
+    assert "“Rare” was right in 0 of" in said
+    assert "“<bdi>Rare</bdi>”" in sam.get(f"/cases/{incident}/precision").text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from console.web.asked import Asked, Page
-from console.web.cases import changes, inbox, one, ties
+from console.web.cases import author, changes, inbox, matter, one, ties
 
 
 def routes(asked: Asked) -> list[Route]:
@@ -26,6 +26,13 @@ def routes(asked: Asked) -> list[Route]:
         form("{case}/priority", changes.priority),
         form("{case}/verdict", changes.verdict),
         form("{case}/note", changes.note),
+        form("{case}/merge", matter.merge),
+        form("{case}/take-out", matter.take_out),
+        form("{case}/take-out/{child}", matter.take_out),
+        form("{case}/author/unlink", author.unlink),
+        form("{case}/author/link", author.link),
+        form("{case}/author/again", author.again),
+        form("{case}/posts/{event}/split", matter.split),
         form("{case}/posts/{event}/undo", ties.undo),
         form("{case}/posts/{event}/again", ties.again),
         form("{case}/posts/{event}/tie", ties.tie),

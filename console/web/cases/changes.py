@@ -72,6 +72,7 @@ def _judged(ask: Ask, one: Matter) -> tuple[str, str, dict[str, Any]]:
     told, why = ask.fields.get("verdict", ""), " ".join(ask.fields.get("why", "").split())[:1_000]
     if told not in VERDICTS:
         raise CannotDo("Choose what it is.")
+    _heard(one)
     session, org = ask.session, ask.who.org
     concerned = rules_of(session, one.id)
     before = {rule.rule: rule for rule in precisions(session, org, concerned)}
@@ -86,6 +87,13 @@ def _judged(ask: Ask, one: Matter) -> tuple[str, str, dict[str, Any]]:
     return "judged", said, {"was": one.verdict, "now": told}
 
 
+def _heard(one: Matter) -> None:
+    if not one.heard:
+        raise CannotDo(
+            f"{one.name} was opened in the CRM and has no post: nothing was heard that could be judged or noted."
+        )
+
+
 def _precision(now: Precision, was: Precision | None) -> str:
     right = f"“{now.name}” was right in {now.judged - now.wrong} of {now.judged}"
     return right + (f", before in {was.judged - was.wrong} of {was.judged}." if was else ".")
@@ -95,6 +103,7 @@ def note(ask: Ask) -> Response:
     """Write something to it. A note collides with nothing: it is taken from an old page, too."""
 
     def noted(one: Matter) -> tuple[str, str, dict[str, Any]]:
+        _heard(one)
         casework.add_note(ask.session, ask.who.org, one.id, ask.who.email, ask.fields.get("note", ""))
         return "noted", f"Your note stands on {one.name[0].lower()}{one.name[1:]}.", {}
 
@@ -116,7 +125,9 @@ def changed(ask: Ask, field: str, change: Change, *, any_version: bool = False) 
         return shown(ask, status=409, stale=stale)
     except CannotDo as refused:
         return shown(ask, status=422, wrong={field: str(refused)})
-    return ask.done(f"/cases/{case}", what, said, of="case", of_id=case, **detail)
+    return ask.done(
+        f"/cases/{case}", what, said, of="case" if there.heard else "ticket", of_id=case, **detail
+    )
 
 
 def bulk(ask: Ask) -> Response:
@@ -137,7 +148,14 @@ def bulk(ask: Ask) -> Response:
                 one = casework.held(ask.session, ask.who.org, UUID(name), version)
                 what, said, detail = _to_one(ask, one, doing)
                 audit.note(
-                    ask.session, ask.who.org, ask.who.email, what, said, of="case", of_id=one.id, **detail
+                    ask.session,
+                    ask.who.org,
+                    ask.who.email,
+                    what,
+                    said,
+                    of="case" if one.heard else "ticket",
+                    of_id=one.id,
+                    **detail,
                 )
                 done.append(one.name)
         except Stale as stale:

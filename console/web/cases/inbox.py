@@ -97,7 +97,14 @@ def upto(number: int) -> str:
 
 
 def _told(row: dict[str, Any], now: datetime) -> dict[str, Any]:
-    parts = (row["status"], row["priority"], row["owner_id"], row["verdict"], row["account_id"])
+    parts = (
+        row["number"],
+        row["status"],
+        row["priority"],
+        row["owner_id"],
+        row["verdict"],
+        row["account_id"],
+    )
     late = row["due"] is not None and row["due"] < now and row["status"] in ("open", "planned")
     return {
         "late": late,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from console import audit, case_page, casework, fleet
+from console.case_author import author
 from console.casework import Matter, Stale
 from console.policy import due_times
 from console.refusal import CannotDo
@@ -22,12 +23,23 @@ from workers.verdict import precisions
 
 _MORE = text("""
     SELECT c.ticket_id, c.rule_id, coalesce(t.created_at, c.opened_at) AS opened_at,
-           ARRAY(SELECT DISTINCT n.rule_id FROM case_notes n
-                 WHERE n.case_id = c.id AND n.what = 'rule' AND n.rule_id IS NOT NULL) AS rules
-    FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id WHERE c.id = :case
+           c.subject LIKE 'burst:%' AS incident, p.id AS parent, c.ticket_id = p.ticket_id AS shared
+    FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id LEFT JOIN cases p ON p.id = c.parent_id WHERE c.id = :case
+""")
+# a verdict on what took others in holds for those as well (workers/verdict.py)
+_RULES = text("""
+    WITH them AS (SELECT id, rule_id FROM cases WHERE id = :case OR parent_id = :case)
+    SELECT rule_id FROM them WHERE rule_id IS NOT NULL
+    UNION SELECT n.rule_id FROM case_notes n JOIN them ON n.case_id = them.id WHERE n.what = 'rule' AND n.rule_id IS NOT NULL
 """)
 _NAMES = text("SELECT id, name, suggests FROM rules WHERE id = ANY (:rules) ORDER BY name")
-_POSTS = text("SELECT count(*) FROM social_events WHERE case_id = :case")
+_TICKET = text("""
+    SELECT subject AS about, source, created_at, parent_id, NULL::text AS verdict FROM tickets WHERE id = :ticket
+""")
+_INTO = text("""
+    SELECT c.id, t.number FROM tickets t JOIN cases c ON c.ticket_id = t.id AND c.org_id = :org WHERE t.id = :ticket
+    ORDER BY c.parent_id IS NOT NULL LIMIT 1
+""")
 TOLD = {
     "rule": "crossed the rule",
     "reply": "the author answered when it was closed",
@@ -55,7 +67,7 @@ def part(ask: Ask) -> Response:
     """Says what has changed since the page was shown, and nothing else: nothing moves while somebody reads or writes."""
     now = _the(ask)
     seen, posts = ask.wish("version"), ask.wish("posts")
-    number: int = ask.session.execute(_POSTS, {"case": now.id}).scalar_one()
+    number = case_page.count(ask.session, now.id)
     more = number - int(posts) if posts.isdecimal() and len(posts) < 10 else 0
     values = {"case": now, "more": more, "changed": seen != now.version}
     return ask.shows("cases/_fresh.html", values)
@@ -70,9 +82,8 @@ def precision(ask: Ask) -> Response:
 
 
 def rules_of(session: Session, case: UUID) -> list[UUID]:
-    """The rules that a case crossed, that of its level among them."""
-    row = session.execute(_MORE, {"case": case}).one()
-    return [rule for rule in {row.rule_id, *row.rules} if rule]
+    """The rules that a case, or what it took in, crossed; that of its level among them."""
+    return list(session.scalars(_RULES, {"case": case}))
 
 
 def _the(ask: Ask) -> Matter:
@@ -89,9 +100,12 @@ def shown(
 ) -> Response:
     """The case's page; `wrong`: what is wrong with which field of a form, which is shown as it was typed."""
     one, session, org = _the(ask), ask.session, ask.who.org
+    if not one.heard:
+        return _of_the_crm(ask, one, status, stale, wrong or {})
     told = facts(session, one.id)
     more = session.execute(_MORE, {"case": one.id}).one()
     after = _after(ask.wish("after"))
+    inside = case_page.inside(session, org, one.id)
     posts, goes_on = case_page.posts(session, org, one.id, after)
     now = fleet.now(session)
     rules = rules_of(session, one.id)
@@ -102,7 +116,7 @@ def shown(
         "case": one,
         "told": told,
         "posts": posts,
-        "own_posts": session.execute(_POSTS, {"case": one.id}).scalar_one(),
+        "own_posts": case_page.count(session, one.id),
         "next": goes_on and f"/cases/{one.id}?{_place(posts[-1])}",
         "further": after is not None,
         "rules": [dict(row) for row in session.execute(_NAMES, {"rules": rules}).mappings()],
@@ -110,9 +124,14 @@ def shown(
             note | {"words": TOLD[note["what"]]} for note in notes(session, one.id) if note["what"] != "rule"
         ],
         "audits": audit.notes(session, org, 20, of="case", of_id=one.id),
-        "author": case_page.author(session, org, one.id, told["subject"]),
+        "author": author(session, org, one.id, told["subject"]),
         "of_account": case_page.of_account(session, org, one.id, one.account_id) if one.account_id else [],
         "children": case_page.children(session, one.id, more.ticket_id) if told["children"] else [],
+        "inside": inside,
+        "incident": more.incident,
+        "parent": more.parent,
+        "shared": more.shared,
+        "likely": case_page.likely(session, one.id) if ask.may and not one.closed and not more.shared else [],
         "opened_at": more.opened_at,
         "due": None if one.closed else more.opened_at + due_times(session, org)[priority],
         "answered": answered and max(0.0, (answered - more.opened_at).total_seconds()),
@@ -128,6 +147,35 @@ def shown(
         "is_link": is_link,
     }
     return ask.shows("cases/case.html", values, status)
+
+
+def _of_the_crm(ask: Ask, one: Matter, status: int, stale: Stale | None, wrong: dict[str, str]) -> Response:
+    """A ticket without a case: what people can do with any, and that no post belongs to it."""
+    session, org = ask.session, ask.who.org
+    told = session.execute(_TICKET, {"ticket": one.id}).mappings().one()
+    into = session.execute(_INTO, {"org": org, "ticket": told["parent_id"]}).mappings().first()
+    account, contact = one.account_id, one.contact_id
+    values = {
+        "now": fleet.now(session),
+        "case": one,
+        "told": told,
+        "into": into,
+        "audits": audit.notes(session, org, 20, of="ticket", of_id=one.id),
+        "author": None,
+        "of_account": case_page.of_account(session, org, one.id, account) if account else [],
+        "contact": contact,
+        "opened_at": told["created_at"],
+        "due": None if one.closed else told["created_at"] + due_times(session, org)[one.priority or "low"],
+        "answered": None,
+        "resolved": None,
+        "people": casework.people(session, org) if ask.may else [],
+        "me": casework.me(session, org, ask.who.email),
+        "priorities": PRIORITIES,
+        "stale": stale,
+        "wrong": wrong,
+        "typed": ask.fields,
+    }
+    return ask.shows("cases/ticket.html", values, status)
 
 
 def is_link(url: str | None) -> bool:
