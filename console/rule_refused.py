@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pydantic import ValidationError, ValidationInfo
 
@@ -13,15 +13,29 @@ _OVER = {"post": "single posts", "mean": "a mean (--trigger mean)", "spike": "a 
 def problems(wrong: ValidationError) -> list[str]:
     """Everything that is wrong, never in the words of the library."""
     told = []
+    for field, reason in _reasons(wrong):
+        named = f"{CALLED.get(field, field.replace('_', ' '))}: " if field else ""
+        said = f"{named}{reason[:1].lower() if named else reason[:1].upper()}{reason[1:]}"
+        told.append(f"{said[:1].upper()}{said[1:].rstrip('.')}.")
+    return list(dict.fromkeys(told))
+
+
+def problems_by_field(wrong: ValidationError) -> dict[str, str]:
+    """The same for a form, by field: a sentence each, or several."""
+    told: dict[str, list[str]] = defaultdict(list)
+    for field, reason in _reasons(wrong):
+        said = f"{reason[:1].upper()}{reason[1:].rstrip('.')}"
+        told[field].append(said if said.endswith("?") else f"{said}.")
+    return {field: " ".join(dict.fromkeys(said)) for field, said in told.items()}
+
+
+def _reasons(wrong: ValidationError) -> Iterator[tuple[str, str]]:
     for one in wrong.errors(include_url=False, include_input=False, include_context=False):
         field = str(one["loc"][0]) if one["loc"] else ""
         reason = one["msg"].removeprefix("Value error, ")
         if one["type"] != "value_error":
             reason = _LACKS.get(field, "must be said") if one["type"] == "missing" else _KINDS[field]
-        named = f"{CALLED.get(field, field.replace('_', ' '))}: " if field else ""
-        said = f"{named}{reason[:1].lower() if named else reason[:1].upper()}{reason[1:]}"
-        told.append(f"{said[:1].upper()}{said[1:].rstrip('.')}.")
-    return list(dict.fromkeys(told))
+        yield field, reason
 
 
 def refuse(reasons: Iterable[str]) -> None:

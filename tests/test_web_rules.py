@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 
-from tests.journey import Journey
+from console.rule_form import FIELDS, typed, values
+from console.rules import rules, set_rule, the_rule
+from tests.journey import FURIOUS, MILD, Journey, at
 from tests.serving import web
 from tests.signing_in import OLGA, SAM, Visitor, let_in
+from tests.stream_rows import post
 
 
 @pytest.fixture
@@ -34,14 +39,14 @@ def sam(base: str) -> Visitor:
     return visitor
 
 
-def the_rule(journey: Journey) -> str:
+def complaint(journey: Journey) -> str:
     return str(journey.value("SELECT id FROM rules WHERE name = 'A complaint to us'"))
 
 
 def test_a_threshold_is_changed_on_the_page_and_who_saw_another_is_told(
     journey: Journey, sam: Visitor
 ) -> None:
-    rule = the_rule(journey)
+    rule = complaint(journey)
     path, page = f"/rules/{rule}", sam.get(f"/rules/{rule}").text
     form = sam.form(sam.get(path))
     was = re.findall(r'name="was" value="([^"]+)"', page)[0]
@@ -99,5 +104,159 @@ def test_another_organisations_rule_and_switch_are_not_there(journey: Journey, s
 
 
 def test_a_rule_without_history_says_so_and_one_with_it_is_drawn(journey: Journey, sam: Visitor) -> None:
-    path = f"/rules/{the_rule(journey)}/test"
+    path = f"/rules/{complaint(journey)}/test"
     assert "nothing" in sam.get(path).text.casefold()
+
+
+def plain(page: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+def form_of(page: str) -> dict[str, str]:
+    """What the whole form of a rule has in it."""
+    form = page[page.index('class="whole-rule"') :]
+    told = {
+        name: unescape(value)
+        for name, value in re.findall(r'<input [^>]*name="(\w+)"[^>]* value="([^"]*)"', form)
+    }
+    told |= {
+        name: unescape(value)
+        for name, value in re.findall(r'<textarea [^>]*name="(\w+)"[^>]*>([^<]*)<', form)
+    }
+    for name, options in re.findall(r'<select [^>]*name="(\w+)"[^>]*>(.*?)</select>', form, re.DOTALL):
+        told[name] = re.findall(r'value="(\w+)" selected', options)[0]
+    return told
+
+
+def test_every_rule_goes_through_its_form_unchanged(journey: Journey) -> None:
+    campaign = journey.value(
+        "INSERT INTO campaigns (org_id, name) VALUES ('main', 'Spring, and more') RETURNING id"
+    )
+    journey.execute("INSERT INTO users (org_id, name, email) VALUES ('main', 'Ann', 'ann@acme.example')")
+    journey.execute(
+        "INSERT INTO campaigns (org_id, name) VALUES ('main', 'Spring, and more')"
+    )  # another of the name
+    said = "INSERT INTO rules (org_id, name, audience, threshold, action, priority,"
+    journey.execute(
+        f"{said} words, campaigns, accounts, platforms, assign, assignees, quiet_from, quiet_to, quiet_zone, max_age_hours,"
+        " per_day, owner_id) SELECT 'main', 'All of it', 'named', 1, 'ticket', 'high', ARRAY['refund', 'money back'],"
+        " ARRAY[CAST(:campaign AS uuid)], ARRAY[gen_random_uuid()], ARRAY['x', 'reddit'], 'rotation', ARRAY[id], '22:00',"
+        " '07:30', 'Europe/Berlin', 36, 9, id FROM users WHERE email = 'ann@acme.example'",
+        campaign=campaign,
+    )
+    for more, of in (
+        (
+            "trigger, window_hours, rearm, minimum",
+            "'Mood', 'named', -0.2, 'notify', 'low', 'mean', 24, 0.05, 30",
+        ),
+        (
+            "trigger, window_hours, factor, minimum",
+            "'Storm', 'named', 1, 'ticket', 'low', 'spike', 3, 2.5, 50",
+        ),
+        ("rating", "'Stars', 'addressed', 1, 'ticket', 'normal', 2"),
+    ):
+        journey.execute(f"{said} {more}) VALUES ('main', {of})")
+    with journey.sessions() as session:
+        for rule in rules(session, "main"):
+            if rule["name"] == "All of it":  # its account is gone, and is kept as such
+                assert typed(rule)["accounts"] == str(rule["accounts"][0])
+            before, after = set_rule(session, "main", str(rule["id"]), values(typed(rule), rule), broad=True)
+            assert before == after
+        session.rollback()
+    assert len(FIELDS) == len(set(FIELDS))
+
+
+def test_a_rule_is_changed_by_its_form_after_its_back_test_and_refusals_stand_beside_their_fields(
+    journey: Journey, sam: Visitor
+) -> None:
+    source = journey.source()
+    journey.own("acme@town.example")
+    journey.hear(source, post("1", FURIOUS, at(1), "zoe"), post("2", MILD, at(2), "ann"))
+    journey.execute("UPDATE social_events SET addressed = true")
+    path = f"/rules/{complaint(journey)}"
+    told = form_of(sam.get(f"{path}/edit").text)
+    wrong = {
+        "threshold": "-7",
+        "per_day": "many",
+        "quiet": "22:00",
+        "owner_id": "nobody@acme.example",
+        "rearm": "0",
+    }
+    wrong |= {"platforms": "myspace", "campaigns": "Nowhere", "name": ""}
+    page = sam.get(f"{path}/edit?{urlencode(told | wrong)}")
+    assert page.status_code == 422
+    for field in wrong:
+        assert re.search(
+            rf'id="{field}" [^>]*aria-invalid="true" aria-describedby="wrong-{field}"', page.text
+        ), field
+        assert re.search(rf'id="wrong-{field}" role="alert">[^<]', page.text), field
+    assert not re.search(r"--\w", plain(page.text))
+    assert 'value="many"' in page.text
+    milder = told | {"threshold": "-0.2", "priority": "urgent", "max_age_hours": "3d"}
+    page = sam.get(f"{path}/edit?{urlencode(milder)}").text
+    assert "scores -0.20 or less opens a ticket of urgent priority" in plain(page)
+    [part] = re.findall(r'id="test-part" hx-get="([^"]+)"', page)
+    tried = sam.get(unescape(part)).text
+    assert "at -0.20 and with other priority and max age hours would have opened" in plain(tried)
+    assert (tried.count('<g class="now">'), tried.count('<g class="here">')) == (1, 1)
+    assert journey.value("SELECT count(*) FROM rules WHERE priority = 'urgent'") == 0
+    fields = milder | {"form": sam.form(sam.get("/rules"))}
+    assert sam.post(f"{path}/edit", fields | {"threshold": "1"}).status_code == 422
+    assert sam.post(f"{path}/edit", fields).status_code == 303
+    [note] = journey.execute("SELECT what, of, said, detail FROM audits")
+    assert (note.what, note.of, note.detail["now"]) == (
+        "changed",
+        "rule",
+        "priority urgent, threshold -0.2, max age 72h",
+    )
+    assert journey.execute(
+        "SELECT threshold, priority, max_age_hours FROM rules WHERE id = :id", id=complaint(journey)
+    ) == [(-0.2, "urgent", 72)]
+    stale = sam.post(f"{path}/edit", fields | {"priority": "low"})
+    assert (stale.status_code, f"{SAM} changed it meanwhile. It says now:" in plain(stale.text)) == (
+        409,
+        True,
+    )
+    assert form_of(stale.text)["priority"] == "low"
+    assert sam.get(f"{path}/edit?{urlencode(milder | {'priority': 'low'})}").status_code == 409
+
+
+def test_a_new_rule_is_tried_then_added_and_one_of_a_known_name_is_not(
+    journey: Journey, sam: Visitor
+) -> None:
+    told = form_of(sam.get("/rules/new").text) | {
+        "name": "Refunds",
+        "words": "refund\nmoney back, please",
+        "quiet": "22:00–07:00",
+    }
+    page = sam.get(f"/rules/new?{urlencode(told)}").text
+    assert 'says "refund" or "money back, please" opens a ticket of normal priority' in plain(page)
+    [part] = re.findall(r'id="test-part" hx-get="([^"]+)"', page)
+    assert "nothing" in sam.get(unescape(part)).text.casefold()
+    assert (
+        "there is nothing to replay" in sam.get(unescape(part).replace("action=ticket", "action=notify")).text
+    )
+    form = sam.form(sam.get("/rules"))
+    before = journey.value("SELECT count(*) FROM rules")
+    broad = sam.post("/rules/new", told | {"form": form, "words": "", "threshold": "0.5"})
+    assert (broad.status_code, "this matches everything" in broad.text, 'name="broad"' in broad.text) == (
+        422,
+        True,
+        True,
+    )
+    taken = sam.post("/rules/new", told | {"form": form, "name": "a complaint to US"})
+    assert (taken.status_code, 'id="wrong-name"' in taken.text) == (422, True)
+    added = sam.post("/rules/new", told | {"form": form})
+    assert added.status_code == 303
+    assert journey.value("SELECT count(*) FROM rules") == before + 1
+    assert "Refunds is a rule now" in plain(sam.get(added.headers["location"]).text)
+    with journey.sessions() as session:
+        made = the_rule(session, "main", "Refunds")
+    assert (made["words"], made["quiet_from"], made["threshold"]) == (
+        ["refund", "money back, please"],
+        "22:00",
+        1.0,
+    )
+    olga = Visitor(sam.base)
+    olga.sign_in(OLGA)
+    assert "whole-rule" not in olga.get("/rules/new").text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from console.web.asked import Asked
-from console.web.rules import changes, crisis, lexicon, tested, whole
+from console.web.rules import changes, crisis, editing, lexicon, tested, whole
 
 
 def routes(asked: Asked) -> list[Route]:
@@ -19,7 +19,12 @@ def routes(asked: Asked) -> list[Route]:
         Route("/rules/lexicon", asked("rules", lexicon.page)),
         Route("/rules/lexicon", asked("rules", lexicon.save), methods=["POST"]),
         Route("/rules/lexicon/effect", asked("rules", lexicon.part)),
+        Route("/rules/new", asked("rules", editing.new)),
+        Route("/rules/new", asked("rules", editing.create), methods=["POST"]),
+        Route("/rules/new/test", asked("rules", tested.part)),
         Route("/rules/{rule}", asked("rules", whole.one)),
+        Route("/rules/{rule}/edit", asked("rules", editing.edit)),
+        Route("/rules/{rule}/edit", asked("rules", editing.save), methods=["POST"]),
         Route("/rules/{rule}/test", asked("rules", tested.part)),
         Route("/rules/{rule}/threshold", asked("rules", changes.threshold), methods=["POST"]),
         Route("/rules/{rule}/switch", asked("rules", changes.switch), methods=["POST"]),
