@@ -43,6 +43,7 @@ LONGEST = {
     "test_trouble.py": 140,
     "test_chaos.py": 80,
     "test_world.py": 75,
+    "test_demo_days.py": 60,
     "test_demo.py": 50,
     "test_local_instance.py": 40,
     "test_storm.py": 30,

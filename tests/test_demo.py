@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -15,44 +14,10 @@ from time import monotonic
 import pytest
 
 from tests.command_line import KEY, Earshot, earshot, rows
+from tests.running import Running
 from tests.waiting import eventually, how_busy
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(900)]
-
-
-class Running:
-    """`earshot ...` that goes on until it is told to stop."""
-
-    def __init__(self, cli: Earshot, folder: Path, *words: str) -> None:
-        self._out = folder / "running.out"
-        with self._out.open("w") as file:
-            self.started = monotonic()
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "console", *words], env=cli.env, stdout=file, stderr=file, cwd="/"
-            )
-
-    @property
-    def said(self) -> str:
-        return self._out.read_text()
-
-    def until(self, words: str, within: float) -> None:
-        eventually(
-            lambda: words in self.said or self.process.poll() is not None,
-            within=within,
-            of=f"{words!r} in\n{self.said}",
-        )
-        assert words in self.said, self.said
-
-    def stop(self, number: int) -> int:
-        """Its exit code, once it has ended."""
-        os.kill(self.process.pid, number)
-        eventually(lambda: self.process.poll() is not None, within=60, of="the end of it")
-        return self.process.wait()
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
 
 
 def children_of(home: Path) -> list[int]:
