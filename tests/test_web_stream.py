@@ -250,7 +250,9 @@ def test_kinds_are_counted_each_without_its_own_filter(journey: Journey, max_: V
     for query in ("platform=lemmy", "platform=lemmy&words=e"):
         told = plain(max_.get(f"/stream/sample?{query}").text)
         assert "Platforms mastodon 3 lemmy 2 Languages en 2 Voices earned 2" in told
-        assert "Authors and words of 2 posts" in told
+        assert "Engagement, authors and words of 2 posts" in told
+        # stream_rows.post has 3 likes and 1 answer
+        assert "Engagement likes 6 answers 2 Platforms" in told
 
 
 def test_a_campaigns_lift_is_told_with_its_interval_or_that_it_is_too_early(
