@@ -17,7 +17,7 @@ from console.refusal import BadInput, CannotDo
 from console.rule_known import Known, called
 from console.rule_values import Values, checked, held, takes_everything
 from workers.decide import SPENT, SUGGESTED
-from workers.verdict import precisions
+from workers.verdict import Precision, precisions
 
 _NAMED = ("sources", "campaigns", "accounts", "assignees")
 _OF_TRIGGERS = ("window_hours", "rearm", "factor", "minimum", "max_age_hours", "threshold")
@@ -72,6 +72,8 @@ _WAIT = text("""
 """)
 _REMOVE = text("DELETE FROM rules WHERE org_id = :org AND id = :id")
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('earshot.rules.' || :org, 0))")
+# a verdict and what it does to the rule are one transaction, whose moment both have
+_LAST_WORD = text("SELECT verdict_by FROM cases WHERE rule_id = :id AND verdict_at = :at LIMIT 1")
 _HEARS = text("""
     SELECT EXISTS (SELECT FROM receivers WHERE org_id = :org AND state <> 'paused'
                                            AND (tells = '{}' OR 'post.noticed' = ANY (tells)))
@@ -107,9 +109,14 @@ def the_rule(session: Session, org: str, named: str) -> dict[str, Any]:
     return fits[0]
 
 
-def judged(session: Session, org: str, found: Sequence[dict[str, Any]]) -> None:
-    """Add to each rule its `precision`, {cases, judged, wrong, share}; None for one that opens nothing."""
-    known = {one.rule: one for one in precisions(session, org, [rule["id"] for rule in found])}
+def judged(
+    session: Session, org: str, found: Sequence[dict[str, Any]], counted: Sequence[Precision] | None = None
+) -> None:
+    """Add to each rule its `precision`, {cases, judged, wrong, share}; None for one that opens nothing. `counted` are all of them,
+    if somebody has counted them already."""
+    if counted is None:
+        counted = precisions(session, org, [rule["id"] for rule in found])
+    known = {one.rule: one for one in counted}
     for rule in found:
         one = known.get(rule["id"])
         rule["precision"] = one and {
@@ -131,6 +138,14 @@ def counted(session: Session, rule: Mapping[str, Any]) -> dict[str, Any]:
     )
     alarms = [dict(row) for row in session.execute(_ALARMS, {"id": rule["id"]}).mappings()]
     return done | {"alarms": alarms}
+
+
+def demoted_by(session: Session, rule: Mapping[str, Any]) -> str | None:
+    """Who said the word after which a rule only suggests; None where it does not, or that is not known."""
+    if not rule["suggests"]:
+        return None
+    by: str | None = session.scalar(_LAST_WORD, {"id": rule["id"], "at": rule["suggests_since"]})
+    return by
 
 
 def anybody_hears(session: Session, org: str) -> bool:

@@ -15,6 +15,7 @@ from tests.journey import FURIOUS, MILD, Journey, at
 from tests.serving import web
 from tests.signing_in import OLGA, SAM, Visitor, let_in
 from tests.stream_rows import post
+from workers.verdict import judge
 
 
 @pytest.fixture
@@ -59,6 +60,26 @@ def test_a_threshold_is_changed_on_the_page_and_who_saw_another_is_told(
     olga = Visitor(sam.base)
     olga.sign_in(OLGA)
     assert "Set it" not in olga.get(path).text
+
+
+def test_a_rule_that_only_suggests_says_whose_verdict_tipped_it(journey: Journey, sam: Visitor) -> None:
+    rule = complaint(journey)
+    journey.execute("INSERT INTO policies (org_id, precision_least) VALUES ('main', 2)")
+    cases = [
+        journey.value(
+            "INSERT INTO cases (subject, level, rule_id) VALUES (:subject, 'activity', :rule) RETURNING id",
+            subject=f"post:x:{n}",
+            rule=rule,
+        )
+        for n in range(2)
+    ]
+    for case, by in zip(cases, (OLGA, SAM), strict=True):
+        with journey.sessions() as session, session.begin():
+            judge(session, "main", case, "spam", by)
+    told = plain(sam.get(f"/rules/{rule}").text)
+    assert "only suggests since" in told
+    assert f"The verdict that tipped it was {SAM}'s." in told
+    assert "only suggests" in plain(sam.get("/rules").text)
 
 
 def test_a_switch_holds_back_says_why_and_is_turned_off(journey: Journey, sam: Visitor) -> None:

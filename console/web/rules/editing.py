@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from connectors import connectors
 from console import audit
 from console.people import users
 from console.refusal import BadInput, CannotDo
@@ -132,7 +131,6 @@ def _shown(
         "actions": RULE_ACTIONS,
         "audiences": RULE_AUDIENCES,
         "priorities": PRIORITIES,
-        "platforms": sorted(connectors()),
         "users": sorted(users(ask.session, ask.who.org)),
     }
     return ask.shows("rules/edit.html", values, status)

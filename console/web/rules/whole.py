@@ -11,13 +11,16 @@ from console.campaigns import newest
 from console.crisis import switches
 from console.refusal import CannotDo
 from console.rule_told import does, right, told, when, whose
-from console.rules import counted, judged, rules, the_rule
+from console.rules import counted, demoted_by, judged, rules, the_rule
 from console.web.asked import Ask, NotThere
 from models.vocabulary import PLATFORMS
 from workers.rule import RANK
+from workers.verdict import Precision, precisions
 
 SWITCHES = 20
 """Crisis switches that are shown: those that are on or hold something, and the newest others."""
+MANY = 20_000
+"""Cases from which on they are not counted again for every page."""
 
 
 def every(ask: Ask) -> Response:
@@ -28,11 +31,17 @@ def every(ask: Ask) -> Response:
 def listed(ask: Ask, wrong: str = "", typed: dict[str, str] | None = None, status: int = 200) -> Response:
     """The page, with what was wrong about a crisis switch that somebody wanted to turn on."""
     found = rules(ask.session, ask.who.org)
-    judged(ask.session, ask.who.org, found)
+    right_ones, ago = ask.recent(
+        "precision",
+        lambda session: precisions(session, ask.who.org),
+        lambda told: sum(map(_cases, told)) > MANY,
+    )
+    judged(ask.session, ask.who.org, found, right_ones)
     crisis = switches(ask.session, ask.who.org)
     crisis.sort(key=lambda one: not (one["active"] or one["held"]))
     values = {
         "rules": [row | in_words(row) for row in found],
+        "counted_ago": ago,
         "switches": crisis[:SWITCHES],
         "more_switches": len(crisis) - SWITCHES,
         "campaigns": newest(ask.session, ask.who.org),
@@ -57,6 +66,8 @@ def shown(
     values = {
         "rule": rule | in_words(rule),
         "done_by_it": counted(ask.session, rule),
+        "demoted_by": demoted_by(ask.session, rule),
+        "now": fleet.now(ask.session),
         "can_be_tested": rule["trigger"] == "post" and rule["action"] in RANK,
         "wrong": wrong,
         "typed": f"{rule['threshold']:.2f}" if typed is None else typed,
@@ -76,3 +87,7 @@ def in_words(rule: dict[str, Any]) -> dict[str, Any]:
     """What a list says of it."""
     words = {"whose": whose(rule), "when": when(rule), "does": does(rule), "right": right(rule)}
     return {**words, "sentence": told(rule)}
+
+
+def _cases(one: Precision) -> int:
+    return one.cases
