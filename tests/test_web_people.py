@@ -81,6 +81,26 @@ def test_a_new_password_wants_the_old_one_and_ends_the_other_sessions(journey: J
     entered(base, SAM, new)
 
 
+def test_an_admin_gives_a_new_password_which_ends_that_persons_sessions(journey: Journey, base: str) -> None:
+    sam, sams = entered(base, SAM)
+    ada, form = entered(base, ADA)
+    ids = dict(map(tuple, journey.execute("SELECT email, id FROM sign_ins")))
+    new = "a-pear-tree-in-the-rain"
+    path = f"/people/{ids[SAM]}/password"
+    assert sam.post(path, {"form": sams, "password": new}).status_code == 403
+    short = ada.post(path, {"form": form, "password": "short"})
+    assert (short.status_code, "12 characters" in short.text, 'id="reset-wrong"' in short.text) == (
+        422,
+        True,
+        True,
+    )
+    assert ada.post(f"/people/{ids[ADA]}/password", {"form": form, "password": new}).status_code == 422
+    assert ada.post(path, {"form": form, "password": new}).status_code == 303
+    assert sam.get("/people").status_code == 303
+    entered(base, SAM, new)
+    assert new not in str(journey.execute("SELECT said, detail FROM audits"))
+
+
 def test_the_log_pages_without_losing_a_row(journey: Journey, base: str) -> None:
     journey.execute(
         "INSERT INTO audits (by, what, of, said, at)"

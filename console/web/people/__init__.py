@@ -14,6 +14,7 @@ def routes(asked: Asked) -> list[Route]:
         Route("/people", asked("people", people.whole)),
         Route("/people", asked("people", people.add), methods=["POST"]),
         Route("/people/{person}/role", asked("people", people.role), methods=["POST"]),
+        Route("/people/{person}/password", asked("people", people.password), methods=["POST"]),
         Route("/people/{person}/away", asked("people", people.away), methods=["POST"]),
         Route("/people/log", asked("people", log.whole)),
         Route("/me", asked("", me.whole)),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from starlette.responses import Response
 
 from console import fleet
 from console.refusal import CannotDo
-from console.sign_ins import give, listed, set_role, turn_away
+from console.sign_ins import change_password, give, listed, set_role, turn_away
 from console.web.asked import Ask, NotThere
 from models.vocabulary import ROLES
+
+NO_SESSION = UUID(int=0)
+"""All sessions end but this one."""
 
 
 def whole(ask: Ask) -> Response:
@@ -62,6 +66,19 @@ def role(ask: Ask) -> Response:
     )
 
 
+def password(ask: Ask) -> Response:
+    """Another password for somebody who lost theirs; it ends their sessions."""
+    one = _person(ask)
+    if one["email"] == ask.who.email:
+        raise CannotDo("Your own password is changed on your own page, /me: it asks for the old one.")
+    try:
+        change_password(ask.session, ask.who.org, one["email"], ask.fields.get("password", ""), NO_SESSION)
+    except CannotDo as refused:
+        return _shown(ask, {}, "", 422, reset=one["id"], reset_wrong=str(refused))
+    said = f"{one['email']} has a new password and has to sign in again."
+    return ask.done("/people", "password", said, of="person", of_id=one["id"])
+
+
 def away(ask: Ask) -> Response:
     """Turn somebody away, which ends their sessions, or let them in again."""
     one, off = _person(ask), ask.fields.get("off") == "yes"
@@ -80,12 +97,22 @@ def _person(ask: Ask) -> dict[str, Any]:
     raise NotThere("Nobody here has this address any more.")
 
 
-def _shown(ask: Ask, told: dict[str, str], wrong: str, status: int = 200) -> Response:
+def _shown(
+    ask: Ask,
+    told: dict[str, str],
+    wrong: str,
+    status: int = 200,
+    *,
+    reset: UUID | None = None,
+    reset_wrong: str = "",
+) -> Response:
     values = {
         "people": listed(ask.session, ask.who.org),
         "now": fleet.now(ask.session),
         "roles": ROLES,
         "told": {"email": "", "name": "", "role": "support"} | told,
         "wrong": wrong,
+        "reset": reset,
+        "reset_wrong": reset_wrong,
     }
     return ask.shows("people/people.html", values, status)
