@@ -90,7 +90,8 @@ EVENTS = f"""
            CASE WHEN d.f > 0.95 THEN 3 ELSE 0 END, ARRAY[bench.record({SOURCE}, d.source)],
            bench.record({CASE}, d.k), CASE WHEN d.k IS NULL THEN NULL WHEN d.n %% %(stride)s = 0 THEN 'opened' ELSE 'joined' END,
            CASE WHEN d.k IS NOT NULL AND d.n %% %(stride)s = 0 THEN (SELECT id FROM bench.rules WHERE n = d.k %% 7) END,
-           NULL, CASE WHEN d.k IS NULL AND d.platform = 'youtube' AND d.f BETWEEN 0.6 AND 0.605 THEN 'held' END,
+           CASE WHEN d.k %% 3 <> 1 AND d.k / 3 %% 10 >= 3 THEN bench.record({TICKET}, d.k) END,
+           CASE WHEN d.k IS NULL AND d.platform = 'youtube' AND d.f BETWEEN 0.6 AND 0.605 THEN 'held' END,
            CASE WHEN d.k IS NULL AND d.platform = 'youtube' AND d.f BETWEEN 0.6 AND 0.605 THEN bench.record({HOLD}, d.n %% 2) END
     FROM (
         SELECT e.*, ({_PLATFORMS})[1 + e.source %% 10] AS platform,
@@ -214,7 +215,7 @@ AFTER = (
                CASE i WHEN 0 THEN s.event_id END, CASE i WHEN 0 THEN r.id END, CASE i WHEN 0 THEN s.score END,
                CASE i WHEN 0 THEN -0.25 END, CASE i WHEN 1 THEN 'person2@acme.example' END,
                CASE i WHEN 1 THEN 'Called them; they wait for the part.' END
-        FROM cases s CROSS JOIN generate_series(0, 1) i JOIN bench.rules r ON r.n = 7
+        FROM cases s CROSS JOIN generate_series(0, 1) i JOIN bench.rules r ON r.n = (bench.nth(s.id) + 1) %% 7
         WHERE s.event_id IS NOT NULL AND bench.nth(s.id) %% 3 <= i + 1""",
     ),
     (
@@ -297,10 +298,5 @@ AFTER = (
                CASE WHEN n < 300 THEN 'owed' WHEN n < 400 THEN 'failed' ELSE 'delivered' END, now() - n * interval '2 min',
                now() - n * interval '2 min', CASE WHEN n >= 400 THEN now() - n * interval '2 min' END
         FROM receivers r CROSS JOIN generate_series(0, 10000) n WHERE r.org_id = %(org)s""",
-    ),
-    (
-        "posts know their tickets",
-        """UPDATE social_events e SET ticket_id = c.ticket_id FROM cases c
-        WHERE e.case_id = c.id AND c.ticket_id IS NOT NULL AND e.case_role = 'opened'""",
     ),
 )

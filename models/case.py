@@ -44,6 +44,13 @@ class Case(Record):
         where_set("ix_cases_rule_id", "rule_id", "risen_at"),
         where_set("ix_cases_opened_by", "opened_by", "opened_at"),
         Index(
+            "ix_cases_counted",
+            "rule_id",
+            "opened_at",
+            postgresql_include=["closed_at", "verdict", "parent_id", "ticket_id"],
+            postgresql_where=text("rule_id IS NOT NULL"),
+        ),
+        Index(
             "ix_cases_burst",
             "org_id",
             text("greatest(coalesce(risen_at, opened_at), reopened_at)"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped
 
 from models._base import Record, Written, of, to, where_set
@@ -24,6 +24,7 @@ class CaseNote(Record):
         one_of("what", CASE_NOTES),
         Index("ix_case_notes_case_id", "case_id", "at"),
         where_set("ix_case_notes_rule_id", "rule_id", "what", "at"),
+        Index("ix_case_notes_crossed", "rule_id", "case_id", postgresql_where=text("what = 'rule'")),
         Index("uq_case_notes_once", "org_id", "case_id", "what", "event_id", "rule_id", unique=True),
     )
 

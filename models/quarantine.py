@@ -25,6 +25,9 @@ class Quarantined(Record):
         one_of("stage", QUARANTINE_STAGES),
         one_of("state", QUARANTINE_STATES),
         Index("ix_quarantine_held", "org_id", "id", postgresql_where=text("state = 'held'")),
+        Index(
+            "ix_quarantine_held_platform", "org_id", "platform", "id", postgresql_where=text("state = 'held'")
+        ),
     )
 
     platform: Mapped[str]

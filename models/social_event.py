@@ -50,6 +50,12 @@ class SocialEvent(Record):
         where_set("ix_social_events_case_id", "case_id"),
         where_set("ix_social_events_identity_id", "identity_id"),
         where_set("ix_social_events_rule_id", "rule_id"),
+        Index(
+            "ix_social_events_rule_apart",
+            "rule_id",
+            "held_back",
+            postgresql_where=sql("rule_id IS NOT NULL AND (held_back IS NOT NULL OR case_id IS NULL)"),
+        ),
         where_set("ix_social_events_account_id", "account_id", "occurred_at"),
         where_set("ix_social_events_contact_id", "contact_id", "occurred_at"),
         where_set("ix_social_events_campaign_id", "campaign_id", "occurred_at"),

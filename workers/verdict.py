@@ -40,22 +40,29 @@ class Precision(NamedTuple):
 
 
 _PRECISION = """
-    SELECT r.id, r.name, count(c.id) AS cases,
-           count(c.id) FILTER (WHERE c.closed_at IS NOT NULL OR coalesce(c.verdict, i.verdict) IS NOT NULL) AS judged,
-           count(c.id) FILTER (WHERE coalesce(c.verdict, i.verdict) = ANY (:wrong)) AS wrong, r.suggests
-    FROM rules r LEFT JOIN LATERAL (
-        SELECT c.id, c.opened_at, c.closed_at, c.verdict, c.parent_id, c.ticket_id FROM cases c WHERE c.rule_id = r.id
+    WITH r AS MATERIALIZED (
+        SELECT id, name, suggests, coalesce(suggests_since, '-infinity') AS since FROM rules
+        WHERE org_id = :org AND action IN ('ticket', 'activity') {which}
+    ), judged AS MATERIALIZED (
+        SELECT id, ticket_id, verdict FROM cases WHERE org_id = :org AND subject LIKE 'burst:%' AND verdict IS NOT NULL
+    ), crossed AS (
+        SELECT r.id AS rule_id, c.closed_at, c.verdict, c.parent_id, c.ticket_id
+        FROM r JOIN cases c ON c.rule_id = r.id AND c.opened_at >= r.since
         UNION ALL  -- a note of the rule that opened it would count it twice
-        SELECT DISTINCT c.id, c.opened_at, c.closed_at, c.verdict, c.parent_id, c.ticket_id
-        FROM case_notes n JOIN cases c ON c.id = n.case_id
-        WHERE n.rule_id = r.id AND n.what = 'rule' AND c.rule_id IS DISTINCT FROM r.id
-    ) c ON c.opened_at >= coalesce(r.suggests_since, '-infinity')
-    LEFT JOIN cases i ON i.id = c.parent_id AND i.ticket_id = c.ticket_id
-    WHERE r.org_id = :org AND r.action IN ('ticket', 'activity') {which}
-    GROUP BY r.id ORDER BY r.name
+        SELECT n.rule_id, c.closed_at, c.verdict, c.parent_id, c.ticket_id
+        FROM (SELECT DISTINCT rule_id, case_id FROM case_notes WHERE what = 'rule' AND rule_id IN (SELECT id FROM r)) n
+        JOIN r ON r.id = n.rule_id JOIN cases c ON c.id = n.case_id
+        WHERE c.rule_id IS DISTINCT FROM n.rule_id AND c.opened_at >= r.since
+    )
+    SELECT r.id, r.name, count(c.rule_id) AS cases,
+           count(c.rule_id) FILTER (WHERE c.closed_at IS NOT NULL OR coalesce(c.verdict, i.verdict) IS NOT NULL) AS judged,
+           count(c.rule_id) FILTER (WHERE coalesce(c.verdict, i.verdict) = ANY (:wrong)) AS wrong, r.suggests
+    FROM r LEFT JOIN crossed c ON c.rule_id = r.id
+    LEFT JOIN judged i ON i.id = c.parent_id AND i.ticket_id = c.ticket_id
+    GROUP BY r.id, r.name, r.suggests ORDER BY r.name
 """
 _OF_ALL = text(_PRECISION.format(which=""))
-_OF_THESE = text(_PRECISION.format(which="AND r.id = ANY (:rules)"))
+_OF_THESE = text(_PRECISION.format(which="AND id = ANY (:rules)"))
 
 _JUDGE = text("""
     UPDATE cases SET verdict = :verdict, verdict_at = now(), verdict_by = :by WHERE org_id = :org AND id = :case

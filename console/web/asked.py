@@ -83,6 +83,14 @@ class Ask:
             return make()
         return self.common.value(self.who.org, key, make)
 
+    def recent(
+        self, key: Hashable, make: Callable[[Session], Made], worth: Callable[[Made], bool]
+    ) -> tuple[Made, float]:
+        """What `make` returns, which may be from some seconds ago, and how many (`console.web.shared`)."""
+        if self.common is None:
+            return make(self.session), 0.0
+        return self.common.recent(self.session, (self.who.org, key), make, worth)
+
     @property
     def may(self) -> bool:
         """May they change something here?"""
@@ -126,7 +134,7 @@ class Asked:
     """Makes endpoints of pages: each runs in a thread with a session of its own, committed when it returns."""
 
     def __init__(self, engine: Engine, telling: Callable[[str], int | None] = lambda org: None) -> None:
-        self._engine, self._kept, self._shared = engine, Kept(), Shared(telling)
+        self._engine, self._kept, self._shared = engine, Kept(), Shared(engine, telling)
 
     def __call__(self, area: str, made: Page) -> Endpoint:
         """The endpoint of a page: everybody may look, who may change something says `roles`."""

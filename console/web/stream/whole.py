@@ -75,7 +75,7 @@ def shown(ask: Ask, address: Address, status: int = 200, **more: Any) -> Respons
         "wrong": "",
         "stale": "",
         "more": bool(ask.wish("more")),
-        **(sample.found(ask, address, whole) if ask.wish("more") else {}),
+        **(sample.recently(ask, address) if ask.wish("more") else {}),
         **_measured(ask, address, whole, now),
         **more,
     }

@@ -111,6 +111,7 @@ def upgrade() -> None:
                     f" FOR EACH STATEMENT EXECUTE FUNCTION note_change('{topic}')"
                 )
     _worked_on()
+    index("polls", "org_id started_at id", name="ix_polls_gap", where="gap IS NOT NULL")
     for column, minutes in DUE.items():
         op.add_column("policies", count(column, default=minutes))
     op.create_check_constraint("due", "policies", IN_ORDER)
@@ -129,8 +130,24 @@ def _worked_on() -> None:
         where="closed_at IS NULL AND subject LIKE 'burst:%'",
     )
     index("cases", "org_id closed_at", name="ix_cases_closed", where="closed_at IS NOT NULL")
+    _counted()
     _notes_are(f"{NOTES_BEFORE}, 'note'")
     _hears(", said", ", CASE WHEN NEW.text <> OLD.text THEN OLD.text END")
+
+
+def _counted() -> None:
+    """What pages count over all that there is: the cases of a rule, its posts that opened nothing, what is held of a platform."""
+    op.create_index(
+        "ix_cases_counted",
+        "cases",
+        ["rule_id", "opened_at"],
+        postgresql_include=["closed_at", "verdict", "parent_id", "ticket_id"],
+        postgresql_where=sa.text("rule_id IS NOT NULL"),
+    )
+    index("case_notes", "rule_id case_id", name="ix_case_notes_crossed", where="what = 'rule'")
+    apart = "rule_id IS NOT NULL AND (held_back IS NOT NULL OR case_id IS NULL)"
+    index("social_events", "rule_id held_back", name="ix_social_events_rule_apart", where=apart)
+    index("quarantine", "org_id platform id", name="ix_quarantine_held_platform", where="state = 'held'")
 
 
 def _notes_are(listed: str) -> None:
@@ -147,10 +164,20 @@ def downgrade() -> None:
     op.drop_constraint(op.f("ck_policies_due"), "policies")
     for column in DUE:
         op.drop_column("policies", column)
+    op.drop_index("ix_polls_gap", "polls")
     _hears("", "")
     op.execute("DELETE FROM case_notes WHERE what = 'note'")
     _notes_are(NOTES_BEFORE)
-    for made in ("ix_cases_closed", "ix_cases_incidents", "ix_cases_alone", "ix_cases_opened"):
+    op.drop_index("ix_quarantine_held_platform", "quarantine")
+    op.drop_index("ix_social_events_rule_apart", "social_events")
+    op.drop_index("ix_case_notes_crossed", "case_notes")
+    for made in (
+        "ix_cases_counted",
+        "ix_cases_closed",
+        "ix_cases_incidents",
+        "ix_cases_alone",
+        "ix_cases_opened",
+    ):
         op.drop_index(made, "cases")
     for made in ("ix_tickets_open_owner", "ix_tickets_open"):
         op.drop_index(made, "tickets")
