@@ -234,7 +234,6 @@ def merge(session: Session, org: str, case: UUID, into: UUID, by: str) -> tuple[
     session.execute(_POSTS_FOLLOW, {"cases": [*moving, target.id]})
     said = f"{_Name(asked)} is merged into {target.name}"
     said += ", which was opened for both." if raised else "."
-    note(session, org, asked.id, by, f"merged into {target.name}")
     note(session, org, target.id, by, f"{asked.name} was merged into this: {asked.about or 'no words'}"[:300])
     audit.note(
         session, org, by, "merged", said, of="case", of_id=asked.id,

@@ -22,7 +22,8 @@ class Case(Record):
     `burst:<theme>`; of a rule over many posts `rule:<rule id>:<scope>`.
 
     A case that an Incident took in has it as `parent_id`; without a Ticket of its own it has the Incident's, and closes
-    with it. `themes` are what its Ticket counts for: `campaign:<id>`, `account:<id>`, `keyword:<word>`, `all`; none
+    with it. One that people merged into another has that as `parent_id` and its Ticket, in the same way; its own Ticket is
+    closed (console/merging.py). `themes` are what its Ticket counts for: `campaign:<id>`, `account:<id>`, `keyword:<word>`, `all`; none
     where an Incident took it in from the start. `verdict` is the
     last that a person gave. `event_id`, `rule_id`, `score` and `threshold` are those of the post that set its present level;
     `opened_by` is the rule that opened it.

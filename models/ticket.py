@@ -15,7 +15,7 @@ OPEN = "status NOT IN ('resolved', 'closed')"
 
 class Ticket(Record):
     """`number` is what people say to each other; it is given by the database and never reused. `parent_id` is the Ticket
-    of the Incident that took this one in."""
+    of the Incident that took this one in, or that people merged it into."""
 
     __tablename__ = "tickets"
     __table_args__ = (

@@ -142,3 +142,42 @@ def test_nothing_stands_in_anybodys_way(
             assert chromium.barriers(page) == []
             across = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
             assert across[0] <= across[1]
+
+
+def test_what_is_open_or_half_written_stays_while_others_work_and_two_cases_become_one(
+    browser: Browser, base: str, journey: Reviewing
+) -> None:
+    case, other = (
+        journey.value("SELECT case_id FROM social_events WHERE external_id = :id", id=name) for name in "12"
+    )
+    number = journey.value("SELECT number FROM tickets WHERE number <> 700")
+    with chromium.tab(browser) as page:
+        enter(page, base)
+        page.goto(f"{base}/cases/{other}")
+        page.wait_for_load_state("load")
+        page.get_by_label("A note").fill("She called, and")
+        page.get_by_text("Tie to another record").click()
+        page.get_by_label("Name, e-mail address or id").first.fill("Acm")
+        # the stream of news may not be open yet: somebody else works until the page has heard of it
+        status = iter(["waiting", "in_progress"] * 100)
+        fresh = page.get_by_text("somebody has changed this case", exact=False)
+        for _ in range(60):
+            journey.execute("UPDATE tickets SET status = :s WHERE number = :n", s=next(status), n=number)
+            page.wait_for_timeout(500)
+            if fresh.is_visible():
+                break
+        expect(fresh).to_be_visible()
+        typed = page.get_by_label("Name, e-mail address or id").first
+        expect(typed).to_be_focused()
+        expect(typed).to_have_value("Acm")
+        page.get_by_label("Merge into").fill("#700")
+        page.get_by_role("button", name="Merge").click()
+        expect(page.get_by_role("alert")).to_contain_text("Status: was open, is")
+        expect(page.get_by_label("Merge into")).to_have_value("#700")
+        expect(page.get_by_label("A note")).to_have_value("She called, and")
+        page.get_by_role("button", name="Merge").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("#700")
+        assert journey.value("SELECT parent_id FROM cases WHERE id = :id", id=other) == case
+        page.get_by_role("button", name="Split out again").click()
+        expect(page.get_by_role("status").first).to_contain_text(f"#{number} is split out of ticket #700")
+        assert journey.value("SELECT status FROM tickets WHERE number = :n", n=number) != "closed"

@@ -1,5 +1,5 @@
 // Going through a list or a thread by keys: j and k move, x ticks the row, Enter opens what has the focus. How many are ticked
-// is said beside what can be done with them.
+// is said beside what can be done with them. What somebody has begun to write stays, whatever else they send meanwhile.
 (() => {
   const steps = () => [...document.querySelectorAll("main [data-step]")];
   const row = (one) => one?.closest("tr, article");
@@ -33,5 +33,16 @@
     if (told) told.textContent = ticked ? String(ticked) : "";
   };
   document.addEventListener("change", count);
+  const drafts = document.querySelectorAll("[data-draft]");
+  const about = location.pathname.split("/")[2]; // a form that was refused stands under an address of its own
+  const place = (one) => `draft ${about} ${one.id}`;
+  const sent = sessionStorage.getItem("sent");
+  sessionStorage.removeItem("sent");
+  for (const one of drafts) {
+    if (sent === place(one) && document.querySelector(".done")) sessionStorage.removeItem(sent);
+    if (!one.value) one.value = sessionStorage.getItem(place(one)) ?? "";
+    one.addEventListener("input", () => sessionStorage.setItem(place(one), one.value));
+    one.form.addEventListener("submit", () => sessionStorage.setItem("sent", place(one)));
+  }
   addEventListener("pageshow", count); // a browser that goes back keeps what was ticked
 })();
