@@ -7,7 +7,7 @@ that need it are left out.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from connectors._base import ConnectorError
 from console import fleet
 from console.invariants import broken
+from console.web.pages import missing
 from console.words import counted, since, span
 from models.migrations import FLOOR, Refused, pending
 from workers._settings import PREFIX, BadSetting, Settings, settings
@@ -65,6 +66,7 @@ def examine(org: str) -> Iterator[Finding]:
         yield wrong("settings", str(error), "Set it as the README's list of settings says.")
         return
     yield _unknown() or ok("settings", f"all readable; organisation {org}, data folder {ours.home}")
+    yield front_end(missing())
     database = list(_database(ours))
     yield from database
     broker = list(_broker(ours))
@@ -89,6 +91,14 @@ def _unknown() -> Finding | None:
     if not unknown:
         return None
     return Finding("settings", "note", f"these mean nothing: {', '.join(unknown)}", "Is one misspelt?")
+
+
+def front_end(gone: Sequence[str]) -> Finding:
+    """What the pages take from npm, and which of it is not there."""
+    if not gone:
+        return ok("front end", "what pages take from npm is installed")
+    found = f"not installed: {', '.join(gone)}; nothing on the console's pages is live, and no chart is drawn"
+    return wrong("front end", found, "make setup, or .ci/front-end VENV for an environment made otherwise")
 
 
 def _database(ours: Settings) -> Iterator[Finding]:

@@ -23,7 +23,10 @@ class Poll(Record):
     """
 
     __tablename__ = "polls"
-    __table_args__ = (Index("ix_polls_source_id", "source_id", text("started_at DESC")),)
+    __table_args__ = (
+        Index("ix_polls_source_id", "source_id", text("started_at DESC")),
+        Index("ix_polls_gap", "org_id", "started_at", "id", postgresql_where=text("gap IS NOT NULL")),
+    )
 
     source_id: Mapped[UUID] = of("sources.id")
     fence: Mapped[int] = mapped_column(BigInteger)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from console.health import front_end
 from console.web.pages import NODE, OURS, PACKAGES, missing
 from tests.browser import AXE
 
@@ -46,6 +47,12 @@ def test_every_package_has_a_licence_that_lets_us_serve_it() -> None:
 def test_set_up_has_brought_what_pages_and_tests_use() -> None:
     assert missing() == []
     assert AXE.exists()
+
+
+def test_the_doctor_says_which_package_is_missing_and_how_it_is_brought() -> None:
+    assert front_end([]).state == "ok"
+    found = front_end(["htmx.js"])
+    assert (found.state, "htmx.js" in found.found, "make setup" in found.remedy) == ("wrong", True, True)
 
 
 def test_nothing_of_a_package_is_committed() -> None:

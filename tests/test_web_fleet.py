@@ -251,6 +251,54 @@ def test_a_source_is_found_by_a_word_and_a_long_list_says_that_it_goes_on(
     assert "No source has" in words(olga.get("/fleet?find=%3Cb%3E"))
 
 
+def test_gaps_are_listed_with_their_source_from_when_until_when_and_what_to_do(
+    journey: Journey, olga: Visitor
+) -> None:
+    assert "Nothing is missing that we know of." in words(olga.get("/fleet/gaps"))
+    source = journey.source("x", "acme", kind="search")
+    visit(
+        *(journey, source, 60),
+        gap="it was away for longer than <b>a week</b> from 2026-11-01 10:00:00Z until 2026-11-02 09:30:00Z; no more is told",
+    )
+    for minutes in range(1, 51):
+        visit(journey, source, minutes, gap=f"number {minutes}")
+    visit(journey, source, 60 * 24 * 30, gap="long ago")
+    theirs = journey.value(
+        "INSERT INTO sources (org_id, platform, kind, term, every)"
+        " VALUES ('other', 'x', 'search', 'theirs', 60) RETURNING id"
+    )
+    visit(journey, theirs, 1, org_id="other", gap="somebody else's")
+    assert "Gaps 51 in 7 days" in words(olga.get("/fleet"))
+    first = olga.get("/fleet/gaps")
+    assert (words(first).count("number "), "earshot import posts" in words(first)) == (50, True)
+    [older] = re.findall(r'href="(/fleet/gaps\?before=[^"]+)"', first.text)
+    rest = olga.get(unescape(older))
+    assert "not known not known no more is told" in words(rest)
+    assert 'datetime="2026-11-01T10:00:00+00:00"' in rest.text
+    assert 'datetime="2026-11-02T09:30:00+00:00"' in rest.text
+    assert "it was away for longer than <b>a week</b>" in words(rest)
+    assert "long ago" in words(rest)
+    assert "somebody else" not in first.text + rest.text
+    plan = journey.execute(
+        "EXPLAIN SELECT id FROM polls WHERE org_id = 'main' AND gap IS NOT NULL ORDER BY started_at DESC, id DESC LIMIT 50"
+    )
+    assert "ix_polls_gap" in str(plan)
+
+
+def test_who_asks_for_workers_while_the_broker_is_away_is_told_so_and_an_unknown_page_leads_on(
+    olga: Visitor,
+) -> None:
+    told = olga.get("/fleet/workers")
+    assert (told.status_code, "The broker does not answer" in words(told)) == (200, True)
+    for path in ("/nothing-here", "/fleet/nothing/%3Cb%3Ehere"):
+        told = olga.get(path)
+        assert told.status_code == 404
+        assert "There is no page /" in words(told)
+        assert all(f'href="{way}"' in told.text for way in ("/", "/fleet", "/stream", "/cases"))
+    told = olga.get(f"/fleet/sources/{uuid4()}")
+    assert (told.status_code, "There is no such source" in words(told)) == (404, True)
+
+
 # --- following something more ----------------------------------------------------------------------------
 
 

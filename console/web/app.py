@@ -23,6 +23,7 @@ from console.web.live import Live
 from console.web.pages import HEADERS, static
 from console.web.roles import first
 from console.web.timing import Timed
+from console.words import one_line
 from workers._settings import Settings
 
 POOL = 8
@@ -139,4 +140,4 @@ def _home(ask: Ask) -> Response:
 
 
 async def _nothing_here(request: Request, error: Exception) -> Response:
-    return said(404, "Nothing is here", f"There is no page {request.url.path!r}.", None)
+    return said(404, "Nothing is here", f"There is no page {one_line(request.url.path, 100)}.", None)

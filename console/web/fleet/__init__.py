@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from console.web.asked import Asked
-from console.web.fleet import changes, following, held, one, sources
+from console.web.fleet import changes, following, gaps, held, one, sources, workers
 
 
 def routes(asked: Asked) -> list[Route]:
@@ -20,6 +20,8 @@ def routes(asked: Asked) -> list[Route]:
         Route("/fleet/sources/{source}/part", asked("fleet", one.part)),
         Route("/fleet/sources/{source}/pause", asked("fleet", changes.pause), methods=["POST"]),
         Route("/fleet/sources/{source}/resume", asked("fleet", changes.resume), methods=["POST"]),
+        Route("/fleet/gaps", asked("fleet", gaps.whole)),
+        Route("/fleet/workers", asked("fleet", workers.whole)),
         Route("/fleet/quarantine", asked("fleet", held.whole)),
         Route("/fleet/quarantine/fresh", asked("fleet", held.fresh)),
         Route("/fleet/quarantine/replay", asked("fleet", held.replay), methods=["POST"]),

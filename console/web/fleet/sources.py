@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from console import fleet
+from console.gaps import lately
 from console.health import OLD_NAME, OLD_NEWS, OLD_PAGE
 from console.owed import standing
 from console.queues import queues
@@ -54,6 +55,7 @@ def _found(ask: Ask) -> dict[str, Any]:
         "rows": found[:MOST],
         "found": len(found),
         "held": fleet.held(session, org),
+        "gaps": lately(session, org),
         "beat": fleet.beat(session),
         "queues": [one | {"late": _late(one, moment)} for one in queues(session, org)],
         "limits": _limited(rows),
