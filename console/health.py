@@ -21,7 +21,6 @@ from sqlalchemy.orm import Session
 from connectors._base import ConnectorError
 from console import fleet
 from console.invariants import broken
-from console.web.pages import missing
 from console.words import counted, since, span
 from models.migrations import FLOOR, Refused, pending
 from workers._settings import PREFIX, BadSetting, Settings, settings
@@ -66,7 +65,6 @@ def examine(org: str) -> Iterator[Finding]:
         yield wrong("settings", str(error), "Set it as the README's list of settings says.")
         return
     yield _unknown() or ok("settings", f"all readable; organisation {org}, data folder {ours.home}")
-    yield front_end(missing())
     database = list(_database(ours))
     yield from database
     broker = list(_broker(ours))

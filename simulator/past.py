@@ -57,7 +57,7 @@ def past(seed: int) -> Iterator[Line]:
     hours = [MORNING + 2 + EVERY * number for number in range(int((DAYS * 24 - MORNING) / EVERY))]
     for number, ago in reversed(list(enumerate(hours))):
         yield _line(seed, f"past:{number}", texts[number % len(texts)], "blogs", -ago)
-    yield _line(seed, "recall", ROOT, "forum", -MORNING, title="Joy Press recall")
+    yield _line(seed, "recall", ROOT, "forum", -MORNING)
     for number in range(ANSWERS):
         after = MINUTES / 60 * (number + 1) / ANSWERS
         key, text = f"recall:{number}", ANGER[number % len(ANGER)]
@@ -71,7 +71,6 @@ def _line(
     feed: str,
     hours: float,
     *,
-    title: str = "",
     reply_to: str | None = None,
     by: str | None = None,
 ) -> Line:
@@ -82,7 +81,7 @@ def _line(
         feed=feed,
         by=who,
         text=text,
-        title=title,
+        title="Joy Press recall" if feed == "forum" else "",
         label="chatter",
         compound=None,
         rel="about",

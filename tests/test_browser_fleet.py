@@ -89,8 +89,17 @@ def test_the_table_follows_the_database_without_a_reload(
     with chromium.tab(browser) as page:
         enter(page, base)
         page.evaluate("window.stayed = true")
+        mine = page.get_by_role("row", name="everything.xml").get_by_role("button")
+        mine.focus()
+        journey.execute("UPDATE sources SET state = 'paused' WHERE platform = 'mastodon'")
+        expect(page.get_by_role("row", name="mastodon")).to_contain_text("paused")
+        expect(listed(page).last).to_contain_text("mastodon")
+        expect(mine).to_be_focused()
         journey.execute("UPDATE sources SET state = 'paused' WHERE platform = 'feeds'")
-        expect(page.get_by_role("row", name="everything.xml")).to_contain_text("paused", timeout=10_000)
+        expect(page.get_by_role("row", name="everything.xml")).to_contain_text("paused")
+        expect(page.get_by_role("row", name="everything.xml").get_by_role("button")).to_be_focused()
+        journey.execute("UPDATE sources SET state = 'active' WHERE platform = 'mastodon'")
+        expect(page.get_by_role("row", name="mastodon")).not_to_contain_text("paused")
         page.get_by_role("link", name="paused 1").click()
         expect(listed(page)).to_have_count(1)
 

@@ -11,15 +11,17 @@ MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", "
 
 
 def doctor(org: chosen_org = None, json: as_json = False) -> None:
-    """Check settings, servers, roles, keys, beat, workers, sources and the ledger. Exit code 1 if one is wrong.
+    """Check settings, servers, roles, keys, beat, workers, sources, the ledger and the console. Exit code 1 if one is wrong.
 
     Example: earshot doctor --json | jq '.[] | select(.state == "wrong")'
     """
     from dataclasses import asdict
+    from itertools import chain
 
     from console.cli import _print
     from console.cli.status import width
-    from console.health import examine
+    from console.health import examine, front_end
+    from console.web.pages import missing
     from console.words import in_lines
     from workers._settings import BadSetting
 
@@ -28,7 +30,7 @@ def doctor(org: chosen_org = None, json: as_json = False) -> None:
     except BadSetting:
         chosen = "main"  # examine() says what is wrong with the settings
     found, across = [], width()
-    for finding in examine(chosen):
+    for finding in chain(examine(chosen), [front_end(missing())]):
         found.append(finding)
         if not json:
             mark, style = MARKS[finding.state]
