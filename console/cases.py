@@ -16,9 +16,8 @@ _CASES = text("""
            c.reopened_at, pt.number AS parent,
            CASE WHEN c.subject LIKE 'burst:%' THEN coalesce(t.subject, c.subject) END AS incident,
            CASE WHEN c.subject LIKE 'burst:%' THEN (SELECT count(*) FROM cases n WHERE n.parent_id = c.id) END AS children,
-           (SELECT count(*) FROM social_events n WHERE n.case_id = c.id) + CASE WHEN c.subject LIKE 'burst:%' THEN (
-               SELECT count(*) FROM cases x JOIN social_events n ON n.case_id = x.id WHERE x.parent_id = c.id
-           ) ELSE 0 END AS posts
+           (SELECT count(*) FROM social_events n WHERE n.case_id = c.id)
+           + (SELECT count(*) FROM cases x JOIN social_events n ON n.case_id = x.id WHERE x.parent_id = c.id) AS posts
     FROM cases c
     LEFT JOIN cases p ON p.id = c.parent_id
     LEFT JOIN tickets pt ON pt.id = p.ticket_id
@@ -49,7 +48,7 @@ def cases(
     {case, subject, level, ticket: {id, number} or None, activity, score, rule, threshold, status, priority,
     opened_at, risen_at, closed_at, platform, text, url, author, account, contact, owner, posts, event, reopened_at,
     parent: the number of its Incident's ticket, incident: what an Incident is about, children: how many cases it took
-    in}; score and text are of the post that set the level. The posts of an Incident are those of all its cases.
+    in}; score and text are of the post that set the level. The posts of an Incident, and of what others were merged into, are those of all its cases.
     """
     found = []
     values = {"org": org, "which": which, "most": most, "children": children}

@@ -13,6 +13,7 @@ import pytest
 
 from console import merging, splitting
 from console.refusal import CannotDo
+from tests.backtesting import backtested, opened
 from tests.journey import CALM, FURIOUS, MILD, post
 from tests.reviewing import Reviewing
 from workers.gather import gather_late
@@ -93,6 +94,28 @@ def test_a_later_post_of_a_merged_author_joins_the_merged_case_and_taking_out_gi
     assert set(before) <= set(journey.work())
     assert journey.event("more").ticket_id == journey.event("ann").ticket_id
     assert journey.broken() == []
+
+
+def test_a_crossing_answer_opens_the_merged_matter_again_and_what_joined_beside_the_merge_finds_its_ticket(
+    journey: Matters,
+) -> None:
+    ann, ben = journey.complains("ann", "ben")
+    former = journey.event("ann").ticket_id
+    journey.merge_cases(ann, ben)
+    journey.execute("UPDATE social_events SET ticket_id = :t WHERE external_id = 'ann'", t=former)
+    with journey.session() as session:
+        gather_late(session, journey.org)
+    assert journey.broken() == []
+    journey.execute("UPDATE tickets SET status = 'closed'")
+    answer = post("again", FURIOUS, by="ann", to=US, reply_to="ann", verb="comment", minutes=9)
+    journey.hear(journey.source(term="again"), answer)
+    assert journey.case("again") == ann
+    assert [case.open for case in journey.cases()] == [True, True]
+    with journey.sessions() as session:
+        both = [
+            {(one.subject, one.is_open) for one in told} for told in (opened(session), backtested(session))
+        ]
+    assert both[0] == both[1]
 
 
 def test_two_activities_that_are_one_matter_become_a_ticket_and_come_apart_again(journey: Matters) -> None:
