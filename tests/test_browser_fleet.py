@@ -158,7 +158,15 @@ def test_nothing_stands_in_anybodys_way(
     browser: Browser, base: str, journey: Journey, width: str, scheme: str
 ) -> None:
     source = journey.value("SELECT id FROM sources WHERE platform = 'reddit'")
-    journey.execute("UPDATE polls SET finished_at = now(), error = 'HTTP 500', gap = 'an hour is missing'")
+    journey.execute(
+        "UPDATE polls SET finished_at = now(), error = 'HTTP 500',"
+        " gap = 'more than it searches back was said from 2026-11-22 10:00:00Z until 2026-11-23 09:30:00Z'"
+    )
+    journey.execute(
+        "INSERT INTO polls (org_id, source_id, fence, gap) VALUES (:org, :source, 9, 'it hides replies')",
+        org=journey.org,
+        source=source,
+    )
     journey.execute(
         "INSERT INTO quarantine (org_id, platform, source_id, page_id, item, stage, reason, trace, payload)"
         " VALUES (:org, 'reddit', :source, 1, 0, 'reject', 'no date', 'Traceback', :payload)",
@@ -170,7 +178,8 @@ def test_nothing_stands_in_anybodys_way(
         page.goto(f"{base}/sign-in")
         assert chromium.barriers(page) == []
         enter(page, base)
-        for path in ("/fleet", f"/fleet/sources/{source}", "/fleet/quarantine", "/fleet/sources/new"):
+        ways = ("quarantine", "gaps", "workers", "sources/new", f"sources/{source}")
+        for path in ("/fleet", "/nothing-here", *(f"/fleet/{way}" for way in ways)):
             page.goto(base + path)
             assert chromium.barriers(page) == []
             across = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
