@@ -132,10 +132,9 @@ async def public_addresses(host: str, port: int) -> list[str]:
     httpcore.ConnectError if the name cannot be resolved.
     """
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = await _looked_up(host, port)
     except (OSError, UnicodeError):
         raise httpcore.ConnectError(f"the name {host} cannot be resolved") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not all(is_public(address) for address in addresses):
         raise Denied(
             f"{host} leads to an address that is not public; if that is meant, name {host}:{port} in "
@@ -143,3 +142,28 @@ async def public_addresses(host: str, port: int) -> list[str]:
             refreshable=False,
         )
     return addresses
+
+
+_LOOK_UPS: dict[tuple[asyncio.AbstractEventLoop, str, int], asyncio.Task[list[str]]] = {}
+"""Those under way."""
+
+
+async def _looked_up(host: str, port: int) -> list[str]:
+    """What the resolver says, asked once for all who ask at the same time: a name server that does not answer holds a
+    thread of ours for as long as the system's patience lasts, also when nobody waits any more, and there are few."""
+    key = asyncio.get_running_loop(), host, port
+    if key not in _LOOK_UPS:
+        _LOOK_UPS[key] = asyncio.create_task(_resolved(host, port))
+        _LOOK_UPS[key].add_done_callback(lambda task: _forget(key, task))
+    return await asyncio.shield(_LOOK_UPS[key])
+
+
+async def _resolved(host: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _forget(key: tuple[asyncio.AbstractEventLoop, str, int], task: asyncio.Task[list[str]]) -> None:
+    del _LOOK_UPS[key]
+    if not task.cancelled():
+        task.exception()  # those who wanted to know may have gone

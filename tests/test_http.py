@@ -11,11 +11,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import httpcore
 import pytest
 
 from connectors._base import Answer, ConnectorError, Denied, Garbled, Gone, TryLater
-from connectors._guard import check_url, is_public, public_addresses
+from connectors._guard import check_url, is_public
 from connectors._http import Clients, Requests
 from connectors._limits import _FAMILIES, Limits, read_limits, seconds_until, told_in
 from tests.replayer import Asked, Replayer, Reply
@@ -343,24 +342,6 @@ def test_a_token_does_not_travel_without_tls() -> None:
 
     with pytest.raises(Denied, match="without TLS"):
         asyncio.run(run())
-
-
-def test_a_name_with_one_address_inside_is_refused_altogether() -> None:
-    class Resolver(asyncio.SelectorEventLoop):
-        async def getaddrinfo(self, host: object, port: object, **more: object) -> list[object]:  # type: ignore[override]
-            return [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("127.0.0.1", 80))]
-
-    loop = Resolver()
-    try:
-        with pytest.raises(Denied):
-            loop.run_until_complete(public_addresses("rebinding.example", 80))
-    finally:
-        loop.close()
-
-
-def test_a_name_that_does_not_resolve_is_a_matter_of_connection() -> None:
-    with pytest.raises(httpcore.ConnectError):
-        asyncio.run(public_addresses("x" * 70 + ".invalid", 80))
 
 
 @pytest.mark.parametrize(

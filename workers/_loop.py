@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,12 +41,17 @@ T = TypeVar("T")
 _POOL: dict[str, Any] = {"max_overflow": 0, "pool_recycle": -1, "hide_parameters": True}
 _PR_SET_PDEATHSIG = 1
 
+RESOLVERS = 64
+"""Names that are resolved at the same time at most; threads are made as they are needed."""
+
 
 class Process:
     """The resources of one process, each made when it is first asked for."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        # names are resolved in threads; one whose server does not answer keeps its thread, and asyncio has six on two cores
+        self._loop.set_default_executor(ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolver"))
         self.directories = Directories()
         threading.Thread(target=self._loop.run_forever, name="loop", daemon=True).start()
 
