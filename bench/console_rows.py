@@ -130,7 +130,7 @@ HOURS_OF_EVENTS = """
     CROSS JOIN LATERAL (SELECT 'all' AS scope UNION ALL SELECT 'account:' || e.account_id WHERE e.account_id IS NOT NULL
                         UNION ALL SELECT 'campaign:' || e.campaign_id WHERE e.campaign_id IS NOT NULL) s
     WHERE e.occurred_at >= coalesce(%(since)s, '-infinity'::timestamptz)
-    GROUP BY s.scope, 3, e.platform, 5, e.voice
+    GROUP BY s.scope, 3, e.platform, 5, e.voice ORDER BY 3, s.scope
 """
 HOURS_ADDED = """
     ON CONFLICT (org_id, scope, hour, platform, language, voice) DO UPDATE

@@ -80,14 +80,14 @@ class Size:
         }
 
 
-def build(superuser: str, size: Size, tell: TELL) -> None:
-    """Everything into a migrated database. Takes the superuser's URL for psycopg."""
+def build(superuser: str, size: Size, tell: TELL, fleet: str = NAMES["fleet"]) -> None:
+    """Everything into a migrated database. Takes the superuser's URL for psycopg, and the role that the fleet has."""
     with _connected(superuser) as db:
         db.execute("SET session_replication_role = replica")
         db.execute("SET maintenance_work_mem = '1GB'")
         db.execute("SET work_mem = '256MB'")
         db.execute("SET synchronous_commit = off")
-        _functions(db)
+        _functions(db, fleet)
         for statement in rows.BEFORE:
             db.execute(statement, size.values())
         _rules(db)
@@ -134,7 +134,7 @@ def _connected(url: str) -> psycopg.Connection[Any]:
     return psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor)
 
 
-def _functions(db: psycopg.Connection[Any]) -> None:
+def _functions(db: psycopg.Connection[Any], fleet: str) -> None:
     db.execute("CREATE SCHEMA bench")
     for statement in rows.FUNCTIONS:
         db.execute(statement)
@@ -142,7 +142,7 @@ def _functions(db: psycopg.Connection[Any]) -> None:
         for n, words in enumerate(phrases()):
             copy.write_row((n, words))
     db.execute("ANALYZE bench.phrases")
-    db.execute(f"GRANT USAGE ON SCHEMA bench TO {NAMES['fleet']}")
+    db.execute(sql.SQL("GRANT USAGE ON SCHEMA bench TO {}").format(sql.Identifier(fleet)))
 
 
 def phrases() -> Iterator[str]:

@@ -99,9 +99,11 @@ def _upto(*parts: str) -> str:
     return f"least({' + '.join(counted)}, :most)"
 
 
+_MINE = text(f"""
+    SELECT {_upto(f"{_TICKETED} AND t.owner_id = :me", f"{_ALONE} AND a.owner_id = :me")} AS mine
+""")
 _COUNTS = text(f"""
-    SELECT {_upto(f"{_TICKETED} AND t.owner_id = :me", f"{_ALONE} AND a.owner_id = :me")} AS mine,
-           {_upto(f"{_TICKETED} AND t.owner_id IS NULL", f"{_ALONE} AND a.owner_id IS NULL")} AS unassigned,
+    SELECT {_upto(f"{_TICKETED} AND t.owner_id IS NULL", f"{_ALONE} AND a.owner_id IS NULL")} AS unassigned,
            {_upto(_TICKETED, _ALONE)} AS all, {_upto(_TICKETED)} AS tickets,
            {_upto("FROM cases c WHERE c.org_id = :org AND c.closed_at IS NULL AND c.subject LIKE 'burst:%'")} AS incidents,
            {_upto(_ALONE)} AS activities,
@@ -266,10 +268,15 @@ def numbered(session: Session, org: str, words: str) -> UUID | None:
     return found
 
 
-def counts(session: Session, org: str, me: UUID | None) -> dict[str, int]:
-    """How many each filter shows, by its name; more than COUNTED are COUNTED + 1."""
-    found = session.execute(_COUNTS, {"org": org, "me": me, "most": COUNTED + 1}).mappings().one()
+def counts(session: Session, org: str) -> dict[str, int]:
+    """How many each filter but "mine" shows, by its name; more than COUNTED are COUNTED + 1."""
+    found = session.execute(_COUNTS, {"org": org, "most": COUNTED + 1}).mappings().one()
     return dict(found)
+
+
+def mine(session: Session, org: str, me: UUID | None) -> int:
+    """How many are somebody's; more than COUNTED are COUNTED + 1."""
+    return int(session.execute(_MINE, {"org": org, "me": me, "most": COUNTED + 1}).scalar_one())
 
 
 def incidents(session: Session, org: str, until: datetime) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ among the newest SAMPLE posts of the first half, and who asks is told how far ba
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -209,6 +210,7 @@ def posts(
 
 
 _TICK = timedelta(microseconds=1)
+_WINDOWS = (6 * HOUR, 2 * DAY, 8 * DAY)
 _REACH = """
     SELECT h.hour, sum(h.n) AS n, coalesce(sum(h.n) FILTER (WHERE {kind}), 0) AS kind FROM hours h
     WHERE h.org_id = :org AND h.scope = :scope AND h.hour >= :since AND h.hour < :until GROUP BY 1 ORDER BY 1 DESC
@@ -221,10 +223,9 @@ def reached(session: Session, of: Filter, most: int = SAMPLE, before: datetime |
     if not of.narrow:
         return of
     until = of.until if before is None else min(of.until, whole_hour(before - _TICK) + HOUR)
-    found = text(_REACH.format(kind=kind_of(of, "h")))
     hours: list[datetime] = []
     wanted, read = 0, 0
-    for row in session.execute(found, of.values(scope=of.scope, until=until, since=whole_hour(of.since))):
+    for row in _hours_before(session, of, until):
         if not row.kind:
             continue
         if hours and (wanted >= most or read + row.n > READ):
@@ -234,6 +235,17 @@ def reached(session: Session, of: Filter, most: int = SAMPLE, before: datetime |
         # of the hour in which the last page ended some are shown already
         wanted += 0 if before is not None and len(hours) == 1 else row.kind
     return replace(of, hours=tuple(hours))
+
+
+def _hours_before(session: Session, of: Filter, until: datetime) -> Iterator[Any]:
+    """The newest hours first, the older ones only if somebody goes on: most pages end within a few."""
+    found = text(_REACH.format(kind=kind_of(of, "h")))
+    first = whole_hour(of.since)
+    for far in (*_WINDOWS, until - first):
+        begins = max(first, until - far)
+        yield from session.execute(found, of.values(scope=of.scope, until=until, since=begins))
+        if (until := begins) <= first:
+            return
 
 
 def newer(session: Session, of: Filter, than: tuple[datetime, UUID], most: int = 100) -> int:

@@ -39,6 +39,7 @@ class SocialEvent(Record):
         one_of("case_role", CASE_ROLES),
         CheckConstraint("sentiment BETWEEN -1 AND 1", name="sentiment"),
         Index("ix_social_events_org_id_occurred_at", "org_id", "occurred_at"),
+        Index("ix_social_events_org_id_recorded_at", "org_id", "recorded_at"),
         where_set("ix_social_events_reply_to", "reply_to", "org_id"),
         Index(
             "ix_social_events_unattached",

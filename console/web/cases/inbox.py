@@ -75,13 +75,14 @@ def part(ask: Ask) -> Response:
 
 def _part(ask: Ask, now: datetime, show: Show, since: datetime) -> dict[str, Any]:
     session, org = ask.session, ask.who.org
-    numbers = inbox.counts(session, org, casework.me(session, org, ask.who.email))
+    numbers = dict(ask.shared("cases", lambda: inbox.counts(session, org)))
+    numbers["mine"] = inbox.mine(session, org, casework.me(session, org, ask.who.email))
     return {
         "now": now,
         "shown_at": since,
         "show": show,
         "counts": [(name, title, upto(numbers[name])) for name, title in TITLES.items()],
-        "times": inbox.times(session, org),
+        "times": ask.shared("times", lambda: inbox.times(session, org)),
         "dues": [(name, in_words(span // MINUTE)) for name, span in due_times(session, org).items()],
         "incidents": inbox.incidents(session, org, since),
         "fresh": upto(fresh) if (fresh := inbox.fresh(session, org, since)) else "",

@@ -18,6 +18,7 @@ from console.policy import due_times
 from console.refusal import CannotDo
 from console.story import facts, notes
 from console.web.asked import Ask, NotThere
+from console.web.rules.whole import many
 from models.vocabulary import PRIORITIES, VERDICTS
 from workers.verdict import precisions
 
@@ -76,9 +77,11 @@ def part(ask: Ask) -> Response:
 def precision(ask: Ask) -> Response:
     """How often the rules of the case were right. A part of its own: it is counted over all cases of these rules."""
     one = _the(ask)
-    rules = rules_of(ask.session, one.id)
-    found = precisions(ask.session, ask.who.org, rules) if rules else []
-    return ask.shows("cases/_precision.html", {"rules": found})
+    rules = sorted(rules_of(ask.session, one.id))
+    found, ago = ask.recent(
+        ("precision", *rules), lambda session: precisions(session, ask.who.org, rules) if rules else [], many
+    )
+    return ask.shows("cases/_precision.html", {"rules": found, "ago": ago})
 
 
 def rules_of(session: Session, case: UUID) -> list[UUID]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -34,7 +35,7 @@ def listed(ask: Ask, wrong: str = "", typed: dict[str, str] | None = None, statu
     right_ones, ago = ask.recent(
         "precision",
         lambda session: precisions(session, ask.who.org),
-        lambda told: sum(map(_cases, told)) > MANY,
+        many,
     )
     judged(ask.session, ask.who.org, found, right_ones)
     crisis = switches(ask.session, ask.who.org)
@@ -62,9 +63,15 @@ def shown(
     ask: Ask, rule: dict[str, Any], wrong: str = "", typed: str | None = None, status: int = 200
 ) -> Response:
     """The page of one rule, with what was wrong about a threshold that was typed."""
-    judged(ask.session, ask.who.org, [rule])
+    right_ones, ago = ask.recent(
+        ("precision", rule["id"]),
+        lambda session: precisions(session, ask.who.org, [rule["id"]]),
+        many,
+    )
+    judged(ask.session, ask.who.org, [rule], right_ones)
     values = {
         "rule": rule | in_words(rule),
+        "counted_ago": ago,
         "done_by_it": counted(ask.session, rule),
         "demoted_by": demoted_by(ask.session, rule),
         "now": fleet.now(ask.session),
@@ -89,5 +96,6 @@ def in_words(rule: dict[str, Any]) -> dict[str, Any]:
     return {**words, "sentence": told(rule)}
 
 
-def _cases(one: Precision) -> int:
-    return one.cases
+def many(counted: Sequence[Precision]) -> bool:
+    """Are these so many that the next page shows them as they were counted for this one?"""
+    return sum(one.cases for one in counted) > MANY

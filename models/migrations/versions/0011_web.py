@@ -148,6 +148,7 @@ def _counted() -> None:
     apart = "rule_id IS NOT NULL AND (held_back IS NOT NULL OR case_id IS NULL)"
     index("social_events", "rule_id held_back", name="ix_social_events_rule_apart", where=apart)
     index("quarantine", "org_id platform id", name="ix_quarantine_held_platform", where="state = 'held'")
+    index("social_events", "org_id recorded_at")  # a back-test reads what was decided lately, in that order
 
 
 def _notes_are(listed: str) -> None:
@@ -168,6 +169,7 @@ def downgrade() -> None:
     _hears("", "")
     op.execute("DELETE FROM case_notes WHERE what = 'note'")
     _notes_are(NOTES_BEFORE)
+    op.drop_index("ix_social_events_org_id_recorded_at", "social_events")
     op.drop_index("ix_quarantine_held_platform", "quarantine")
     op.drop_index("ix_social_events_rule_apart", "social_events")
     op.drop_index("ix_case_notes_crossed", "case_notes")
