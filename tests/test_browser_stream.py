@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests import browser as chromium
+from tests import workbook
 from tests.journey import Journey
 from tests.serving import web
 from tests.signing_in import MAX, PASSWORD, let_in
@@ -95,13 +96,17 @@ def test_marketing_finds_what_set_off_a_spike_takes_its_posts_along_and_corrects
         assert {(row["id"], row["text"], float(row["sentiment"]), row["url"]) for row in rows.values()} == {
             tuple(row) for row in stored
         }
+        with page.expect_download() as loading:
+            chromium.press(page, "x")
+        loading.value.save_as(file)
+        assert {row["id"].said for row in workbook.table(file.read_bytes())} == rows.keys()
         first = page.locator(".post").first
         first.get_by_text("Correct").click()
         first.get_by_role("button", name="neutral").click()
         expect(page.get_by_role("status").first).to_contain_text("is neutral.")
         [(label, by)] = journey.execute("SELECT label, by FROM corrections")
         assert (label, by) == ("neutral", MAX)
-        assert journey.value("SELECT count(*) FROM audits") == 2
+        assert journey.value("SELECT count(*) FROM audits") == 3
 
 
 def test_new_posts_are_told_and_shown_when_asked_and_the_chart_follows_by_itself(
