@@ -242,7 +242,7 @@ def test_a_ticket_closed_while_a_digest_holds_its_case_waits_and_nothing_deadloc
             digest.execute("INSERT INTO social_events (ticket_id, case_id) VALUES (%s, %s)", [ticket, case])
             digest.execute("INSERT INTO activities (ticket_id) VALUES (%s)", [ticket])
             digest.commit()
-            closing.result(timeout=10)
+            closing.result(timeout=60)
         assert not _is_open(digest, case)
 
 
@@ -254,7 +254,7 @@ def test_many_tickets_are_closed_in_the_order_in_which_a_digest_locks_their_case
         with _neighbour(fleet, "UPDATE tickets SET status = 'closed'") as closing:
             digest.execute("UPDATE cases SET score = -0.9 WHERE id = %s", [later])
             digest.commit()
-            closing.result(timeout=10)
+            closing.result(timeout=60)
         assert not _is_open(digest, sooner)
         assert not _is_open(digest, later)
 
@@ -268,5 +268,5 @@ def test_an_activity_finished_while_its_case_loses_the_ticket_closes_it(servers:
         db.execute("DELETE FROM tickets WHERE id = %s", [ticket])
         with _neighbour(fleet, "UPDATE activities SET status = 'done'") as finishing:
             db.commit()
-            finishing.result(timeout=10)
+            finishing.result(timeout=60)
         assert not _is_open(db, case)
