@@ -40,7 +40,7 @@ FOLDER = "EARSHOT_TEST_FOLDER"
 PYTEST = "EARSHOT_TEST_PID"
 GIVEN = ("database_url", "migrations_url", "broker_url")
 LONGEST = {
-    "test_trouble.py": 140,
+    "test_trouble.py": 115,
     "test_chaos.py": 80,
     "test_world.py": 75,
     "test_demo_days.py": 60,

@@ -15,7 +15,7 @@ from tests.trouble import trouble
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(900)]
 
 SEED = int(os.environ.get("EARSHOT_TROUBLE_SEED", "7"))
-SECONDS = 45.0
+SECONDS = 28.0
 
 
 def test_ledger_and_truth_agree_after_all_platforms_had_trouble_at_once(home: Path) -> None:

@@ -1,6 +1,6 @@
 """All platforms at once, 500 sources, and everything that goes wrong: does the account agree, post by post?
 
-`make trouble` runs it for ten minutes (`python -m tests.trouble --seconds 600`); tests/test_trouble.py plays a slice of 45
+`make trouble` runs it for ten minutes (`python -m tests.trouble --seconds 600`); tests/test_trouble.py plays a slice of 28
 seconds. Posts are said all the time, in bursts, 5,000 of them at once behind a page cap; meanwhile answers are limited,
 broken, slow, doubled and out of order, tokens end, and X takes money. Afterwards everything that a platform returned has to be
 stored once, everything that was there returned (but on X, whose money ends), every ledger adds up, no limit that was announced was
