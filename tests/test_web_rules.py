@@ -11,6 +11,7 @@ import pytest
 
 from console.rule_form import FIELDS, typed, values
 from console.rules import rules, set_rule, the_rule
+from console.web.rules import tested as tested_page
 from tests.journey import FURIOUS, MILD, Journey, at
 from tests.serving import web
 from tests.signing_in import OLGA, SAM, Visitor, let_in
@@ -281,3 +282,14 @@ def test_a_new_rule_is_tried_then_added_and_one_of_a_known_name_is_not(
     olga = Visitor(sam.base)
     olga.sign_in(OLGA)
     assert "whole-rule" not in olga.get("/rules/new").text
+
+
+def test_a_back_test_that_finds_another_running_keeps_no_thread_and_asks_again(
+    journey: Journey, sam: Visitor
+) -> None:
+    path = f"/rules/{complaint(journey)}/test"
+    with tested_page._one_at_a_time:
+        waiting = sam.get(path)
+    assert tested_page.BUSY in plain(waiting.text)
+    assert 'hx-trigger="load delay:3s"' in waiting.text
+    assert tested_page.BUSY not in plain(sam.get(path).text)

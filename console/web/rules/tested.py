@@ -39,6 +39,7 @@ _REACHES = text("""
     WHERE org_id = :org AND recorded_at >= :since ORDER BY recorded_at DESC OFFSET :most LIMIT 1
 """)
 _one_at_a_time = Lock()
+BUSY = "Somebody else's test is running; this one begins as soon as that is done."
 
 
 def part(ask: Ask) -> Response:
@@ -52,12 +53,23 @@ def part(ask: Ask) -> Response:
     cut: datetime | None = ask.session.scalar(_REACHES, {"org": org, "since": since, "most": MOST})
     told = {name: value for name in (*FIELDS, "broad") if (value := ask.wish(name))}
     way = f"/rules/{which or 'new'}/test?{urlencode(told)}{'&' if told else ''}"
-    base = {"way": way, "span": span, "spans": SPANS, "cut": cut, "most": MOST, "trial": bool(told)}
+    base = {
+        "way": way,
+        "span": span,
+        "spans": SPANS,
+        "cut": cut,
+        "most": MOST,
+        "trial": bool(told),
+        "again": False,
+    }
     try:
         before, after = _both(ask, rule, told)
     except CannotDo as cannot:
         return ask.shows("rules/_test.html", base | {"nothing": str(cannot)})
-    with _one_at_a_time:
+    # whoever waited here would keep a thread and a connection from everybody's pages
+    if not _one_at_a_time.acquire(blocking=False):
+        return ask.shows("rules/_test.html", base | {"nothing": BUSY, "again": True})
+    try:
         testing = Testing(
             ask.session, Stretch(org, max(since, cut or since), now), after, before["threshold"]
         )
@@ -65,6 +77,8 @@ def part(ask: Ask) -> Response:
             return ask.shows("rules/_test.html", base | {"nothing": nothing(testing.stood) + "."})
         for _ in testing.batches():
             pass
+    finally:
+        _one_at_a_time.release()
     tested, stood = testing.of_rule(), testing.stood
     stars = by_stars(tested.rule)
     stands = (before["rating"] if stars else before["threshold"]) if rule else None
