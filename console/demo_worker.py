@@ -1,7 +1,7 @@
 """The demo's digest worker: the fleet's own, but for a planted fault, so that there is something to replay.
 
-Its scorer cannot read one post of the world, as that of a version with a bug. Once that post is in quarantine, the bug
-is mended, as by an upgrade: what is replayed from then on is read like every other.
+Its scorer cannot read one post of the world, as that of a version with a bug, until somebody replays it: then the bug is mended,
+as by an upgrade. The post is deleted soon, so that no later visit brings it: quarantine alone has it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["app"]
 
 UNREADABLE = "it crashed my reader"
 """What the post says (simulator/world/50-odd.toml)."""
-_MENDED = text("SELECT EXISTS (SELECT FROM quarantine WHERE stage = 'digest')")
+_MENDED = text("SELECT EXISTS (SELECT FROM quarantine WHERE stage = 'digest' AND state = 'replayed')")
 
 
 class PlantedFault(Exception):
@@ -31,7 +31,7 @@ class PlantedFault(Exception):
 def faulty(directory: Directory, texts: Sequence[tuple[str, str | None]]) -> list[Sentiment | Unscored]:
     """The organisation's scorer, unless that post is among the texts. Raises PlantedFault."""
     if any(UNREADABLE in words for words, _ in texts):
-        raise PlantedFault("The demo's scorer cannot read this post until it was set aside once: replay it.")
+        raise PlantedFault("The demo's scorer cannot read this post before somebody replays it.")
     return score_texts(directory, texts)
 
 
