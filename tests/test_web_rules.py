@@ -215,9 +215,9 @@ def test_a_rule_is_changed_by_its_form_after_its_back_test_and_refusals_stand_be
     assert not re.search(r"--\w", plain(page.text))
     assert 'value="many"' in page.text
     milder = told | {"threshold": "-0.2", "priority": "urgent", "max_age_hours": "3d"}
-    page = sam.get(f"{path}/edit?{urlencode(milder)}").text
-    assert "scores -0.20 or less opens a ticket of urgent priority" in plain(page)
-    [part] = re.findall(r'id="test-part" hx-get="([^"]+)"', page)
+    shown = sam.get(f"{path}/edit?{urlencode(milder)}").text
+    assert "scores -0.20 or less opens a ticket of urgent priority" in plain(shown)
+    [part] = re.findall(r'id="test-part" hx-get="([^"]+)"', shown)
     tried = sam.get(unescape(part)).text
     assert "at -0.20 and with other priority and max age hours would have opened" in plain(tried)
     assert (tried.count('<g class="now">'), tried.count('<g class="here">')) == (1, 1)
