@@ -76,6 +76,8 @@ def test_a_sign_of_division_in_a_text_ends_no_post() -> None:
 
 
 @given(st.lists(HANDLES, max_size=8))
+@example([" @"])
+@example([" ", "a b"])
 def test_handles_folded_together_are_as_one_by_one(handles: list[str]) -> None:
     assert all_folded(handles) == [folded(handle) for handle in handles]
     assert all_lookalikes(all_folded(handles)) == [lookalike(folded(handle)) for handle in handles]

@@ -66,10 +66,9 @@ def all_folded(words: Sequence[str]) -> list[str]:
     if not joined.isascii():
         odd = [at for at, word in enumerate(words) if not word.isascii()]
         joined = "\n" + "\n".join(word if word.isascii() else "-" for word in words).lower()
-    found = joined.split()
-    # none empty, and as many as there were: then none has white space inside
-    empty = "\n\n" in joined or joined[-1] == "\n"
-    if len(found) != len(words) or empty or "\n@" in joined or "\n#" in joined:
+    found = joined[1:].split("\n")
+    # as many as there were, none empty, and white space in none, nor before its @
+    if len(found) != len(words) or found != joined.split() or "\n@" in joined or "\n#" in joined:
         return [folded(word) for word in words]
     for at in odd:
         found[at] = folded(words[at])
