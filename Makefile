@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test test-browser screenshots trouble test-slow test-bluesky check format contract evaluate bench lock compose-env compose-test clean
+.PHONY: help setup demo test test-browser screenshots trouble test-slow test-bluesky check format contract evaluate bench bench-console lock compose-env compose-test clean
 
 help: ## list what you can type
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -70,6 +70,9 @@ evaluate: $(READY) ## how right it is: scores, language and matches against what
 
 bench: $(READY) ## posts per second, and CPU beside stock VADER
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-console: $(READY) ## every page over ten million posts, while fifty people follow it; builds them first
+	@$(BIN)/python -m bench console $(ARGS)
 
 lock: $(READY) ## resolve pyproject.toml into requirements/ again, with hashes
 	@for kind in run dev; do \
