@@ -24,13 +24,15 @@ _LIST = text("""
            e.sentiment AS score, r.name AS rule, r.action, r.threshold, e.text, e.url
     FROM social_events e
     LEFT JOIN identities i ON i.id = e.identity_id LEFT JOIN rules r ON r.id = e.rule_id
-    LEFT JOIN accounts k ON k.id = e.account_id
-    WHERE e.org_id = :org AND e.held_back = :why AND e.case_id IS NULL
+    LEFT JOIN accounts k ON k.id = e.account_id LEFT JOIN cases c ON c.id = e.case_id
+    WHERE e.org_id = :org AND e.held_back = :why
+      AND (c.id IS NULL OR c.closed_at IS NULL AND c.level = 'activity' AND r.action = 'ticket')
     ORDER BY e.occurred_at DESC, e.id DESC LIMIT :most
 """)
 _EVENT = text(f"""
-    SELECT {COLUMNS}, e.rule_id, e.held_back FROM social_events e {JOINS} WHERE e.id = :event
-    FOR NO KEY UPDATE OF e
+    SELECT {COLUMNS}, e.rule_id, e.held_back, c.level, r.action
+    FROM social_events e {JOINS} LEFT JOIN cases c ON c.id = e.case_id LEFT JOIN rules r ON r.id = e.rule_id
+    WHERE e.id = :event FOR NO KEY UPDATE OF e
 """)
 _MADE = text("""
     SELECT c.id AS case, c.level, t.number AS ticket, e.case_role AS role
@@ -53,8 +55,9 @@ class Made(NamedTuple):
 
 
 def suggested(session: Session, org: str, most: int | None = None) -> list[dict[str, Any]]:
-    """Posts, and alarms, for which a rule that only suggests would have opened something, the newest first: {event,
-    alarm, occurred_at, platform, author, account, score, rule, action, threshold, text, url}.
+    """Posts, and alarms, for which a rule that only suggests would have opened something, or made more of the case that
+    another did, as long as that is open: the newest first, {event, alarm, occurred_at, platform, author, account, score,
+    rule, action, threshold, text, url}.
 
     An alarm has no event, platform, author and address; its text says what it is about."""
     found = _held_back(session, org, SUGGESTED, most)
@@ -100,11 +103,12 @@ def open_alarm(session: Session, org: str, alarm: UUID) -> Made:
 
 
 def open_held(session: Session, org: str, event: UUID) -> Made:
-    """Open what its rule would have opened for this post, had it not only suggested, or had it not opened its number
-    in 24 hours; neither that number nor the age of a post count, since a person has looked. Raises CannotDo where
+    """Open what its rule would have opened for this post, or raise its case to that, had it not only suggested, or had it
+    not opened its number in 24 hours; neither that number nor the age of a post count, since a person has looked. Raises CannotDo where
     there is nothing to open, and why."""
     row = session.execute(_EVENT, {"event": event}).mappings().one()
-    if row["case_id"] is not None:
+    more = row["held_back"] in (SUGGESTED, SPENT) and row["action"] == "ticket" and row["level"] == "activity"
+    if row["case_id"] is not None and not more:
         raise CannotDo("This post belongs to a case already; `earshot explain` shows which.")
     if row["held_back"] not in (SUGGESTED, SPENT):
         why = (
@@ -121,11 +125,14 @@ def open_held(session: Session, org: str, event: UUID) -> Made:
         replace(rule, suggests=False, per_day=None, oldest=None) if rule.id == row["rule_id"] else rule
         for rule in known
     )
-    post = heard(row)
+    # its author's case may be closed by now, and is opened again
+    post = heard(row, closed_case=row["case_id"])
     standing = stand(session, org, [post], rules)
     decision = next(iter(decide([post], rules, standing)), None)
-    if decision is None or decision.action in ("hold", "tell", "note"):
-        why = (decision and decision.reason) or "it crosses no rule any more"
+    held = decision and decision.held
+    again = held is not None and held.rule.id == row["rule_id"]
+    if decision is None or decision.action in ("hold", "tell", "note") or again:
+        why = (held and held.reason) or "it crosses no rule any more"
         raise CannotDo(f"Nothing was opened: {why}.")
     carried = carry_out(session, org, [decision], {post.ref: facts(row)}, {}, standing.policy)
     case, level, ticket, role = session.execute(_MADE, {"event": event}).one()

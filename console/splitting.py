@@ -54,7 +54,7 @@ _OPEN = text("""
 """)
 # the post that its case is measured by: one that crossed a rule, the worst of them
 _WORST = """
-    SELECT e.id, e.sentiment, e.rule_id,
+    SELECT e.id, e.sentiment, coalesce((SELECT c.rule_id FROM cases c WHERE c.event_id = e.id LIMIT 1), e.rule_id) AS rule_id,
            coalesce((SELECT c.threshold FROM cases c WHERE c.event_id = e.id LIMIT 1), r.threshold) AS threshold
     FROM social_events e LEFT JOIN rules r ON r.id = e.rule_id
     WHERE {which} AND e.voice <> 'own'

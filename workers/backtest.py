@@ -50,7 +50,7 @@ class Replay:
         self._of: dict[Ref, Case] = {}
         self._incidents: dict[str, Case] = {}
         self._children: dict[UUID, list[Case]] = {}
-        self._held: dict[UUID, list[Post]] = {}
+        self._held: dict[UUID, dict[Ref, Post]] = {}
         self._alone: set[Ref] = set()
         self._over: dict[str, datetime] = {}
         self._tickets = Lately(past.policy.burst_window, self._themes)
@@ -66,12 +66,12 @@ class Replay:
 
     def hear(self, now: datetime, posts: Sequence[Post], answered: Mapping[Ref, Sequence[Ref]]) -> None:
         """Decide one batch. `answered` has the posts heard so far that answer one."""
-        self.until(now)
+        self.until(now, answered)
         self._decide(now, posts)
         self._gather(posts, answered)
 
-    def until(self, now: datetime) -> None:
-        """What people did before this moment."""
+    def until(self, now: datetime, answered: Mapping[Ref, Sequence[Ref]]) -> None:
+        """What people did before this moment, until which that was `answered`."""
         changes = self._past.changes
         while True:
             change = changes[self._next] if self._next < len(changes) else None
@@ -81,7 +81,7 @@ class Replay:
                     self._close(self.cases[number], at)
             elif change is not None and change.at < now:
                 self._next += 1
-                self._follow(change)
+                self._follow(change, answered)
             else:
                 return
 
@@ -97,15 +97,16 @@ class Replay:
         else:
             self.cases.append(case)
 
-    def _follow(self, change: Change) -> None:
+    def _follow(self, change: Change, answered: Mapping[Ref, Sequence[Ref]]) -> None:
         if change.what == "release":
             assert isinstance(change.of, UUID)
-            held = (
-                post for post in self._held.pop(change.of, ()) if not (post.gone and post.gone < change.at)
-            )
-            waiting = sorted(held, key=lambda post: post.heard.occurred_at)
+            held = self._held.pop(change.of, {}).values()
+            waiting = [post for post in held if not (post.gone and post.gone < change.at)]
+            waiting.sort(key=lambda post: post.heard.occurred_at)
             for first in range(0, len(waiting), AT_ONCE):
-                self._decide(change.at, waiting[first : first + AT_ONCE])
+                together = waiting[first : first + AT_ONCE]
+                self._decide(change.at, together)
+                self._gather(together, answered)
         elif of := self._of_subject.get(str(change.of)):
             if change.what == "close":
                 self._close(self._last[of[-1].subject], change.at)
@@ -213,10 +214,12 @@ class Replay:
         for one in _strongest(decisions).values():
             self._propose(now, one, posts[one.ref])
         for one in decisions:
-            if one.switch is not None:
+            for waiting in self._held.values():
+                waiting.pop(one.ref, None)
+            if one.held is not None and one.held.switch is not None:
                 post = posts[one.ref]
                 as_heard = replace(post.heard, heard_at=post.heard.heard_at or now)
-                self._held.setdefault(one.switch, []).append(post._replace(heard=as_heard))
+                self._held.setdefault(one.held.switch, {})[one.ref] = post._replace(heard=as_heard)
             self._alone.discard(one.ref)
             if one.action in ("hold", "tell"):
                 if one.action == "hold" and not posts[one.ref].heard.ours:
@@ -386,6 +389,9 @@ def replayed(
     """
     answered: dict[Ref, list[Ref]] = {}
     for batch in history:
+        for one in replays:
+            # before this batch is known, which nothing that was released then can be answered by
+            one.until(batch.at, answered)
         for post in batch.posts:
             if post.answers is not None:
                 answered.setdefault(post.answers, []).append(post.heard.ref)
@@ -396,4 +402,4 @@ def replayed(
             one.hear(batch.at, posts, answered)
         yield batch
     for one in replays:
-        one.until(until)
+        one.until(until, answered)

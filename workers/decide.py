@@ -84,6 +84,14 @@ class Standing:
     policy: Policy = Policy()
 
 
+class Withheld(NamedTuple):
+    """A rule that a post crossed and that does nothing, why, and the crisis switch that held it, if one did."""
+
+    rule: Rule
+    reason: str
+    switch: UUID | None = None
+
+
 class Decision(NamedTuple):
     """What a post does: opens, raises, reopens or joins a case, notes itself on a closed one, is held back, or is told.
 
@@ -91,7 +99,9 @@ class Decision(NamedTuple):
     it joins by answering. `also` are the other rules that it crossed, `tells` those that only tell. `incident` is the
     theme of the Incident that takes the case in, `own` whether that has a Ticket of its own all the same. `themes` are
     what its Ticket counts for: nothing where an Incident takes it in. `switch` is what held it back. What joins with a
-    `reason` joins its author's open case, and was held back from raising it.
+    `reason` joins its author's open case, and was held back from raising it. `withheld` is a rule that would have made
+    more of the case than `rule` does, which it stands beside. `took_in`: the case that it reopens took it in when that
+    was open, and what would have raised it was held back.
     """
 
     ref: Ref
@@ -107,10 +117,30 @@ class Decision(NamedTuple):
     own: bool = True
     themes: tuple[str, ...] = ()
     switch: UUID | None = None
+    withheld: Withheld | None = None
+    took_in: bool = False
+
+    @property
+    def held(self) -> Withheld | None:
+        """What is to be decided again, or listed: the whole of it, or what stands beside it."""
+        if self.reason is None or self.rule is None:
+            return self.withheld
+        return Withheld(self.rule, self.reason, self.switch)
 
 
+OLD = "older than the rule takes"
 SUGGESTED = "the rule only suggests"
 SPENT = "the rule's number in 24 hours is reached"
+
+
+def _outranking(withheld: Sequence[Withheld], level: Level | None) -> Withheld | None:
+    """Of the rules that would make more of a case of this level: one that a switch holds, which decides again when it is
+    released; else the strongest, first those that suggest nothing."""
+    rank = RANK[level] if level else 0
+    more = [one for one in withheld if RANK.get(one.rule.action, 0) > rank]
+    if not more:
+        return None
+    return min(more, key=lambda one: (one.switch is None, -RANK[one.rule.action], one.reason == SUGGESTED))
 
 
 def held_back(post: Heard, blocked: frozenset[str] = frozenset()) -> str | None:
@@ -186,63 +216,78 @@ class _World:
 
     def take(self, post: Heard, crossed: Sequence[Rule]) -> Decision:
         """What a post does that crossed these rules, the strongest first. What is held back belongs to its author's open
-        case all the same; what would raise that is held back."""
-        found = self._judge(post, crossed)
+        case all the same; what would make more of that than it is by then stands beside."""
+        left, withheld = self._not_held(post, crossed)
+        found = self._judge(post, left, withheld)
         level = self._levels.get(post.subject)
-        if found.action != "hold" or level is None:
+        more = _outranking(withheld, level) if withheld else None
+        if found.action not in ("hold", "tell"):
+            return found._replace(withheld=more) if more else found
+        if found.action == "tell" and not any(one.rule.action in RANK for one in withheld):
             return found
-        worse = any(RANK.get(rule.action, 0) > RANK[level] for rule in crossed)
-        held = self._standing.open.get(post.subject)
+        held = more or withheld[0]
+        found = found._replace(action="hold", rule=held.rule, reason=held.reason, switch=held.switch)
+        if level is None or held.rule.action not in RANK:
+            return found
+        stored = self._standing.open.get(post.subject)
         return found._replace(
             action="join",
             subject=self._named(post.subject),
-            case=held.case if held else None,
-            reason=found.reason if worse else None,
-            switch=found.switch if worse else None,
+            case=stored.case if stored else None,
+            reason=more.reason if more else None,
+            switch=more.switch if more else None,
         )
 
     def _named(self, subject: str) -> str:
         """As the case is stored: an author who was merged into another since may have one of their own."""
         return self._stored.get(subject, subject)
 
-    def _judge(self, post: Heard, crossed: Sequence[Rule]) -> Decision:
-        left, switch = self._not_held(post, crossed)
-        if not left:
-            assert switch is not None
-            reason = f"the crisis switch is on until {switch.until:%Y-%m-%d %H:%M}"
-            return Decision(post.ref, "hold", rule=crossed[0], reason=reason, switch=switch.id)
+    def _judge(self, post: Heard, left: Sequence[Rule], withheld: list[Withheld]) -> Decision:
+        """What the rules do that no switch holds; a hold where none does anything. What they withhold is added."""
         young = [
             rule
             for rule in left
             if rule.oldest is None or (post.heard_at or self._standing.now) - post.occurred_at <= rule.oldest
         ]
+        tells: list[Rule] = []
+        opening: list[Rule] = []
+        chosen: Rule | None = None
+        for rule in young:
+            if rule.action == "notify":
+                tells.append(rule)
+                continue
+            opening.append(rule)
+            if rule.suggests:
+                withheld.append(Withheld(rule, SUGGESTED))
+            elif chosen is None and self._has_room(post.subject, rule):
+                chosen = rule
+            elif chosen is None:
+                withheld.append(Withheld(rule, SPENT))
+        told = tuple(rule for rule in tells if rule.id not in post.told)
+        if chosen is not None:
+            also = tuple(other for other in opening if other is not chosen)
+            joins = Decision(post.ref, "join", chosen, self._named(post.subject), also=also, tells=told)
+            return self._case(post, chosen, joins)
+        if tells and not opening:
+            return Decision(post.ref, "tell", rule=tells[0], tells=told)
         if not young:
-            return Decision(post.ref, "hold", rule=left[0], reason="older than the rule takes")
-        tells = tuple(rule for rule in young if rule.action == "notify")
-        opening = [rule for rule in young if rule.action != "notify"]
-        if not opening:
-            return Decision(post.ref, "tell", rule=tells[0], tells=tells)
-        sure = [rule for rule in opening if not rule.suggests]
-        if not sure:
-            return Decision(post.ref, "hold", rule=opening[0], reason=SUGGESTED, tells=tells)
-        rule = next((rule for rule in sure if self._has_room(post.subject, rule)), None)
-        if rule is None:
-            return Decision(post.ref, "hold", rule=sure[0], reason=SPENT, tells=tells)
-        also = tuple(other for other in opening if other is not rule)
-        joins = Decision(post.ref, "join", rule, self._named(post.subject), also=also, tells=tells)
-        return self._case(post, rule, joins)
+            withheld += [Withheld(rule, OLD) for rule in left]
+        return Decision(post.ref, "hold", tells=told)
 
-    def _not_held(self, post: Heard, crossed: Sequence[Rule]) -> tuple[list[Rule], Switch | None]:
-        left, by = list(crossed), None
+    def _not_held(self, post: Heard, crossed: Sequence[Rule]) -> tuple[Sequence[Rule], list[Withheld]]:
+        """The rules that no crisis switch holds, and those that one does."""
+        left: Sequence[Rule] = crossed
+        withheld: list[Withheld] = []
         for switch in self._standing.switches:
             if switch.of == "rule":
-                kept = [rule for rule in left if rule.id != switch.what]
+                taken = [rule for rule in left if rule.id == switch.what]
             else:
-                concerned = switch.what == post.ref[0] or switch.what in post.about
-                kept = [] if concerned else left
-            if len(kept) < len(left):
-                left, by = kept, switch
-        return left, by
+                taken = list(left) if switch.what == post.ref[0] or switch.what in post.about else []
+            if taken:
+                reason = f"the crisis switch is on until {switch.until:%Y-%m-%d %H:%M}"
+                withheld += [Withheld(rule, reason, switch.id) for rule in taken]
+                left = [rule for rule in left if rule not in taken]
+        return left, withheld
 
     def _has_room(self, subject: str, rule: Rule) -> bool:
         """Has a rule left of its number, or does it open nothing because the case is open already?"""
@@ -264,7 +309,8 @@ class _World:
         if closed is not None and own:
             # within an Incident a Ticket that opens again would be one more
             self._stored[post.subject] = closed.stored or post.subject
-            joins = joins._replace(case=post.closed_case, subject=self._named(post.subject))
+            took_in = post.attached and post.heard_at is not None
+            joins = joins._replace(case=post.closed_case, subject=self._named(post.subject), took_in=took_in)
             action = "reopen"
         if incident is None and reached == "ticket":
             self._tickets.update(themes)

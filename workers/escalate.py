@@ -132,7 +132,9 @@ _ATTACH = text("""
         SELECT id FROM rules WHERE id IN (SELECT rule_id FROM x) ORDER BY id FOR KEY SHARE
     )
     UPDATE social_events e
-    SET case_id = coalesce(x.case_id, e.case_id), case_role = coalesce(x.role, e.case_role),
+    SET case_id = coalesce(x.case_id, e.case_id),
+        case_role = CASE WHEN x.role = 'joined' AND e.case_id = x.case_id THEN coalesce(e.case_role, x.role)
+                         ELSE coalesce(x.role, e.case_role) END,
         rule_id = coalesce(rule.id, e.rule_id), held_back = x.held_back,
         hold_id = (SELECT h.id FROM holds h WHERE h.id = x.hold_id),
         ticket_id = coalesce(c.ticket_id, e.ticket_id)
@@ -176,10 +178,11 @@ _TURNS = text("""
 """)
 
 _NOTES = text("""
-    INSERT INTO case_notes (org_id, case_id, what, event_id, rule_id, score, threshold)
-    SELECT :org, x.case_id, x.what, x.event_id, r.id, x.score, x.threshold
+    INSERT INTO case_notes (org_id, case_id, what, event_id, rule_id, score, threshold, said)
+    SELECT :org, x.case_id, x.what, x.event_id, r.id, x.score, x.threshold, x.said
     FROM json_to_recordset(CAST(:rows AS json)) AS x(
-        case_id uuid, what text, event_id uuid, rule_id uuid, score double precision, threshold double precision)
+        case_id uuid, what text, event_id uuid, rule_id uuid, score double precision, threshold double precision,
+        said text)
     LEFT JOIN rules r ON r.id = x.rule_id
     ORDER BY x.case_id, x.event_id, x.rule_id
     ON CONFLICT (org_id, case_id, what, event_id, rule_id) DO NOTHING
@@ -200,6 +203,9 @@ _TELL = text("""
     ORDER BY e.occurred_at, e.id, v.id
     FOR KEY SHARE OF v SKIP LOCKED  -- one that is being removed is told no more, and fails nobody's transaction
 """)
+
+TOOK_IN = "what would have raised it was held back while it was open"
+"""What the note of a reopening says where its post belonged to the case already: see workers/history.py."""
 
 _ROLES: dict[str, Role] = {
     "open": "opened",
@@ -264,15 +270,7 @@ def carry_out(
             if opened.risen:
                 risen.append(opened.case)
     attached = [
-        {
-            "event_id": facts[decision.ref].event,
-            "case_id": _case_of(decision, cases),
-            "role": _ROLES.get(decision.action),
-            "rule_id": decision.rule.id if decision.rule else None,
-            "held_back": decision.reason,
-            "hold_id": decision.switch,
-        }
-        for decision in decisions
+        _attachment(decision, facts[decision.ref], _case_of(decision, cases)) for decision in decisions
     ]
     if attached:
         session.execute(_ATTACH, {"rows": as_json(attached)})
@@ -285,6 +283,21 @@ def carry_out(
         session.execute(_TELL, {"org": org, "rows": as_json(tells)})
     joined = {facts[one.ref].event for one in decisions if one.action not in ("hold", "tell", "note")}
     return Carried(joined, risen, bool(incidents))
+
+
+def _attachment(decision: Decision, fact: Facts, case: UUID | None) -> dict[str, Any]:
+    """What its event says of a decision. A rule that is withheld beside another is the one that is named: the case names
+    the other."""
+    held = decision.held
+    rule = held.rule if held else decision.rule
+    return {
+        "event_id": fact.event,
+        "case_id": case,
+        "role": _ROLES.get(decision.action),
+        "rule_id": rule.id if rule else None,
+        "held_back": held.reason if held else None,
+        "hold_id": held.switch if held else None,
+    }
 
 
 def _case_of(decision: Decision, cases: Mapping[str, UUID]) -> UUID | None:
@@ -380,7 +393,8 @@ def _notes(
         if decision.action in ("note", "reopen"):
             what = "reply" if decision.action == "note" else "reopened"
             rule = decision.rule.id if decision.rule else None
-            rows.append({**common, "what": what, "rule_id": rule})
+            said = TOOK_IN if decision.took_in else None
+            rows.append({**common, "what": what, "rule_id": rule, "said": said})
     return rows
 
 

@@ -18,6 +18,7 @@ class Heard:
     `closed_case` the one that is closed; of a post that was edited, the case that it belongs to, if that is closed.
 
     `crossed` are the rules that it crossed before it was edited. `heard_at` is when it was heard, where that is not now.
+    `told` are the rules that have told of it already.
 
     `about` are the records that it is tied to (campaigns, accounts), `account` and `campaign` those that it counts for.
     `stranger`: its author is known by a stable id and belongs to nobody: no Contact, Account, Lead or competitor.
@@ -49,6 +50,7 @@ class Heard:
     campaign: UUID | None = None
     crossed: frozenset[UUID] = frozenset()
     heard_at: datetime | None = None
+    told: frozenset[UUID] = frozenset()
 
     def belongs_to(self, audience: Audience) -> bool:
         """Is it a post of this audience?"""

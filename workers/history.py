@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import text
 
 from workers.decide import Policy, Switch
-from workers.escalate import NOT_NAMING
+from workers.escalate import NOT_NAMING, TOOK_IN
 from workers.past import Batch, Change, Past, Post, Spell, Stored
 from workers.reheard import ANSWERED, COLUMNS, JOINS, heard
 
@@ -81,7 +81,8 @@ _NOTES = text("""
                                           AND x.at = n.at) AS edited,
            e.recorded_at AS heard_at
     FROM case_notes n
-    LEFT JOIN social_events e ON e.id = n.event_id AND n.what = 'reopened' AND e.reply_to IS NOT NULL
+    LEFT JOIN social_events e
+        ON e.id = n.event_id AND n.what = 'reopened' AND n.said IS DISTINCT FROM :took_in AND e.reply_to IS NOT NULL
     WHERE n.org_id = :org AND n.case_id = ANY (:cases) AND n.what IN ('reply', 'reopened', 'summary')
     ORDER BY n.case_id, n.at
 """)
@@ -129,7 +130,9 @@ def read_past(session: Session, stretch: Stretch) -> tuple[Past, Known]:
     lately = since - max(policy.burst_window, timedelta(hours=24))
     values = {"org": org, "since": since, "until": until}
     rows = session.execute(_CASES, {**values, "days": days, "lately": lately}).mappings().all()
-    notes = session.execute(_NOTES, {"org": org, "cases": [row["id"] for row in rows]}).all()
+    notes = session.execute(
+        _NOTES, {"org": org, "cases": [row["id"] for row in rows], "took_in": TOOK_IN}
+    ).all()
     signs: dict[UUID, list[tuple[datetime, str]]] = defaultdict(list)
     for note in notes:
         # no text is kept but the last, so that an edit was worse is told to the replay

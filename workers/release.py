@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from workers.decide import decide
 from workers.escalate import carry_out
+from workers.gather import gather
 from workers.incident import adopt
 from workers.reheard import ANSWERED, COLUMNS, JOINS, facts, heard
 from workers.rule import Crossings
@@ -39,6 +40,7 @@ _HELD = text(f"""
     ORDER BY e.platform, e.external_id
     FOR NO KEY UPDATE OF e
 """)
+_RULE = text("SELECT rule_id FROM holds WHERE id = :switch AND of = 'rule'")
 _LET_GO = text("""
     UPDATE social_events SET hold_id = NULL, held_back = CASE WHEN gone_at IS NULL THEN :crossed_no_more ELSE :gone END
     WHERE id = ANY (:events)
@@ -67,9 +69,15 @@ def release(sessions: sessionmaker[Session], org: str, switch: UUID) -> Iterator
             rows = session.execute(_HELD, {"org": org, "switch": switch, "most": BATCH}).mappings().all()
             if not rows:
                 return
-            posts = [_heard(row) for row in rows if row["gone_at"] is None]
+            rules = read_rules(session, org)
+            held = session.scalar(_RULE, {"switch": switch})
+            # a switch for a rule held no other, so that those that only tell have told
+            heard_of = frozenset(
+                rule.id for rule in rules if held and rule.action == "notify" and rule.id != held
+            )
+            posts = [_heard(row, heard_of) for row in rows if row["gone_at"] is None]
             told = {(row["platform"], row["external_id"]): facts(row) for row in rows}
-            crossings = Crossings(read_rules(session, org), posts)
+            crossings = Crossings(rules, posts)
             standing = stand(session, org, posts, crossings)
             # the switch itself is off for what it held, whatever its hour says
             standing = replace(standing, switches=[one for one in standing.switches if one.id != switch])
@@ -78,13 +86,15 @@ def release(sessions: sessionmaker[Session], org: str, switch: UUID) -> Iterator
             done = _done(rows, {one.ref: one for one in decisions})
             let_go = [event for event, why in done.nothing if why in (CROSSED_NO_MORE, GONE)]
             session.execute(_LET_GO, {"events": let_go, "crossed_no_more": CROSSED_NO_MORE, "gone": GONE})
+        with sessions() as session, session.begin():
+            gather(session, org, replies=[], attached=sorted(carried.attached), risen=carried.risen)
         if carried.burst:
             with sessions() as session, session.begin():
                 adopt(session, org)
         yield done
 
 
-def _heard(row: RowMapping) -> Heard:
+def _heard(row: RowMapping, told: frozenset[UUID]) -> Heard:
     parent, is_open = row["answered_case"], row["answered_closed"] is None
     # one that was held back from raising its author's case, which may be closed by now
     closed = row["case_id"] or (None if is_open else parent)
@@ -94,6 +104,7 @@ def _heard(row: RowMapping) -> Heard:
         reply_to=row["answered"] or row["reply_to"],
         parent_case=parent if is_open else None,
         closed_case=closed,
+        told=told,
     )
 
 
@@ -104,7 +115,7 @@ def _done(rows: Sequence[RowMapping], decisions: Mapping[Ref, Decision]) -> Rele
         one = decisions.get((row["platform"], row["external_id"]))
         if one is None:
             nothing.append((row["id"], CROSSED_NO_MORE if row["gone_at"] is None else GONE))
-        elif one.switch is not None:
+        elif one.held is not None and one.held.switch is not None:
             still += 1
         elif one.action in ("hold", "tell"):
             nothing.append((row["id"], one.reason or TOLD))

@@ -211,12 +211,13 @@ def _consequences(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     from workers.rule import CONTENT
 
     if told["rule"]:
-        set_by_it = told["case"] and told["case"]["event_id"] == told["id"]
+        set_by_it = told["case"] and told["case"]["event_id"] == told["id"] and not told["held_back"]
         yield (
             "rule",
             rule_line(told["rule"], told["sentiment"], told["rating"], told["case"] if set_by_it else None),
         )
-    yield from _crossed_too(told["noted"])
+    named = told["rule"] and told["rule"]["name"]
+    yield from _crossed_too([note for note in told["noted"] if note["rule"] != named])
     if told["held_back"]:
         yield from _held_back(told)
     case = told["case"]
@@ -232,6 +233,11 @@ def _consequences(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     state = "closed" if case["closed_at"] else f"open ({(case['status'] or 'no status').replace('_', ' ')})"
     posts, opened = counted(case["posts"], "post"), f"{case['opened_at']:%Y-%m-%d %H:%M}"
     yield "case", f"{told['case_role'] or 'noted'}: {what}, {state}, {posts}, opened {opened}"
+    if told["held_back"] and told["case_role"] in ("opened", "raised") and case["event_id"] == told["id"]:
+        yield (
+            "",
+            f"under “{one_line(case['rule'] or 'a rule that is gone')}” (threshold {score(case['threshold'])})",
+        )
     if case["incident"]:
         yield "", _taken_in(case)
     for note in told["noted"]:
@@ -267,15 +273,16 @@ def _held_back(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
     from console.words import one_line
     from workers.decide import SPENT, SUGGESTED
 
-    hold = told["hold"]
+    hold, case = told["hold"], told["case"]
+    did = "it crossed the threshold and opened nothing" if case is None else "this rule did nothing"
     if hold is None:
-        yield "held back", f"it crossed the threshold and opened nothing: {one_line(told['held_back'])}"
-        if told["held_back"] in (SUGGESTED, SPENT) and told["case"] is None:
+        yield "held back", f"{did}: {one_line(told['held_back'])}"
+        if told["held_back"] in (SUGGESTED, SPENT) and (case is None or case["level"] == "activity"):
             yield "", f"earshot case open {str(told['id'])[-8:]} opens what it would have"
         return
     state = f"on until {hold['until']:%Y-%m-%d %H:%M} UTC" if hold["active"] else "off by now"
     what = f"{hold['of']} {one_line(hold['what'] or 'that is gone', 80)}"
-    yield "held back", f"it crossed the threshold and opened nothing: the crisis switch for {what}, {state}"
+    yield "held back", f"{did}: the crisis switch for {what}, {state}"
     yield (
         "",
         f"“{one_line(hold['reason'], 200)}”, says {one_line(hold['by'], 40)}; earshot crisis release lets it go",

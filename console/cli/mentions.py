@@ -99,8 +99,9 @@ def _show(row: dict[str, Any], json: bool) -> None:
         ties.append(f"ticket #{row['ticket']}")
     elif row["case"]:
         ties.append("activity")
-    if row["held_back"] in (SPENT, SUGGESTED) and not row["case"]:
-        ties.append(f"opened nothing: {row['held_back']}")
+    if row["held_back"] in (SPENT, SUGGESTED) and not row["ticket"]:
+        less = "opened nothing" if not row["case"] else "no ticket"
+        ties.append(f"{less}: {row['held_back']}")
     if row["voice"] != "earned":
         ties.append({"own": "our own post", "competitor": "a competitor"}[row["voice"]])
     if row["corrected"]:

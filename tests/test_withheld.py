@@ -1,0 +1,144 @@
+"""A rule that a switch, its number or its verdicts hold back stands beside a milder one that opens: it is never lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from console.opening import over, suggested
+from tests.backtesting import backtested, opened
+from tests.command_line import Earshot, earshot
+from tests.journey import CALM, FURIOUS, MILD, Journey, post
+from workers.release import release
+
+US = "northwind@town.example"
+STRONG = "A complaint to us"
+
+
+@pytest.fixture
+def journey(database: str) -> Iterator[Journey]:
+    journey = Journey(database)
+    journey.own(US)
+    yield journey
+    journey.close()
+
+
+@pytest.fixture
+def console(database: str, tmp_path: Path) -> Earshot:
+    return earshot(tmp_path, database_url=database)
+
+
+def let_go(journey: Journey) -> None:
+    """Release what every switch holds."""
+    for row in journey.execute("UPDATE holds SET lifted_at = now() RETURNING id"):
+        list(release(journey.sessions, "main", row.id))
+    journey.execute("UPDATE holds SET released_at = now()")
+
+
+def hold_mastodon(journey: Journey) -> None:
+    journey.execute(
+        "INSERT INTO holds (of, platform, until, reason, by)"
+        " VALUES ('platform', 'mastodon', now() + interval '1 hour', 'an outage', 'ann')"
+    )
+
+
+def agree(journey: Journey) -> bool:
+    """Does a back-test of the history open what was opened?"""
+    with journey.sessions() as session:
+        return backtested(session) == opened(session)
+
+
+@pytest.mark.parametrize("milder", ["Displeasure addressed to us", "told of"])
+def test_a_switch_on_a_rule_keeps_its_ticket_though_a_milder_rule_does_something(
+    journey: Journey, console: Earshot, milder: str
+) -> None:
+    if milder == "told of":
+        journey.execute(
+            "UPDATE rules SET action = 'notify', per_day = NULL WHERE name <> :strong", strong=STRONG
+        )
+        journey.execute(
+            "INSERT INTO receivers (name, kind, address, secret) VALUES ('r', 'webhook', 'https://x.example/', 'x')"
+        )
+    console.done("crisis", "on", "--rule", STRONG, "--because", "known", "--for", "6h")
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS, to=US))
+    before = [(case.level, case.posts) for case in journey.cases()]
+    assert before == ([] if milder == "told of" else [("activity", 1)])
+    [held] = console.done("crisis", "show", STRONG, "--json").json["posts"]
+    assert held["rule"] == STRONG
+    told = " ".join(console.done("explain", "1").out.split())
+    assert f"the crisis switch for rule {STRONG}" in told
+    assert (f"under “{milder}”" in told) is bool(before)
+    owed = journey.value("SELECT count(*) FROM owed WHERE kind = 'post.noticed'")
+    released = console.done("crisis", "release", STRONG, "--json").json
+    assert (released["posts"], released["attached"], released["still_held"]) == (1, 1, 0)
+    assert journey.value("SELECT count(*) FROM owed WHERE kind = 'post.noticed'") == owed
+    [case] = journey.cases()
+    assert (case.level, case.ticket, case.posts) == ("ticket", True, 1)
+    assert journey.event("1").held_back is None
+    assert agree(journey)
+
+
+@pytest.mark.parametrize(
+    ("so", "listed"), [("per_day = 1", over), ("suggests = true", suggested)], ids=["number", "suggests"]
+)
+def test_a_rule_without_room_or_that_only_suggests_is_listed_though_a_milder_one_opens_or_was_there(
+    journey: Journey, console: Earshot, so: str, listed: object
+) -> None:
+    which = "--held" if listed is over else "--suggested"
+    journey.execute(f"UPDATE rules SET {so} WHERE name = :strong", strong=STRONG)
+    source = journey.source()
+    journey.hear(source, post("0", FURIOUS, by="first", to=US))
+    journey.hear(source, post("1", MILD, by="bob", to=US, minutes=2))
+    journey.hear(source, post("2", FURIOUS, by="bob", to=US, minutes=3))
+    journey.hear(source, post("3", FURIOUS, by="eve", to=US, minutes=4))
+    late = [one["author"][0] for one in console.done("cases", which, "--json").json]
+    assert late == ["e", "b"] if listed is over else ["e", "b", "f"]
+    for name in ("2", "3"):
+        assert "raised a case: ticket" in console.done("case", "open", name).out
+    assert len(console.done("cases", which, "--json").json) == len(late) - 2
+    assert "belongs to a case already" in console.refused("case", "open", "2")
+    # what came before the case rose has its Ticket as well
+    assert journey.event("1").ticket_id == journey.event("2").ticket_id is not None
+    journey.hear(source, post("4", FURIOUS, by="ann", to=US, minutes=5))
+    journey.execute("UPDATE activities SET status = 'done'")
+    assert journey.event("4").id not in [one["event"] for one in console.done("cases", which, "--json").json]
+    console.done("case", "open", "4")
+    assert [case.open for case in journey.cases() if case.level == "ticket"].count(True) >= 3
+
+
+def test_what_answers_a_post_that_is_released_joins_its_case_at_once_and_what_was_before_has_its_ticket(
+    journey: Journey,
+) -> None:
+    source = journey.source()
+    journey.hear(source, post("0", MILD, by="bob", to=US))
+    hold_mastodon(journey)
+    journey.hear(source, post("1", FURIOUS, to=US), post("b", FURIOUS, by="bob", to=US, minutes=2))
+    journey.hear(source, post("2", CALM, by="northwind", reply_to="1", verb="comment", minutes=2))
+    journey.hear(source, post("3", CALM, by="passer", reply_to="2", verb="comment", minutes=3))
+    let_go(journey)
+    cases: set[UUID] = {journey.event(name).case_id for name in "123"}
+    assert len(cases) == 1
+    assert None not in cases
+    assert journey.event("0").ticket_id == journey.event("b").ticket_id is not None
+    # nor does the back-test need a later batch to see that
+    journey.execute("UPDATE tickets SET status = 'resolved'")
+    journey.hear(source, post("4", FURIOUS, reply_to="3", to=US, verb="comment", minutes=9))
+    assert [case.open for case in journey.cases()].count(True) == 1
+    assert agree(journey)
+
+
+def test_the_back_test_knows_that_what_was_held_back_had_joined_an_open_case(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("0", MILD, to=US))
+    journey.hear(source, post("x", CALM, by="bob", to=US, minutes=1))
+    hold_mastodon(journey)
+    journey.hear(source, post("1", FURIOUS, to=US, reply_to="x", verb="comment", minutes=2))
+    journey.hear(source, post("2", MILD, to=US, minutes=3))
+    journey.execute("UPDATE activities SET status = 'done'")
+    let_go(journey)
+    assert [(case.level, case.open) for case in journey.cases()] == [("ticket", True)]
+    assert agree(journey)
