@@ -21,6 +21,7 @@ from workers.incident import First, incidents_of
 from workers.release import Released, release
 from workers.standing import read_rules, stand
 from workers.sweep import sweep
+from workers.verdict import judge
 
 US = "northwind@town.example"
 SOMEBODY = UUID(int=7)
@@ -160,6 +161,24 @@ def test_those_who_decide_by_a_rule_with_a_number_do_so_one_after_the_other(jour
             pytest.raises(OperationalError, match="lock timeout"),
         ):
             stand(other, "main", [COMPLAINT], rules)
+
+
+def test_who_judges_by_a_rule_waits_for_whoever_does_so_that_all_verdicts_are_counted(
+    journey: Journey,
+) -> None:
+    journey.execute("INSERT INTO policies (precision_least) VALUES (2)")
+    journey.hear(journey.source(), post("1", FURIOUS, to=US), post("2", FURIOUS, by="bob", to=US))
+    first, second = (row.id for row in journey.execute("SELECT id FROM cases"))
+    with journey.sessions() as ann, ann.begin():
+        assert judge(ann, "main", first, "spam", "ann") == []
+        with (
+            impatient(journey) as sessions,
+            sessions() as bob,
+            pytest.raises(OperationalError, match="lock timeout"),
+        ):
+            judge(bob, "main", second, "spam", "bob")
+    with journey.sessions() as bob, bob.begin():
+        assert judge(bob, "main", second, "spam", "bob") != []
 
 
 def test_an_incident_is_not_closed_while_somebody_joins_it(journey: Journey) -> None:

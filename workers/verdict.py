@@ -79,6 +79,7 @@ _POLICY = text("""
     SELECT coalesce(max(precision_floor), 0.5) AS floor, coalesce(max(precision_least), 20) AS least
     FROM policies WHERE org_id = :org
 """)
+_ALONE = text("SELECT id FROM rules WHERE id = ANY (:rules) ORDER BY id FOR NO KEY UPDATE")
 _DEMOTE = text("""
     WITH demoted AS (
         UPDATE rules SET suggests = true, suggests_since = now() WHERE id = :rule AND NOT suggests
@@ -112,14 +113,22 @@ def judge(
     session: Session, org: str, case: UUID, verdict: str, by: str, said: str | None = None
 ) -> list[Precision]:
     """Note what a person says a case is; the last word counts. Returns the rules that only suggest from now on."""
+    rules = session.scalars(_RULES, {"case": case}).all()
+    _wait(session, rules)  # before the case is held: who has the turn of a rule wants its case
     session.execute(_JUDGE, {"org": org, "case": case, "verdict": verdict, "by": by})
     told = verdict.replace("_", " ") + (f": {said}" if said else "")
     session.execute(_NOTE, {"org": org, "case": case, "by": by, "said": told})
-    return demote(session, org, session.scalars(_RULES, {"case": case}).all())
+    return demote(session, org, rules)
+
+
+def _wait(session: Session, rules: Sequence[UUID]) -> None:
+    """Wait for whoever judges by the same rules: the last of them counts what all have said."""
+    session.execute(_ALONE, {"rules": list(rules)})
 
 
 def demote(session: Session, org: str, rules: Sequence[UUID]) -> list[Precision]:
     """Let those of these rules only suggest that are wrong too often; their owners are told."""
+    _wait(session, rules)
     policy = session.execute(_POLICY, {"org": org}).one()
     demoted = []
     for one in precisions(session, org, rules):
