@@ -11,7 +11,7 @@ import pytest
 from console.opening import over, suggested
 from tests.backtesting import backtested, opened
 from tests.command_line import Earshot, earshot
-from tests.journey import CALM, FURIOUS, MILD, Journey, post
+from tests.journey import CALM, FURIOUS, MILD, Journey, at, post
 from workers.release import release
 
 US = "northwind@town.example"
@@ -38,6 +38,13 @@ def let_go(journey: Journey) -> None:
     journey.execute("UPDATE holds SET released_at = now()")
 
 
+def hears(journey: Journey) -> None:
+    """Somebody hears of what a rule only tells."""
+    journey.execute(
+        "INSERT INTO receivers (name, kind, address, secret) VALUES ('r', 'webhook', 'https://x.example/', 'x')"
+    )
+
+
 def hold_mastodon(journey: Journey) -> None:
     journey.execute(
         "INSERT INTO holds (of, platform, until, reason, by)"
@@ -59,9 +66,7 @@ def test_a_switch_on_a_rule_keeps_its_ticket_though_a_milder_rule_does_something
         journey.execute(
             "UPDATE rules SET action = 'notify', per_day = NULL WHERE name <> :strong", strong=STRONG
         )
-        journey.execute(
-            "INSERT INTO receivers (name, kind, address, secret) VALUES ('r', 'webhook', 'https://x.example/', 'x')"
-        )
+        hears(journey)
     console.done("crisis", "on", "--rule", STRONG, "--because", "known", "--for", "6h")
     source = journey.source()
     journey.hear(source, post("1", FURIOUS, to=US))
@@ -142,3 +147,15 @@ def test_the_back_test_knows_that_what_was_held_back_had_joined_an_open_case(jou
     let_go(journey)
     assert [(case.level, case.open) for case in journey.cases()] == [("ticket", True)]
     assert agree(journey)
+
+
+def test_an_edit_tells_again_only_by_a_rule_that_it_did_not_cross_before(journey: Journey) -> None:
+    journey.execute("DELETE FROM rules WHERE audience <> 'addressed'")
+    journey.execute("UPDATE rules SET action = 'notify', per_day = NULL")
+    hears(journey)
+    source = journey.source()
+    for n, words in enumerate((MILD, MILD + " Really.", FURIOUS, FURIOUS + " Really.")):
+        edited = at(9 + n) if n else None
+        journey.hear(source, post("0", words, to=US, edited_at=edited))
+    told = journey.execute("SELECT body ->> 'rule' AS rule FROM owed ORDER BY id")
+    assert [one.rule for one in told] == ["Displeasure addressed to us", STRONG]

@@ -273,9 +273,9 @@ def _escalate(
 
 
 def _as_edited(post: Heard, outcome: Recorded, rules: Rules) -> Heard:
-    """A post that was edited, with what it crossed before, where it belongs to a case."""
+    """A post that was edited, with the rules that told of it before, and what it crossed, where it belongs to a case."""
     was = outcome.before
-    if was is None or outcome.case is None:
+    if was is None:
         return post
     before = replace(
         post,
@@ -286,8 +286,11 @@ def _as_edited(post: Heard, outcome: Recorded, rules: Rules) -> Heard:
         addressed=was.addressed,
         about_us=was.about_us,
     )
-    crossed = frozenset(rule.id for rule in rules.crossed_by(before))
-    return replace(post, closed_case=outcome.case, crossed=crossed)
+    crossed = rules.crossed_by(before)
+    told = frozenset(rule.id for rule in crossed if rule.action == "notify")
+    if outcome.case is None:
+        return replace(post, told=told)
+    return replace(post, closed_case=outcome.case, crossed=frozenset(rule.id for rule in crossed), told=told)
 
 
 def _called(post: Post) -> str:
