@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +40,10 @@ _PROLONG = text("""
     UPDATE holds SET until = :until, reason = reason || CAST(:more AS text) WHERE id = :id AND until < :until RETURNING id
 """)
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('earshot.holds.' || :org, 0))")
+_OVER = text("""
+    SELECT count(*) FROM social_events e JOIN holds h ON h.id = e.hold_id
+    WHERE h.org_id = :org AND (h.lifted_at IS NOT NULL OR h.until <= now())
+""")
 _OFF = text("""
     UPDATE holds SET lifted_at = now(), lifted_by = :by WHERE id = :id AND lifted_at IS NULL RETURNING id
 """)
@@ -51,6 +55,7 @@ _WHICH = text("""
 _RELEASED = text(
     "UPDATE holds SET released_at = now(), released_by = :by WHERE id = :id AND released_at IS NULL"
 )
+LONGEST = timedelta(days=366)
 LEAST = 4
 """Characters of an id at least; fewer fit too much by chance."""
 
@@ -69,8 +74,12 @@ def switch_on(
     prolong: bool = False,
 ) -> UUID:
     """Hold back what would open for one platform, campaign or rule; with `prolong`, longer than it is held back already,
-    and the reason for that is added. Raises BadInput where the time is over already, CannotDo where a switch is on
+    and the reason for that is added. Raises BadInput where the time is over already, or too far, CannotDo where a switch is on
     that nobody said to prolong, or that lasts as long."""
+    if until - datetime.now(UTC) > LONGEST + timedelta(hours=1):
+        raise BadInput(
+            f"{LONGEST.days} days are the longest that a switch is on; prolong it then, or disable the rule."
+        )
     values = {"org": org, "of": of, "platform": platform, "campaign": campaign, "rule": rule}
     session.execute(_ALONE, {"org": org})
     if (same := session.execute(_SAME, values).first()) is not None:
@@ -108,6 +117,11 @@ def the_switch(session: Session, org: str, named: str) -> dict[str, Any]:
     if not fits:
         raise CannotDo(f"There is no crisis switch {named!r}; `earshot crisis list` shows them.")
     return fits[0]
+
+
+def waits_in_vain(session: Session, org: str) -> int:
+    """How many posts a switch holds that is over, or was turned off."""
+    return int(session.execute(_OVER, {"org": org}).scalar_one())
 
 
 def held(session: Session, switch: UUID, most: int) -> list[dict[str, Any]]:

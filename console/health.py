@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from connectors._base import ConnectorError
 from console import fleet
+from console.crisis import waits_in_vain
 from console.invariants import broken
 from console.words import counted, since, span
 from workers._settings import PREFIX, BadSetting, Settings, settings
@@ -399,6 +400,9 @@ def _review(session: Session, org: str) -> Iterator[Finding]:
     if held:
         found = f"{counted(held, 'lead')} held back in the last 24 hours: the rule had made its number"
         yield Finding("leads", "note", found, "earshot leads --held-back")
+    if number := waits_in_vain(session, org):
+        found = f"{counted(number, 'post')} held by a crisis switch that is off by now"
+        yield Finding("crisis", "note", found, "earshot crisis list, and earshot crisis release of each")
 
 
 def _ledger(session: Session, org: str) -> Iterator[Finding]:

@@ -397,8 +397,8 @@ def _known(info: ValidationInfo) -> Known:
 
 
 def takes_everything(rule: Mapping[str, Any]) -> bool:
-    """Does a rule open something for praise as well, of nothing in particular?"""
-    opens = rule["trigger"] == "post" and rule["action"] in ("ticket", "activity")
+    """Does a rule open something, or tell, for praise as well, of nothing in particular?"""
+    opens = rule["trigger"] == "post" and rule["action"] in ("ticket", "activity", "notify")
     return opens and rule["threshold"] >= PRAISE and not any(rule[scope] for scope in _SCOPES)
 
 

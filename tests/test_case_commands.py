@@ -152,6 +152,9 @@ def test_what_a_crisis_switch_held_is_listed_and_released_in_one_go(
     [switch] = console.done("crisis", "list", "--json").json
     assert (switch["held"], switch["active"], switch["reason"]) == (3, True, "the outage is known")
     assert len(console.done("crisis", "show", "mastodon", "--json").json["posts"]) == 3
+    assert "crisis switch" not in console("doctor").out
+    console.done("crisis", "off", "mastodon")
+    assert "3 posts held by a crisis switch that is off by now" in console("doctor").out
     released = console.done("crisis", "release", "mastodon", "--by", "ann", "--json").json
     assert (released["posts"], released["attached"], released["still_held"]) == (3, 3, 0)
     assert len(journey.cases()) == 3
@@ -164,6 +167,8 @@ def test_what_a_crisis_switch_held_is_listed_and_released_in_one_go(
         "crisis", "on", "--platform", "mastodon", "--for", "soon", "--because", "x", code=2
     )
     assert "is no length of time" in refused
+    too_long = console.refused("crisis", "on", "--platform", "x", "--for", "367d", "--because", "x", code=2)
+    assert "366 days are the longest" in too_long
 
 
 def test_a_second_switch_for_the_same_says_that_one_is_on_and_prolongs_it_only_if_asked(

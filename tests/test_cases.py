@@ -87,6 +87,14 @@ def test_what_answers_an_open_case_joins_it_whoever_wrote_it(journey: Journey) -
     assert case.posts == 4
 
 
+def test_a_furious_answer_to_somebody_elses_open_case_opens_its_authors_own(journey: Journey) -> None:
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS, by="ann", to=US))
+    journey.hear(source, post("2", FURIOUS, by="bob", to=US, reply_to="1", verb="comment", minutes=2))
+    assert [(case.level, case.posts) for case in journey.cases()] == [("ticket", 1), ("ticket", 1)]
+    assert journey.event("2").case_role == "opened"
+
+
 def test_a_reply_landed_before_its_parent_joins_its_case_later(journey: Journey) -> None:
     source = journey.source()
     journey.hear(source, post("2", CALM, by="passer", reply_to="1", verb="comment", minutes=2))

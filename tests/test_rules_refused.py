@@ -121,6 +121,9 @@ def test_a_rule_that_matches_everything_is_refused_unless_it_is_meant(refusing: 
         told = refusing.refused(*every, threshold, code=2)
         assert told.startswith(f"earshot: Threshold: at +{threshold}")
         assert "matches everything" in told
+    assert "matches everything" in refusing.refused(
+        *every[:3], "--action", "notify", "--audience", "named", code=2
+    )
     assert "opens a ticket" in refusing.done(*every, "1", "--broad").out
     assert "urgent" in refusing.done("rules", "set", "Every", "--priority", "urgent").out
     assert "matches everything" in refusing.refused("rules", "set", "Bad talk", "--threshold", "1", code=2)
