@@ -54,7 +54,9 @@ def scored(number: float | None) -> str:
 
 def sentence(spike: Spike, cause: Cause | None) -> str:
     """What stood out and why, without its time, which stands before it."""
-    said = f"{counted(spike.n, 'post')}, {spike.usual:,.0f} are usual"
+    said = (
+        f"{counted(spike.n, 'post')}, {spike.usual:,.0f} {'is' if round(spike.usual) == 1 else 'are'} usual"
+    )
     if cause is None or not cause.read:
         return said + "."
     parts = []
@@ -181,6 +183,8 @@ def _more(now: int, before: int | None) -> str:
         return ""
     if not before:
         return "0 before"
+    if now >= 10 * before:
+        return f"{now / before:,.0f} times {before:,}"
     return f"{(now - before) / before:+.0%} from {before:,}".replace("%", " %").replace("-", "−")
 
 
