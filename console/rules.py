@@ -41,7 +41,7 @@ _COUNTS = text("""
            (SELECT count(*) FROM leads
             WHERE rule_id = :id AND created_at > now() - interval '24 hours') AS leads_today,
            (SELECT count(*) FROM social_events WHERE rule_id = :id AND held_back = :suggested) AS suggested,
-           (SELECT count(*) FROM social_events WHERE rule_id = :id AND held_back = :spent AND case_id IS NULL) AS over,
+           (SELECT count(*) FROM social_events WHERE rule_id = :id AND held_back = :spent) AS over,
            (SELECT count(*) FROM social_events
             WHERE rule_id = :id AND held_back NOT IN (:suggested, :spent)) AS held_back,
            (SELECT count(*) FROM social_events
@@ -130,7 +130,7 @@ def judged(
 def counted(session: Session, rule: Mapping[str, Any]) -> dict[str, Any]:
     """What a rule has done: {cases, open, cases_today, leads, leads_today, told, over, held_back, suggested, alarms}.
 
-    today is the last 24 hours; over are posts that came after its number in them and opened nothing; told are posts of which receivers were told and that opened nothing; alarms is where a
+    today is the last 24 hours; over are posts that came after its number in them, for which it did nothing; told are posts of which receivers were told and that opened nothing; alarms is where a
     rule over many posts stands, by what it looks at.
     """
     done = dict(

@@ -24,8 +24,8 @@ LOCAL = "('local:'::text || (uuidv7())::text)"
 
 
 class SocialEvent(Record):
-    """`sightings` are the sources that heard it. `held_back` says why a crossing opened nothing, `hold_id` which crisis
-    switch held it. `missed_at` is when a look-up did not tell it, for the first time since it was heard; `gone_at`,
+    """`sightings` are the sources that heard it. `held_back` says why the rule that it crossed did nothing, though a
+    milder one may have opened its case; `hold_id` which crisis switch held it. `missed_at` is when a look-up did not tell it, for the first time since it was heard; `gone_at`,
     when its platform said that it is there no more, or a later round of look-ups did not tell it either."""
 
     __tablename__ = "social_events"

@@ -38,7 +38,7 @@ def pass_time(journey: Journey, hours: float) -> None:
 
 
 PEOPLE = ("ann", "bob", "cem", "dee", "eve", "flo", "gil", "hal", "northwind")
-WORK = (*["ticket", "ticket", "activity"] * 3, "time", "days", "switch", "release", "release")
+WORK = (*["ticket", "ticket", "activity"] * 3, "time", "days", "switch", "rule", "release", "release")
 
 
 class Town:
@@ -77,6 +77,11 @@ class Town:
             self.journey.execute(
                 "INSERT INTO holds (of, platform, until, reason, by) "
                 "VALUES ('platform', 'mastodon', now() + interval '1 hour', 'an outage', 'ann')"
+            )
+        elif what == "rule":
+            self.journey.execute(
+                "INSERT INTO holds (of, rule_id, until, reason, by) SELECT 'rule', id, now() + interval '1 hour', 'x', 'ann'"
+                " FROM rules WHERE name = 'A complaint to us'"
             )
         elif what == "release":
             self._release()
