@@ -51,8 +51,6 @@ LOADING = {
     "wal_compression": "off",
     "autovacuum": "off",
 }
-NO_BAR = ("part /rules/…/test",)
-"""A test replays 20,000 posts at 18 thresholds: its page does not wait for it and says that it takes seconds."""
 LEAST = 20
 """Times that a page has to be asked for, or its 95th percentile is a single answer."""
 
@@ -204,7 +202,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bars = {page.name: BAR_MS if page.bar else None for page in pages(None, world.ORG)}
     rows = judged(seen, bars)
     if options.json:
-        print(json.dumps({"size": json.loads(world.told(size)), "pages": rows, "wrong": seen.wrong, **told}))
+        given = {"size": json.loads(world.told(size)), "pages": rows, "wrong": seen.wrong, **told}
+        print(json.dumps(given | {"counted": seen.counted, "left": seen.left}))
     else:
         _print(size, rows, seen, told)
     met = (
@@ -217,7 +216,7 @@ def judged(seen: Seen, bars: dict[str, float | None]) -> list[dict[str, Any]]:
     """A row a page and part: n, p50, p95, max, bar, and whether it is met (None: no bar, or asked for too rarely)."""
     rows = []
     for name in dict.fromkeys([*bars, *sorted(seen.took)]):
-        took, bar = seen.took.get(name, []), None if name in NO_BAR else bars.get(name, BAR_MS)
+        took, bar = seen.took.get(name, []), bars.get(name, BAR_MS)
         p95 = percentile(took, 0.95) if took else None
         rows.append(
             {
@@ -250,6 +249,11 @@ def _print(size: world.Size, rows: Sequence[dict[str, Any]], seen: Seen, told: d
         f" {told['posts_a_second']:.1f} posts a second were written; the console took {told['console_cpu']:.2f} of a core; load"
         f" {told['load']:.1f} at the end. Scripts of the largest page: {told['script_kb']:.0f} kB (bar {BAR_SCRIPT_KB:.0f})."
     )
+    for name, took in sorted(seen.counted.items()):
+        console.print(
+            f"{name} was counted beside the pages {len(took):,} times: its result came after {percentile(took, 0.5) / 1e3:.1f} s"
+            f" (median), {percentile(took, 0.95) / 1e3:.1f} s (p95); {seen.left[name]:,} did not wait for it."
+        )
     for what, n in sorted(seen.wrong.items()):
         console.print(f"[bold red]{n} answers were not what was asked for: {what}")
 

@@ -106,6 +106,7 @@ def pages(db: psycopg.Connection[Any] | None, org: str) -> list[Page]:
         Page("a rule", f"/rules/{of['rule']}"),
         Page("another rule", f"/rules/{of['other rule']}"),
         Page("what a crisis switch holds", f"/rules/crisis/{of['hold']}"),
+        Page("words and what one would change", f"/rules/lexicon?word={of['word']}&weight=-2.5"),
         Page("review", "/review"),
         Page("what people decided", "/review/log"),
         Page("people", "/people"),

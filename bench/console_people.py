@@ -1,5 +1,6 @@
 """People at work on the console, without a browser: each is signed in, has a page open, is told over /live what has changed,
-asks for these parts as static/live.js does, and goes on to another page after a while.
+asks for these parts as static/live.js does, and goes on to another page after a while. A part that is being counted is asked for
+again every second, as the page does; how long its result took is told as well.
 
 What is timed is the server's own time (`Server-Timing`), from the request's first byte to the answer's: nothing of this process.
 """
@@ -21,6 +22,8 @@ import psycopg
 
 from console.web.sessions import COOKIE, derived
 
+EVERY = 1.0
+"""Seconds after which a part that is being counted is asked for again."""
 THINKS = 8.0
 """Seconds that somebody looks at a page, on average."""
 _TAG = re.compile(r"<[a-z]+\b[^>]*\bhx-get=[^>]*>", re.DOTALL)
@@ -45,10 +48,14 @@ class Seen:
 
     took: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     wrong: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    counted: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Milliseconds from the question to the result of what is counted beside the pages."""
+    left: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """How many went on before it was there."""
     told: int = 0
 
     def note(self, name: str, status: int, headers: Mapping[str, str]) -> None:
-        if status not in (200, 303):
+        if status not in (200, 204, 303):
             self.wrong[f"{name}: {status}"] += 1
             return
         timing = _TIMING.search(headers.get("server-timing", ""))
@@ -130,6 +137,14 @@ def parts(html: str) -> list[tuple[str, set[str], str]]:
     return found
 
 
+def asks_again(body: bytes) -> str | None:
+    """Where a part that is being counted wants to be asked for again."""
+    found = [
+        path for path, _, trigger in parts(body.decode(errors="replace")) if trigger == f"every {EVERY:.0f}s"
+    ]
+    return found[0] if found else None
+
+
 def called(path: str) -> str:
     """A part's row of the table: its path without ids and wishes."""
     return "part " + re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "…", path.partition("?")[0])
@@ -140,7 +155,8 @@ class Person:
 
     def __init__(self, port: int, cookie: str, pages: Sequence[Page], seen: Seen, seed: int) -> None:
         self._port, self._cookie, self._seen = port, cookie, seen
-        self._line = Line(port, cookie)
+        self._line, self._again = Line(port, cookie), Line(port, cookie)
+        self._counting: dict[str, tuple[float, str]] = {}
         self._dice = random.Random(seed)
         self._pages = list(pages)
         self._asked: dict[str, float] = {}
@@ -158,6 +174,7 @@ class Person:
                     await self._look(page)
         finally:
             self._line.close()
+            self._again.close()
 
     async def _look(self, page: Page) -> None:
         fields = page.fields
@@ -166,21 +183,40 @@ class Person:
         status, headers, body = await self._line.ask(page.path, fields)
         self._seen.note(page.name, status, headers)
         html = body.decode(errors="replace") if status == 200 and fields is None else ""
-        self._parts, self._asked = parts(html), {}
+        self._parts, self._asked, self._counting = parts(html), {}, {}
         for path, _, trigger in self._parts:
             if "load" in trigger.replace(",", " ").split():
                 await self._ask(path)
         thinks = self._dice.uniform(0.5, 1.5) * THINKS
+        asking = asyncio.create_task(self._ask_again(time.monotonic() + thinks))
         since = _SINCE.search(html)
         if since and any(topics for _, topics, _ in self._parts):
             await self._follow(since[1], thinks)
         else:
             await asyncio.sleep(thinks)
+        await asking
+        for name in self._counting:
+            self._seen.left[name] += 1
 
     async def _ask(self, path: str) -> None:
         self._asked[path] = time.monotonic()
-        status, headers, _ = await self._line.ask(path, part=True)
+        status, headers, body = await self._line.ask(path, part=True)
         self._seen.note(called(path), status, headers)
+        if status == 200 and (again := asks_again(body)):
+            self._counting[called(path)] = (self._asked[path], again)
+
+    async def _ask_again(self, until: float) -> None:
+        """For what is being counted, every second, until then or until all of it is there."""
+        while self._counting and (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(EVERY, left))
+            for name, (since, path) in list(self._counting.items()):
+                status, headers, body = await self._again.ask(path, part=True)
+                self._seen.note(name, status, headers)
+                if status == 200 and (again := asks_again(body)):
+                    self._counting[name] = since, again
+                elif status != 204:
+                    self._seen.counted[name].append((time.monotonic() - since) * 1e3)
+                    del self._counting[name]
 
     async def _follow(self, since: str, seconds: float) -> None:
         """Listen for so long, and ask for what is told."""

@@ -122,10 +122,10 @@ EVENTS = f"""
 """
 
 HOURS_OF_EVENTS = """
-    INSERT INTO hours AS h (org_id, scope, hour, platform, language, voice, n, scored, sum, negative, unscored)
+    INSERT INTO hours AS h (org_id, scope, hour, platform, language, voice, n, scored, sum, negative, positive, unscored)
     SELECT %(org)s, s.scope, date_trunc('hour', e.occurred_at, 'UTC'), e.platform, coalesce(e.lang, 'und'), e.voice,
            count(*), count(e.sentiment), coalesce(sum(e.sentiment), 0), count(*) FILTER (WHERE e.sentiment <= -0.05),
-           count(*) - count(e.sentiment)
+           count(*) FILTER (WHERE e.sentiment >= 0.05), count(*) - count(e.sentiment)
     FROM social_events e
     CROSS JOIN LATERAL (SELECT 'all' AS scope UNION ALL SELECT 'account:' || e.account_id WHERE e.account_id IS NOT NULL
                         UNION ALL SELECT 'campaign:' || e.campaign_id WHERE e.campaign_id IS NOT NULL) s
@@ -135,7 +135,8 @@ HOURS_OF_EVENTS = """
 HOURS_ADDED = """
     ON CONFLICT (org_id, scope, hour, platform, language, voice) DO UPDATE
     SET n = h.n + excluded.n, scored = h.scored + excluded.scored, sum = h.sum + excluded.sum,
-        negative = h.negative + excluded.negative, unscored = h.unscored + excluded.unscored
+        negative = h.negative + excluded.negative, positive = h.positive + excluded.positive,
+        unscored = h.unscored + excluded.unscored
 """
 _WORST = "CASE WHEN c.u < 0.05 THEN 'urgent' WHEN c.u < 0.3 THEN 'high' WHEN c.u < 0.8 THEN 'normal' ELSE 'low' END"
 _OWNER = f"CASE WHEN c.v < 0.6 THEN bench.record({USER}, floor(%(people)s * c.v / 0.6)::bigint) END"

@@ -25,13 +25,15 @@ _POSTS = """
         FROM (SELECT * FROM social_events WHERE org_id = 'main' AND occurred_at < %(like)s ORDER BY occurred_at DESC LIMIT %(posts)s) o
         RETURNING org_id, platform, sentiment, occurred_at
     )
-    INSERT INTO hours AS h (org_id, scope, hour, platform, language, voice, n, scored, sum, negative, unscored)
+    INSERT INTO hours AS h (org_id, scope, hour, platform, language, voice, n, scored, sum, negative, positive, unscored)
     SELECT org_id, 'all', date_trunc('hour', occurred_at, 'UTC'), platform, 'en', 'earned', count(*), count(sentiment),
-           coalesce(sum(sentiment), 0), count(*) FILTER (WHERE sentiment <= -0.05), count(*) - count(sentiment)
+           coalesce(sum(sentiment), 0), count(*) FILTER (WHERE sentiment <= -0.05),
+           count(*) FILTER (WHERE sentiment >= 0.05), count(*) - count(sentiment)
     FROM made GROUP BY 1, 3, 4
     ON CONFLICT (org_id, scope, hour, platform, language, voice) DO UPDATE
     SET n = h.n + excluded.n, scored = h.scored + excluded.scored, sum = h.sum + excluded.sum,
-        negative = h.negative + excluded.negative, unscored = h.unscored + excluded.unscored
+        negative = h.negative + excluded.negative, positive = h.positive + excluded.positive,
+        unscored = h.unscored + excluded.unscored
 """
 _TICKET = """
     UPDATE tickets SET owner_id = (SELECT id FROM users WHERE org_id = 'main' ORDER BY random() LIMIT 1)

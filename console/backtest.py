@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from sqlalchemy import text
@@ -27,6 +27,11 @@ from workers.replayed_case import Case
 from workers.rule import RANK, Rule, Rules
 from workers.standing import read_rules, rule_of
 from workers.verdict import WRONG
+
+if TYPE_CHECKING:
+    from workers.alarms import Alarm
+
+Axis = Literal["threshold", "stars", "factor"]
 
 DAY = 86_400.0
 STARS = (1, 2, 3, 4, 5)
@@ -71,9 +76,27 @@ class Differs:
 
 
 @dataclass(frozen=True, slots=True)
+class Firing:
+    """An alarm that would have fired: its figures, and what follows. `again`: it notes itself on the case that is open.
+    `case` is the stored one, `number` its ticket's. `missing`: nothing would have fired, but this case was opened."""
+
+    at: datetime
+    scope: str
+    name: str
+    said: str
+    n: int | None
+    value: float | None
+    baseline: float | None
+    what: Literal["opens", "again", "tells", "missing"]
+    case: UUID | None = None
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tested:
     """A rule against a stretch of `days`: what it would have opened, what it `opened`, how many of those were marked
-    `wrong` and how many of these still would be there; then the same at other thresholds (or stars)."""
+    `wrong` and how many of these still would be there; then the same at other thresholds (or stars, or factors). Of a
+    rule over many posts, the `alarm` that it is and all that it would have `fired`, beside what it opened."""
 
     rule: Rule
     would: At
@@ -82,6 +105,19 @@ class Tested:
     still: int
     at: Sequence[At]
     differs: Sequence[Differs]
+    alarm: Alarm | None = None
+    fired: Sequence[Firing] = ()
+
+    @property
+    def axis(self) -> Axis:
+        """What is varied."""
+        if self.alarm is not None and self.alarm.trigger == "spike":
+            return "factor"
+        return "stars" if by_stars(self.rule) else "threshold"
+
+    def stands(self, before: Mapping[str, Any]) -> float:
+        """Where the rule stands that is varied (a row)."""
+        return float(before["rating" if self.axis == "stars" else self.axis])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +130,8 @@ class Stood:
     lasts: timedelta | None
     never: int
     """Cases that would be there and never were, for which it is not known when anybody would have closed them."""
+    late: int = 0
+    """Posts that were recorded a day and more after they were written; asked of hours only."""
 
 
 @contextmanager
@@ -115,17 +153,23 @@ def changed(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """A rule as it is, and as it would be with other values; checked as `rules set` does. Raises CannotDo."""
     before = the_rule(session, org, named)
-    if before["trigger"] != "post":
-        raise CannotDo(
-            f"{before['name']!r} looks at hours, not at posts; what it would have done is not replayed."
-        )
     wanted = held(before) | dict(values)
     if wanted["per_day"] == 0:
         wanted["per_day"] = None
     after = before | checked(wanted, Names(session, org)).columns()
-    if after["action"] not in RANK:
-        raise CannotDo(f"{before['name']!r} opens no case, so there is nothing to test.")
+    demand_testable(after, f"{before['name']!r}")
     return before, after
+
+
+def testable(rule: Mapping[str, Any]) -> bool:
+    """Can it be told from history what a rule (a row) would have done?"""
+    return rule["action"] in RANK or (rule["trigger"] != "post" and rule["action"] == "notify")
+
+
+def demand_testable(rule: Mapping[str, Any], named: str = "It") -> None:
+    """Raises CannotDo where it cannot be told from history what a rule (a row) would have done."""
+    if not testable(rule):
+        raise CannotDo(f"{named} opens no case, so there is nothing to test.")
 
 
 class Testing:
@@ -145,8 +189,9 @@ class Testing:
         self.names = {row["id"]: row["name"] for row in rules(session, stretch.org)}
         self._variants: dict[float, Rule] = {}
         self._replays: dict[float | None, Replay] = {}
+        self._rules: dict[float | None, Rules] = {}
         if tested is None:
-            self._replays[None] = Replay(self.held, self.past)
+            self._rules[None] = self.held
             self._widest = self.held
             return
         # what is tested counts, whether it is enabled and trusted by now or not
@@ -155,12 +200,15 @@ class Testing:
         for value in _grid(rule, also):
             varied = replace(rule, rating=int(value)) if by_stars(rule) else replace(rule, threshold=value)
             self._variants[value] = varied
-            self._replays[value] = Replay(Rules([*others, varied]), self.past)
+            self._rules[value] = Rules([*others, varied])
         self.value = _value(rule)
         self._widest = Rules([*others, self._variants[max(self._variants)]])
 
     def batches(self) -> Iterator[float]:
-        """Replay the stretch; how much of it is done, from 0 to 1."""
+        """Replay the stretch; how much of it is done, from 0 to 1. Where many cases are open the beginning takes long, too."""
+        for value, them in self._rules.items():
+            self._replays[value] = Replay(them, self.past)
+            yield 0.0
         posts = read_posts(self._session, self._stretch)
         begins = self.known.first or self._stretch.since
         whole = (self._stretch.until - begins).total_seconds() or 1.0
@@ -170,6 +218,8 @@ class Testing:
     @property
     def stood(self) -> Stood:
         """What the test stands on."""
+        if not self._replays:  # there was nothing to replay
+            return Stood(self._stretch, self._days, self.known, self.past.lasts, 0)
         replay = self._replays[getattr(self, "value", None)]
         known = {case.subject for case in self.past.cases}
         never = sum(case.opened_at >= self.past.since and case.subject not in known for case in replay.cases)

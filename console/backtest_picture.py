@@ -10,11 +10,17 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from console.backtest import At, Tested, by_stars
+from console.backtest import At, Tested
 from console.backtest_told import said_at
 from console.refusal import CannotDo
 
 _BLUE, _RED, _GREY = "#1f5fa8", "#c0392b", "#777777"
+_ALONG = {
+    "stars": "reviews with so many stars or fewer",
+    "threshold": "threshold: posts that score this or less",
+    "mean": "threshold: a mean that falls to this",
+    "factor": "factor: so many times as many as usual",
+}
 
 
 def draw(path: Path, tested: Tested, days: float, before: float) -> None:
@@ -34,13 +40,14 @@ def draw(path: Path, tested: Tested, days: float, before: float) -> None:
         axes = figure.subplots()
         _curves(axes, tested, days)
         _marks(axes, tested, before)
+        tells = tested.rule.action == "notify"
         what = "ticket" if tested.rule.action == "ticket" else "activity"
-        axes.set_ylabel(f"cases a day (a case has one {what})")
-        stars = by_stars(tested.rule)
-        axes.set_xlabel(
-            "reviews with so many stars or fewer" if stars else "threshold: posts that score this or less"
+        axes.set_ylabel("told a day" if tells else f"cases a day (a case has one {what})")
+        axes.set_xlabel(_ALONG["mean" if tested.alarm and tested.axis == "threshold" else tested.axis])
+        axes.set_title(
+            f"{tested.rule.name}: what it would have {'told' if tells else 'opened'} in {days:.0f} days",
+            parse_math=False,
         )
-        axes.set_title(f"{tested.rule.name}: what it would have opened in {days:.0f} days", parse_math=False)
         axes.set_ylim(bottom=0)
         axes.grid(color="#dddddd", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
@@ -52,9 +59,16 @@ def draw(path: Path, tested: Tested, days: float, before: float) -> None:
 
 
 def _curves(axes: Any, tested: Tested, days: float) -> None:
-    shown = [at for at in tested.at if by_stars(tested.rule) or at.value < 1]
+    shown = [at for at in tested.at if tested.axis != "threshold" or at.value < 1]
     values = [at.value for at in shown]
-    axes.plot(values, [at.per_day for at in shown], "o-", color=_BLUE, markersize=4, label="cases")
+    axes.plot(
+        values,
+        [at.per_day for at in shown],
+        "o-",
+        color=_BLUE,
+        markersize=4,
+        label="told" if tested.rule.action == "notify" else "cases",
+    )
     axes.plot(
         values,
         [at.wrong / days for at in shown],
@@ -67,9 +81,9 @@ def _curves(axes: Any, tested: Tested, days: float) -> None:
 
 def _marks(axes: Any, tested: Tested, before: float) -> None:
     at = tested.would
-    if before not in (at.value, 1.0):
+    if before != at.value and (before != 1.0 or tested.axis != "threshold"):
         axes.axvline(before, color=_GREY, linestyle=":", label=f"now: {said_at(tested, before)}")
-    if at.value < 1 or by_stars(tested.rule):
+    if at.value < 1 or tested.axis != "threshold":
         axes.axvline(at.value, color="black", linestyle="--", linewidth=1)
     right = at.value > sum(axes.get_xlim()) / 2
     axes.annotate(

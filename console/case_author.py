@@ -81,7 +81,7 @@ def author(session: Session, org: str, case: UUID, subject: str) -> dict[str, An
         "others": rows(_OTHER_POSTS),
         "cases": rows(_OTHER_CASES),
         "tickets": rows(_OTHER_TICKETS) if row["contact_id"] else [],
-        "undone": dict(last) | {"record": called(session, last["kind"], last["record_id"]).name}
+        "undone": dict(last) | {"record": called(session, org, last["kind"], last["record_id"]).name}
         if last and last["action"] == "unlink" and last["record_id"]
         else None,
     }
@@ -106,6 +106,12 @@ def _links(session: Session, org: str, row: dict[str, Any]) -> list[dict[str, An
             how = "decided by a person" if row["decided"] else "by an earlier link"
         own = kind == "contact" or not row["through_contact"]
         links.append(
-            {"kind": kind, "id": record, "name": called(session, kind, record).name, "how": how, "own": own}
+            {
+                "kind": kind,
+                "id": record,
+                "name": called(session, org, kind, record).name,
+                "how": how,
+                "own": own,
+            }
         )
     return links

@@ -21,11 +21,14 @@ _POSTS = text("""
            e.gone_at, e.case_id, r.name AS rule, r.id AS rule_id,
            CASE WHEN c.event_id = e.id THEN c.score ELSE e.sentiment END AS crossed_at,
            CASE WHEN c.event_id = e.id THEN c.threshold ELSE r.threshold END AS threshold
-    FROM social_events e LEFT JOIN identities i ON i.id = e.identity_id LEFT JOIN cases c ON c.id = e.case_id
-    LEFT JOIN rules r ON r.id = e.rule_id
-    WHERE e.case_id = ANY (ARRAY(SELECT id FROM cases WHERE id = :case OR parent_id = :case))
-      AND (CAST(:after AS timestamptz) IS NULL OR (e.occurred_at, e.id) > (:after, CAST(:after_id AS uuid)))
-    ORDER BY e.occurred_at, e.id LIMIT :most
+    FROM (
+        SELECT e.id FROM social_events e
+        WHERE e.case_id = ANY (ARRAY(SELECT id FROM cases WHERE id = :case OR parent_id = :case))
+          AND (CAST(:after AS timestamptz) IS NULL OR (e.occurred_at, e.id) > (:after, CAST(:after_id AS uuid)))
+        ORDER BY e.occurred_at, e.id LIMIT :most
+    ) these JOIN social_events e ON e.id = these.id
+    LEFT JOIN identities i ON i.id = e.identity_id LEFT JOIN cases c ON c.id = e.case_id
+    LEFT JOIN rules r ON r.id = e.rule_id ORDER BY e.occurred_at, e.id
 """)
 _MATCHES = text("""
     SELECT m.event_id, m.kind, m.record_id, m.how, m.sure, m.evidence, m.state, m.author, m.by,

@@ -163,15 +163,15 @@ def link(
         ).scalar()
         if root.account_id and account and account != root.account_id:
             raise CannotDo(
-                f"{root} belongs to {called(session, 'account', root.account_id)}, and {to} to another account;"
+                f"{root} belongs to {called(session, org, 'account', root.account_id)}, and {to} to another account;"
                 f" unlink it first: earshot review unlink {root}"
             )
         values["contact_id"] = to.id
     elif to.kind == "account":
         if root.contact_account and root.contact_account != to.id:
             raise CannotDo(
-                f"{root} is {called(session, 'contact', root.contact_id or to.id)}, who belongs to"
-                f" {called(session, 'account', root.contact_account)}; unlink it first: earshot review unlink {root}"
+                f"{root} is {called(session, org, 'contact', root.contact_id or to.id)}, who belongs to"
+                f" {called(session, org, 'account', root.contact_account)}; unlink it first: earshot review unlink {root}"
             )
         values["account_id"] = to.id
     else:
@@ -196,7 +196,7 @@ def unlink(session: Session, org: str, which: UUID, by: str, kind: str | None = 
     if not any(getattr(root, column) for column in columns):
         raise CannotDo(f"{root} is linked to no {kind or 'contact or account'}.")
     values = _columns(root) | dict.fromkeys(columns) | {"decided": True}
-    lost = [called(session, name[:-3], getattr(root, name)) for name in columns if getattr(root, name)]
+    lost = [called(session, org, name[:-3], getattr(root, name)) for name in columns if getattr(root, name)]
     return _changed(session, org, "unlink", by, root, {root: values}, to=lost[0])
 
 
@@ -221,7 +221,7 @@ def merge(session: Session, org: str, first: UUID, second: UUID, by: str) -> Ste
     ):
         if mine and other_s and mine != other_s:
             raise CannotDo(
-                f"{a} belongs to {called(session, kind, mine)} and {b} to {called(session, kind, other_s)};"
+                f"{a} belongs to {called(session, org, kind, mine)} and {b} to {called(session, org, kind, other_s)};"
                 " unlink the one that is wrong first."
             )
     root, child, moving = (a, b, other_group) if _says_all(a, b) else (b, a, one_group)

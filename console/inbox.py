@@ -7,7 +7,7 @@ right at once when the priority or the policy changes. Each priority is a list i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
+from console.lately import Lately
 from console.policy import due_times
 from models.ticket import OPEN
 from models.vocabulary import PRIORITIES
@@ -25,6 +26,10 @@ SEARCHED = 20_000
 """Among how many of the newest tickets words are looked for; an account, an author and a number are found among all."""
 COUNTED = 1_000
 """Counts beside filters go this far: whoever has more has enough."""
+NEWEST = 500
+"""Of so many closed cases it is told how long they took."""
+LATELY = 20.0
+"""Seconds for which it is shown again what was counted over that many or more."""
 
 # the case that a ticket was opened for, and not those that its Incident took in
 _OWN = "(c.parent_id IS NULL OR c.ticket_id <> (SELECT p.ticket_id FROM cases p WHERE p.id = c.parent_id))"
@@ -38,12 +43,16 @@ _TICKETS = f"""
     ORDER BY t.created_at, coalesce(c.id, t.id) DESC LIMIT :most
 """
 _ACTIVITIES = """
-    SELECT c.id, c.opened_at + CAST(:span AS interval) AS due FROM cases c JOIN activities t ON t.id = c.activity_id
+    SELECT c.id, c.opened_at + CAST(:span AS interval) AS due FROM {these}
     WHERE c.org_id = :org AND c.closed_at IS NULL AND c.ticket_id IS NULL {which}
       AND (CAST(:after AS timestamptz) IS NULL OR c.opened_at >= CAST(:after AS timestamptz) - CAST(:span AS interval)
            AND (c.opened_at > CAST(:after AS timestamptz) - CAST(:span AS interval) OR c.id < :after_id))
     ORDER BY c.opened_at, c.id DESC LIMIT :most
 """
+# OFFSET 0: a person or an account has few, and joined the other way round everybody's are read
+_EVERYBODYS = "cases c JOIN activities t ON t.id = c.activity_id"
+_SOMEBODYS = """activities t CROSS JOIN LATERAL (
+        SELECT * FROM cases o WHERE o.activity_id = t.id OFFSET 0) c"""
 _ALL_INCIDENTS = """
     SELECT c.id, t.created_at + CAST(CAST(:spans AS jsonb) ->> t.priority AS interval) AS due
     FROM cases c JOIN tickets t ON t.id = c.ticket_id
@@ -73,13 +82,9 @@ _ROWS = text("""
            c.reopened_at, c.score, c.level, c.verdict, e.platform, e.text, coalesce('@' || i.handle, i.name) AS author,
            k.name AS account, k.id AS account_id, nullif(concat_ws(' ', o.first_name, o.last_name), '') AS contact,
            coalesce(nullif(u.name, ''), u.email) AS owner, u.id AS owner_id, pt.number AS parent, c.parent_id,
-           n.children, n.posts + (SELECT count(*) FROM social_events n WHERE n.case_id = c.id) AS posts
+           EXISTS (SELECT FROM cases x WHERE x.parent_id = c.id) AS parted,
+           (SELECT count(*) FROM social_events n WHERE n.case_id = c.id) AS posts
     FROM unnest(CAST(:ids AS uuid[])) AS w(id) LEFT JOIN cases c ON c.id = w.id
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS children,
-               coalesce(sum((SELECT count(*) FROM social_events e WHERE e.case_id = x.id)), 0) AS posts
-        FROM cases x WHERE x.parent_id = c.id
-    ) n
     LEFT JOIN tickets t ON t.id = CASE WHEN c.id IS NULL THEN w.id ELSE c.ticket_id END
     LEFT JOIN activities a ON a.id = c.activity_id
     LEFT JOIN social_events e ON e.id = c.event_id
@@ -91,6 +96,9 @@ _ROWS = text("""
     LEFT JOIN tickets pt ON pt.id = p.ticket_id
 """)
 _ALONE = "FROM cases c JOIN activities a ON a.id = c.activity_id WHERE c.org_id = :org AND c.closed_at IS NULL AND c.ticket_id IS NULL"
+_MINE_ALONE = f"""
+    FROM {_SOMEBODYS} WHERE t.owner_id = :me AND c.org_id = :org AND c.closed_at IS NULL AND c.ticket_id IS NULL
+"""
 _TICKETED = f"FROM tickets t WHERE t.org_id = :org AND t.{OPEN}"
 
 
@@ -100,23 +108,26 @@ def _upto(*parts: str) -> str:
 
 
 _MINE = text(f"""
-    SELECT {_upto(f"{_TICKETED} AND t.owner_id = :me", f"{_ALONE} AND a.owner_id = :me")} AS mine
+    SELECT {_upto(f"{_TICKETED} AND t.owner_id = :me", _MINE_ALONE)} AS mine
 """)
 _COUNTS = text(f"""
     SELECT {_upto(f"{_TICKETED} AND t.owner_id IS NULL", f"{_ALONE} AND a.owner_id IS NULL")} AS unassigned,
-           {_upto(_TICKETED, _ALONE)} AS all, {_upto(_TICKETED)} AS tickets,
+           least(n.tickets + n.activities, :most) AS all, n.*,
            {_upto("FROM cases c WHERE c.org_id = :org AND c.closed_at IS NULL AND c.subject LIKE 'burst:%'")} AS incidents,
-           {_upto(_ALONE)} AS activities,
            {_upto(f"FROM cases c WHERE c.org_id = :org AND c.closed_at IS NOT NULL AND {_OWN}")} AS closed
+    FROM (SELECT {_upto(_TICKETED)} AS tickets, {_upto(_ALONE)} AS activities OFFSET 0) n
 """)
-_INCIDENTS = text("""
-    SELECT c.id, t.number, t.subject AS about, n.cases, (SELECT count(*) FROM social_events e WHERE e.case_id = c.id) + n.posts AS posts
-    FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id
-    CROSS JOIN LATERAL (
+_TAKEN_IN = text("""
+    SELECT c.id, n.cases, (SELECT count(*) FROM social_events e WHERE e.case_id = c.id) + n.posts AS posts
+    FROM cases c CROSS JOIN LATERAL (
         SELECT count(*) AS cases,
                coalesce(sum((SELECT count(*) FROM social_events e WHERE e.case_id = x.id)), 0) AS posts
         FROM cases x WHERE x.parent_id = c.id
     ) n
+    WHERE c.id = ANY (:ids)
+""")
+_INCIDENTS = text("""
+    SELECT c.id, t.number, t.subject AS about FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id
     WHERE c.org_id = :org AND c.closed_at IS NULL AND c.subject LIKE 'burst:%' AND c.opened_at <= :until
     ORDER BY c.opened_at DESC LIMIT 5
 """)
@@ -129,13 +140,17 @@ _FRESH = text(f"""
 """)
 _TIMES = text("""
     WITH lately AS (
-        SELECT id, opened_at, closed_at FROM cases
-        WHERE org_id = :org AND closed_at > now() - interval '30 days' AND parent_id IS NULL ORDER BY closed_at DESC LIMIT 500
+        SELECT id, subject, ticket_id, opened_at, closed_at FROM cases
+        WHERE org_id = :org AND closed_at > now() - interval '30 days' AND parent_id IS NULL ORDER BY closed_at DESC LIMIT :most
     ), answered AS (
-        SELECT (SELECT min(e.occurred_at) FROM social_events e WHERE e.case_id = l.id AND e.voice = 'own'
+        SELECT (SELECT min(e.occurred_at) FROM social_events e WHERE e.case_id = ANY (inside.cases) AND e.voice = 'own'
                          AND e.occurred_at > (SELECT min(o.occurred_at) FROM social_events o
-                                              WHERE o.case_id = l.id AND o.voice <> 'own')) AS at, l.opened_at
-        FROM lately l
+                                              WHERE o.case_id = ANY (inside.cases) AND o.voice <> 'own')) AS at, l.opened_at
+        FROM lately l CROSS JOIN LATERAL (
+            -- what people merged into it is answered with it; what an Incident took in stays somebody's own
+            SELECT l.id || array_agg(x.id) FILTER (WHERE x.id IS NOT NULL) AS cases
+            FROM cases x WHERE x.parent_id = l.id AND x.ticket_id = l.ticket_id AND l.subject NOT LIKE 'burst:%'
+        ) inside
     )
     SELECT (SELECT count(*) FROM lately) AS closed,
            (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY closed_at - opened_at) FROM lately) AS resolved,
@@ -193,6 +208,10 @@ def listed(
     rows = {
         row["id"]: dict(row) for row in session.execute(_ROWS, {"ids": [one.id for one in found]}).mappings()
     }
+    taken_in = taken(session, [name for name, row in rows.items() if row.pop("parted")])
+    for name, row in rows.items():
+        children, posts = taken_in.get(name, (0, row["posts"]))
+        row |= {"children": children, "posts": posts}
     told = [rows[one.id] | {"due": one.due if show != "closed" else None} for one in found]
     return told, Place(found[-1].due, found[-1].id) if more else None
 
@@ -233,7 +252,8 @@ def _found(
         asked = values | {"priority": priority, "span": span}
         found += session.execute(_query(_TICKETS, of_tickets), asked)
     if show != "tickets":
-        found += session.execute(_query(_ACTIVITIES, which), values | {"span": due["low"]})
+        these = _SOMEBODYS if show == "mine" or account else _EVERYBODYS
+        found += session.execute(_query(_ACTIVITIES, which, these), values | {"span": due["low"]})
     return _in_order(found)[:most]
 
 
@@ -246,8 +266,8 @@ def _behind(one: Any, place: Place) -> bool:
     return bool(one.due > place.at or (one.due == place.at and one.id < place.case))
 
 
-def _query(query: str, which: str) -> TextClause:
-    return text(query.format(which=which))
+def _query(query: str, which: str, these: str = "") -> TextClause:
+    return text(query.format(which=which, these=these))
 
 
 def _meant(session: Session, org: str, words: str) -> dict[str, Any]:
@@ -281,7 +301,32 @@ def mine(session: Session, org: str, me: UUID | None) -> int:
 
 def incidents(session: Session, org: str, until: datetime) -> list[dict[str, Any]]:
     """Open Incidents that were there at `until`, the newest five: {id, number, about, cases, posts}, counted now."""
-    return [dict(row) for row in session.execute(_INCIDENTS, {"org": org, "until": until}).mappings()]
+    found = session.execute(_INCIDENTS, {"org": org, "until": until}).mappings().all()
+    taken_in = taken(session, [row["id"] for row in found])
+    return [{**row, "cases": taken_in[row["id"]].cases, "posts": taken_in[row["id"]].posts} for row in found]
+
+
+class Taken(NamedTuple):
+    """What belongs to a case that took others in: how many of these, and the posts of all."""
+
+    cases: int
+    posts: int
+
+
+_TAKEN = Lately(5_000)
+
+
+def taken(session: Session, cases: Sequence[UUID]) -> dict[UUID, Taken]:
+    """What these cases took in; of one that took in more than COUNTED, as it was LATELY seconds ago at most."""
+
+    def made(missing: list[UUID]) -> dict[UUID, Taken]:
+        rows = session.execute(_TAKEN_IN, {"ids": missing})
+        return {row.id: Taken(int(row.cases), int(row.posts)) for row in rows}
+
+    def holds(found: Taken, ago: float) -> bool:
+        return found.cases > COUNTED and ago < LATELY
+
+    return _TAKEN.values(session, cases, made, holds)
 
 
 def fresh(session: Session, org: str, since: datetime) -> int:
@@ -290,7 +335,16 @@ def fresh(session: Session, org: str, since: datetime) -> int:
     return int(session.execute(_FRESH, values).scalar_one())
 
 
+_OF_LATELY = Lately()
+
+
 def times(session: Session, org: str) -> dict[str, Any]:
     """Of the newest 500 cases that were closed in 30 days: {closed, resolved, answered, first}, how many and the median
     time until they were closed, how many we answered and the median time until our first answer; None without any."""
-    return dict(session.execute(_TIMES, {"org": org}).mappings().one())
+
+    def made() -> dict[str, Any]:
+        return dict(session.execute(_TIMES, {"org": org, "most": NEWEST}).mappings().one())
+
+    return dict(
+        _OF_LATELY.value(session, org, made, lambda found, ago: found["closed"] == NEWEST and ago < LATELY)
+    )

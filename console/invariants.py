@@ -116,7 +116,8 @@ INVARIANTS: Mapping[str, TextClause] = {
             SELECT s.scope, date_trunc('hour', e.occurred_at, 'UTC') AS hour, e.platform,
                    coalesce(nullif(e.lang, ''), 'und') AS language, e.voice, count(*) AS n,
                    count(e.sentiment) AS scored, count(*) - count(e.sentiment) AS unscored,
-                   count(*) FILTER (WHERE e.sentiment <= -0.05) AS negative, coalesce(sum(e.sentiment), 0) AS sum,
+                   count(*) FILTER (WHERE e.sentiment <= -0.05) AS negative,
+                   count(*) FILTER (WHERE e.sentiment >= 0.05) AS positive, coalesce(sum(e.sentiment), 0) AS sum,
                    sum(e.reposts) AS reposts
             FROM social_events e CROSS JOIN LATERAL (
                 VALUES ('all'), ('account:' || e.account_id), ('campaign:' || e.campaign_id)
@@ -133,6 +134,7 @@ INVARIANTS: Mapping[str, TextClause] = {
         FROM stored s FULL JOIN counted c USING (scope, hour, platform, language, voice)
         WHERE coalesce(s.n, 0) <> coalesce(c.n, 0) OR coalesce(s.scored, 0) <> coalesce(c.scored, 0)
            OR coalesce(s.unscored, 0) <> coalesce(c.unscored, 0) OR coalesce(s.negative, 0) <> coalesce(c.negative, 0)
+           OR coalesce(s.positive, 0) <> coalesce(c.positive, 0)
            OR abs(coalesce(s.sum, 0) - coalesce(c.sum, 0)) > 1e-6
            OR coalesce(s.reposts, 0) <> coalesce(c.reposts, 0)
     """),

@@ -99,18 +99,37 @@ def change(
 
 def restore(session: Session, org: str, version: int, by: str | None = None) -> Changed:
     """Make the lexicon what it was in a version, words and profile; 0 is the shipped profile alone."""
-    profile = session.scalar(select(Lexicon.profile).where(Lexicon.org_id == org, Lexicon.version == version))
-    if profile is None and version:
-        raise CannotDo(f"{org} has no lexicon of version {version}; `earshot lexicon history` lists them.")
+    profile = _profile(session, org, version)
     return change(
         session,
         org,
         weighing.words_of(session, org, version),
-        profile=profile or "support",
+        profile=profile,
         only=True,
         by=by,
         note=f"version {version} again",
     )
+
+
+def difference(session: Session, org: str, version: int) -> tuple[dict[str, float | None], str]:
+    """What bringing a version back would change: each word that weighs something else by it (None: no word of ours any
+    more), and its profile. Raises CannotDo."""
+    now, _ = current(session, org)
+    held, wanted = weighing.words_of(session, org, now), weighing.words_of(session, org, version)
+    profile = _profile(session, org, version)
+    return {
+        word: wanted.get(word)
+        for word in sorted(held.keys() | wanted.keys())
+        if held.get(word) != wanted.get(word)
+    }, profile
+
+
+def _profile(session: Session, org: str, version: int) -> str:
+    """The profile that was beneath a version; raises CannotDo where there is no such version."""
+    profile = session.scalar(select(Lexicon.profile).where(Lexicon.org_id == org, Lexicon.version == version))
+    if profile is None and version:
+        raise CannotDo(f"{org} has no lexicon of version {version}; `earshot lexicon history` lists them.")
+    return profile or "support"
 
 
 def listed(session: Session, org: str, version: int | None, everything: bool) -> dict[str, Any]:
@@ -120,12 +139,7 @@ def listed(session: Session, org: str, version: int | None, everything: bool) ->
     """
     held, profile = current(session, org)
     if version is not None and version != held:
-        row = session.scalar(select(Lexicon.profile).where(Lexicon.org_id == org, Lexicon.version == version))
-        if row is None and version:
-            raise CannotDo(
-                f"{org} has no lexicon of version {version}; `earshot lexicon history` lists them."
-            )
-        held, profile = version, row or "support"
+        held, profile = version, _profile(session, org, version)
     own = weighing.words_of(session, org, held)
     rows = [(word, weight, org) for word, weight in own.items()]
     if everything and profile == "support":

@@ -28,10 +28,15 @@ from workers.standing import read_rules
 
 MOST = 5_000
 """Posts that are scored at most."""
+MOST_ASKED = 50
+"""Words that posts are looked through for; with more of them, or another profile, any post may have one."""
 SHOWN = 12
+FEW = 500
+"""Posts of a day that are looked through while somebody waits."""
 
 _YESTERDAY = f"FROM social_events e WHERE e.org_id = :org AND e.occurred_at >= :since AND e.occurred_at < :until AND {HEARD}"
 _ANY = text(f"SELECT EXISTS (SELECT {_YESTERDAY})")
+_MANY = text(f"SELECT EXISTS (SELECT {_YESTERDAY} OFFSET :most)")
 _WITH = """
     SELECT e.id, e.text, e.lang {yesterday} {holding} ORDER BY e.occurred_at DESC, e.id DESC LIMIT :most
 """
@@ -70,11 +75,12 @@ class Effect:
 def effect(
     session: Session, org: str, words: Mapping[str, float | None], now: datetime, profile: str | None = None
 ) -> Effect:
-    """What these weights (None: none of ours), or another profile, would do to yesterday's posts (of UTC's day; where nothing
-    was heard on it, those of the last 24 hours)."""
+    """What these weights (None: none of ours), another profile, or both would do to yesterday's posts (of UTC's day; where
+    nothing was heard on it, those of the last 24 hours)."""
     since, until = _yesterday(session, org, now)
     today, other = _scorers(session, org, words, profile)
-    holding, values = _holding(words)
+    anyhow = profile not in (None, lexicon.current(session, org)[1]) or len(words) > MOST_ASKED
+    holding, values = _holding({} if anyhow else words)
     found = session.execute(
         text(_WITH.format(yesterday=_YESTERDAY, holding=holding)),
         {"org": org, "since": since, "until": until, "most": MOST + 1, **values},
@@ -94,6 +100,12 @@ def effect(
     return Effect(
         since, until, len(rows), len(found) > MOST, len(both), len(moved), newly, no_longer, moved[:SHOWN]
     )
+
+
+def few(session: Session, org: str, now: datetime) -> bool:
+    """Are the posts that `effect` would look through few?"""
+    since, until = _yesterday(session, org, now)
+    return not session.scalar(_MANY, {"org": org, "since": since, "until": until, "most": FEW})
 
 
 def _yesterday(session: Session, org: str, now: datetime) -> tuple[datetime, datetime]:

@@ -18,12 +18,14 @@ from sqlalchemy.orm import Session
 
 from console import audit
 from console.refusal import CannotDo
+from models.vocabulary import PRIORITIES
 from workers._rows import as_json
 from workers.project import reproject
 
 INSIDE = """ANY (ARRAY(
-    SELECT x.id FROM cases x LEFT JOIN cases y ON y.id = x.parent_id
-    WHERE x.id = :case OR x.parent_id = :case AND x.ticket_id = y.ticket_id AND y.subject NOT LIKE 'burst:%'))"""
+    SELECT CAST(:case AS uuid)
+    UNION ALL SELECT x.id FROM cases y JOIN cases x ON x.parent_id = y.id AND x.ticket_id = y.ticket_id
+    WHERE y.id = :case AND y.subject NOT LIKE 'burst:%'))"""
 """The case and those that people merged into it."""
 _ROWS = """
     SELECT c.id, c.subject, c.level, c.closed_at IS NOT NULL AS closed, c.parent_id, c.ticket_id, c.activity_id, t.number,
@@ -58,6 +60,7 @@ _TAKE_IN = text("""
     UPDATE cases SET parent_id = :into, ticket_id = :ticket WHERE id = ANY (:cases)
 """)
 _TICKET_IS = text("UPDATE tickets SET status = coalesce(:status, status), parent_id = :parent WHERE id = :id")
+_PRIORITY_IS = text("UPDATE tickets SET priority = :priority WHERE id = :id")
 _ACTIVITY_IS = text("UPDATE activities SET status = :status, ticket_id = :ticket WHERE id = :id")
 _POSTS_FOLLOW = text("""
     UPDATE social_events e SET ticket_id = c.ticket_id FROM cases c
@@ -201,13 +204,16 @@ def held(session: Session, org: str, *cases: UUID, former: UUID | None = None) -
 def merge(session: Session, org: str, case: UUID, into: UUID, by: str) -> tuple[UUID, str]:
     """Merge a case into another one. The case that has the matter now, and what is so, as a sentence.
 
-    Where only the first has a ticket, it is the one that takes the other in; where neither has, it gets one. Raises CannotDo.
+    Where only the first has a ticket, it is the one that takes the other in; where neither has, it gets one. The matter
+    has the higher of both priorities, and is due by that. Raises CannotDo.
     """
     asked, target = piece(session, org, case), piece(session, org, into)
     if target.shared and target.parent_id:
         into = target.parent_id  # whoever names a case that is merged means what it was merged into
     if case == into:
-        already = f"{_Name(target)} is merged into it already." if target.id != case else "That is this case."
+        already = (
+            f"{_begun(target)} is merged into it already." if target.id != case else "That is this case."
+        )
         raise CannotDo(already)
     asked, target = held(session, org, case, into)
     _may_be_one(asked, target)
@@ -232,16 +238,27 @@ def merge(session: Session, org: str, case: UUID, into: UUID, by: str) -> tuple[
         values = {"id": asked.activity_id, "status": "cancelled", "ticket": target.ticket_id}
         session.execute(_ACTIVITY_IS, values)
     session.execute(_POSTS_FOLLOW, {"cases": [*moving, target.id]})
-    said = f"{_Name(asked)} is merged into {target.name}"
-    said += ", which was opened for both." if raised else "."
+    before = target.priority
+    higher = asked.ticket_id is not None and rank(asked.priority) > rank(before)
+    if higher:
+        session.execute(_PRIORITY_IS, {"id": target.ticket_id, "priority": asked.priority})
+    said = f"{_begun(asked)} is merged into {target.name}"
+    said += (
+        ", which was opened for both." if raised else f", which is {asked.priority} now." if higher else "."
+    )
     note(session, org, target.id, by, f"{asked.name} was merged into this: {asked.about or 'no words'}"[:300])
     audit.note(
         session, org, by, "merged", said, of="case", of_id=asked.id,
         into=str(target.id), ticket=_text(asked.ticket_id), status=asked.status, parent=_text(asked.parent_id),
         ticket_parent=_text(asked.ticket_parent), activity_status=asked.activity_status,
-        along=[str(one.id) for one in along],
+        along=[str(one.id) for one in along], raised=[before, asked.priority] if higher else None,
     )  # fmt: skip
     return target.id, said
+
+
+def rank(priority: str | None) -> int:
+    """How pressing a priority is; none is none."""
+    return PRIORITIES.index(priority) if priority else -1
 
 
 def _may_be_one(asked: Piece, target: Piece) -> None:
@@ -255,7 +272,7 @@ def _may_be_one(asked: Piece, target: Piece) -> None:
         raise CannotDo(f"It {how} and has {asked.name}: split it out first.")
     for one in (asked, target):
         if one.closed:
-            raise CannotDo(f"{_Name(one)} is closed. Open it again first, if it is the same matter.")
+            raise CannotDo(f"{_begun(one)} is closed. Open it again first, if it is the same matter.")
         if one.ticket_id is None and one.activity_id is None:
             raise CannotDo("It has lost its ticket and its activity: nothing is left to merge.")
 
@@ -294,12 +311,15 @@ def take_out(session: Session, org: str, case: UUID, by: str) -> str:
     if along:
         session.execute(_TAKE_IN, {"into": one.id, "ticket": ticket, "cases": along})
     session.execute(_POSTS_FOLLOW, {"cases": [one.id, *along]})
+    was, to = memory.get("raised") or (None, None)
+    if was and parent.priority == to and not below(session, org, parent.id):
+        session.execute(_PRIORITY_IS, {"id": parent.ticket_id, "priority": was})
     if ticket is None:  # what names a ticket itself is that one's
         reproject(session, org, list(session.scalars(_EVENTS, {"case": one.id})))
     now = piece(session, org, one.id)
     out_of = {"out_of": {"case": str(parent.id), "ticket": parent.number}}
     session.execute(_OWE, {"case": one.id, "kind": "case.split", "more": as_json(out_of)})
-    said = f"{_Name(now)} is split out of {parent.name}."
+    said = f"{_begun(now)} is split out of {parent.name}."
     note(session, org, one.id, by, f"split out of {parent.name}")
     note(session, org, parent.id, by, f"{now.name} was split out of this")
     detail = {"out_of": str(parent.id), "ticket": _text(ticket)}
@@ -345,7 +365,8 @@ def note(session: Session, org: str, case: UUID, by: str, said: str) -> None:
     session.execute(_NOTE, {"org": org, "case": case, "by": by, "said": said})
 
 
-def _Name(one: Piece) -> str:  # noqa: N802  (as a sentence begins)
+def _begun(one: Piece) -> str:
+    """What it is called, as a sentence begins."""
     return one.name[0].upper() + one.name[1:]
 
 

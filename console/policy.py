@@ -111,7 +111,7 @@ def due_times(session: Session, org: str) -> dict[str, timedelta]:
 def in_words(minutes: int) -> str:
     """A number of minutes in the largest unit that says it exactly: 90 min, 4 h, 3 d."""
     for unit, size in (("d", 1440), ("h", 60)):
-        if minutes % size == 0:
+        if minutes and minutes % size == 0:
             return f"{minutes // size:,} {unit}"
     return f"{minutes:,} min"
 
@@ -127,14 +127,25 @@ def set_policy(
     return before, made
 
 
-def _checked(values: Mapping[str, Any]) -> Values:
+def problems(values: Mapping[str, Any]) -> dict[str, str]:
+    """Why these values make no policy, by field; nothing where they make one."""
     try:
-        return Values.model_validate(dict(values))
+        Values.model_validate(dict(values))
     except ValidationError as wrong:
-        told = []
-        for one in wrong.errors(include_url=False, include_input=False, include_context=False):
-            field = str(one["loc"][0])
-            reason = one["msg"].removeprefix("Value error, ")
-            reason = reason if one["type"] == "value_error" else "must be a number"
-            told.append(f"{_CALLED.get(field, field.replace('_', ' ').capitalize())}: {reason}.")
-        raise BadInput(" ".join(told)) from None
+        return {
+            str(one["loc"][0]): one["msg"].removeprefix("Value error, ")
+            if one["type"] == "value_error"
+            else "must be a number"
+            for one in wrong.errors(include_url=False, include_input=False, include_context=False)
+        }
+    return {}
+
+
+def _checked(values: Mapping[str, Any]) -> Values:
+    if found := problems(values):
+        told = [
+            f"{_CALLED.get(field, field.replace('_', ' ').capitalize())}: {reason}."
+            for field, reason in found.items()
+        ]
+        raise BadInput(" ".join(told))
+    return Values.model_validate(dict(values))

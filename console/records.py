@@ -5,6 +5,7 @@ What fits several is shown and never guessed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -91,17 +92,30 @@ def record(session: Session, org: str, kind: str, named: str) -> Record:
     return Record(kind, chosen[0].id, _shown(kind, chosen[0].name, chosen[0].other))
 
 
-def called(session: Session, kind: str, record: UUID) -> Record:
-    """What people call a record whose id is known."""
-    if kind not in _COLUMNS:
-        return Record(kind, record, str(record)[-8:])
-    table, name, other = _COLUMNS[kind]
-    row = session.execute(
-        text(f"SELECT {name} AS name, {other} AS other FROM {table} WHERE id = :id"), {"id": record}
-    ).first()
-    if row is None:
-        return Record(kind, record, f"{str(record)[-8:]} (deleted)")
-    return Record(kind, record, _shown(kind, row.name, row.other))
+def called(session: Session, org: str, kind: str, record: UUID) -> Record:
+    """What people call a record of the organisation whose id is known."""
+    return all_called(session, org, [(kind, record)])[kind, record]
+
+
+def all_called(
+    session: Session, org: str, records: Iterable[tuple[str, UUID]]
+) -> dict[tuple[str, UUID], Record]:
+    """`called` of many, by kind and id, with one statement for each kind."""
+    ids: dict[str, set[UUID]] = {}
+    for kind, record in records:
+        ids.setdefault(kind, set()).add(record)
+    found: dict[tuple[str, UUID], Record] = {}
+    for kind, some in ids.items():
+        end = " (deleted)" if kind in _COLUMNS else ""
+        found |= {(kind, one): Record(kind, one, f"{str(one)[-8:]}{end}") for one in some}
+        if kind in _COLUMNS:
+            table, name, other = _COLUMNS[kind]
+            these = text(f"""
+                SELECT id, {name} AS name, {other} AS other FROM {table} WHERE org_id = :org AND id = ANY (:ids)
+            """)
+            for row in session.execute(these, {"org": org, "ids": list(some)}):
+                found[kind, row.id] = Record(kind, row.id, _shown(kind, row.name, row.other))
+    return found
 
 
 def _apart(kind: str, row: Any) -> str:

@@ -126,7 +126,7 @@ def accept(session: Session, org: str, suggestion: UUID, by: str, *, alike: bool
     One that says who the author is links the author. Raises CannotDo.
     """
     row, ids = _suggested(session, org, suggestion, alike)
-    to = called(session, row["kind"], row["record_id"])
+    to = called(session, org, row["kind"], row["record_id"])
     if row["author"] and row["kind"] in ("contact", "account"):
         return _accept_authors(session, org, suggestion, ids, to, by)
     events = _hold_events(session, org, ids)

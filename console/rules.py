@@ -213,9 +213,15 @@ def remove_rule(session: Session, org: str, named: str) -> tuple[dict[str, Any],
             f"{before['name']!r} is the last rule, and an organisation without any is given the shipped ones again;"
             " disable it instead."
         )
-    waiting: int = session.execute(_WAIT, {"org": org, "id": before["id"]}).scalar_one()
+    held = waiting(session, org, before)
     session.execute(_REMOVE, {"org": org, "id": before["id"]})
-    return before, waiting
+    return before, held
+
+
+def waiting(session: Session, org: str, rule: Mapping[str, Any]) -> int:
+    """How many posts that crossed it, or that its own switch holds, wait for a crisis switch."""
+    held: int = session.execute(_WAIT, {"org": org, "id": rule["id"]}).scalar_one()
+    return held
 
 
 def _demand_scope(made: Values, broad: bool) -> None:

@@ -36,7 +36,7 @@ _FIND = text(f"""
     SELECT {_COLUMNS} FROM reviews r WHERE r.org_id = :org AND r.id::text LIKE '%' || :end
     ORDER BY r.id LIMIT 3
 """)
-_HOLD = text(f"SELECT {_COLUMNS} FROM reviews r WHERE r.id = :id FOR NO KEY UPDATE")
+_HOLD = text(f"SELECT {_COLUMNS} FROM reviews r WHERE r.org_id = :org AND r.id = :id FOR NO KEY UPDATE")
 # What a step stands on is what it touched: the matches, and the identities with whom they were merged into.
 _LATER = text("""
     SELECT id, action FROM reviews
@@ -126,7 +126,7 @@ def find_step(session: Session, org: str, named: str) -> Step:
 
 def hold_to_undo(session: Session, org: str, step: UUID) -> Step:
     """Hold a step that is to be taken back. Raises CannotDo when it was already, or when a later one builds on it."""
-    row = session.execute(_HOLD, {"id": step}).mappings().first()
+    row = session.execute(_HOLD, {"org": org, "id": step}).mappings().first()
     if row is None:
         raise CannotDo(
             "That step is gone: the post or the author that it was about was deleted. `earshot review log` shows the others."

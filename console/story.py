@@ -31,8 +31,8 @@ _CASE = text("""
            CASE WHEN parent.subject LIKE 'burst:%' THEN pt.number END AS incident,
            CASE WHEN parent.subject NOT LIKE 'burst:%' THEN pt.number END AS merged, before.ticket AS previous,
            (SELECT count(*) FROM cases x WHERE x.parent_id = c.id) AS children,
-           (SELECT count(*) FROM cases x JOIN social_events e ON e.case_id = x.id
-            WHERE x.parent_id = c.id OR x.id = c.id) AS posts
+           (SELECT coalesce(sum((SELECT count(*) FROM social_events e WHERE e.case_id = x.id)), 0)::bigint FROM cases x
+            WHERE x.parent_id = c.id) + (SELECT count(*) FROM social_events e WHERE e.case_id = c.id) AS posts
     FROM cases c
     LEFT JOIN rules r ON r.id = c.rule_id
     LEFT JOIN tickets t ON t.id = c.ticket_id

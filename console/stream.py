@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from workers.hours import NEGATIVE
+from workers.hours import NEGATIVE, POSITIVE
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SAMPLE = 20_000
@@ -26,7 +26,6 @@ READ = 100_000
 """Posts of any kind that are read at most to find those of one kind."""
 PAGE = 40
 MOST_WORDS = 5
-POSITIVE = -NEGATIVE
 HEARD = "NOT starts_with(e.external_id, 'local:')"
 """Events that the CRM's other writers made were seen on no platform; the hours do not have them either."""
 
@@ -182,12 +181,15 @@ def posts(
     of = reached(session, of, most + 1 if of.counted else SAMPLE, at)
     values = of.values(at=at, last=last, most=most + 1)
     after = _BEFORE if before else ""
+    # only what chooses them goes through the sort: a whole post is many times as wide
+    some = of.examined(
+        f"e.id, e.occurred_at, {of.second()} AS fits", after, most + 1 if of.counted else SAMPLE
+    )
     found = session.execute(
         text(f"""
             SELECT {_SHOWN} FROM (
-                SELECT e.* FROM ({of.examined("e.*", after, most + 1 if of.counted else SAMPLE)}) e
-                WHERE {of.second()} ORDER BY e.occurred_at DESC, e.id DESC LIMIT :most
-            ) e {_BESIDE} ORDER BY e.occurred_at DESC, e.id DESC
+                SELECT o.id FROM ({some}) o WHERE o.fits ORDER BY o.occurred_at DESC, o.id DESC LIMIT :most
+            ) these JOIN social_events e ON e.id = these.id {_BESIDE} ORDER BY e.occurred_at DESC, e.id DESC
         """),
         values,
     )
@@ -197,12 +199,10 @@ def posts(
         return Posts(rows, (rows[-1]["occurred_at"], rows[-1]["id"]))
     if not of.counted:
         some = of.examined("e.occurred_at, e.id", after)
-        oldest = session.execute(
-            text(f"""SELECT x.occurred_at, x.id, count(*) OVER () AS n FROM ({some}) x
-                     ORDER BY x.occurred_at, x.id LIMIT 1"""),
-            values,
-        ).one_or_none()
-        if oldest and oldest.n == SAMPLE:
+        last_read = text(f"""
+            SELECT x.occurred_at, x.id FROM ({some}) x ORDER BY x.occurred_at DESC, x.id DESC OFFSET {SAMPLE - 1}
+        """)
+        if oldest := session.execute(last_read, values).one_or_none():
             return Posts(rows, (oldest.occurred_at, oldest.id), gave_up=True)
     if of.stops_at:
         return Posts(rows, (of.stops_at, UUID(int=0)), gave_up=True)

@@ -5,11 +5,6 @@ A platform counts what it likes to, and not all of that: a number that is not to
 
 from __future__ import annotations
 
-from sqlalchemy import text
-from sqlalchemy.orm import Session
-
-from console.stream import Filter, reached
-
 NAMES = {
     "likes": ("likes",),
     "answers": ("replies", "comments"),
@@ -31,12 +26,5 @@ def _sum(name: str, called: tuple[str, ...]) -> str:
     return f"sum({f'greatest({one}, nullif(e.reposts, 0))' if name == 'reposts' else one}) AS {name}"
 
 
-_SUMS = f"SELECT {', '.join(_sum(*both) for both in NAMES.items())} FROM ({{some}}) e WHERE {{second}}"
-
-
-def engagement(session: Session, of: Filter) -> list[tuple[str, int]]:
-    """(likes, 267), ... of a filter's newest SAMPLE posts; only what any of their platforms counts."""
-    of = reached(session, of)
-    some = of.examined("e.counts, e.reposts, e.text, e.sentiment, e.identity_id")
-    found = session.execute(text(_SUMS.format(some=some, second=of.second())), of.values()).one()
-    return [(name, int(n)) for name, n in found._mapping.items() if n is not None]
+SUMS = ", ".join(_sum(*both) for both in NAMES.items())
+"""A column each of a query over posts e; what none of their platforms counts is NULL."""

@@ -17,10 +17,15 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from console.lately import Lately
 from console.stream import DAY, HOUR, SAMPLE, Filter, kind_of, reached, whole_day
 from workers.alarms import DAYS, LEAST_DAYS, Alarm, Measure, judged
-from workers.hours import NEGATIVE
+from workers.hours import NEGATIVE, POSITIVE
 from workers.rule import Rule
+
+LATELY = 10.0
+"""Seconds for which figures that are of the newest SAMPLE posts alone are shown again."""
+_LOOKED_THROUGH = Lately(200)
 
 FACTOR, LEAST = 3.0, 10
 """A spike has so many times what is usual, and at least so many posts."""
@@ -43,6 +48,7 @@ class Count(NamedTuple):
     scored: int = 0
     added: float = 0.0
     negative: int = 0
+    positive: int = 0
     unscored: int = 0
     reposts: int = 0
 
@@ -55,6 +61,16 @@ class Count(NamedTuple):
     def share(self) -> float | None:
         """The negative among the scored, in [0, 1]."""
         return self.negative / self.scored if self.scored else None
+
+    @property
+    def praise(self) -> float | None:
+        """The positive among the scored, in [0, 1]."""
+        return self.positive / self.scored if self.scored else None
+
+    @property
+    def neutral(self) -> int:
+        """The scored that are neither."""
+        return self.scored - self.negative - self.positive
 
 
 class Step(NamedTuple):
@@ -92,7 +108,7 @@ class Measured:
 
 _FROM_HOURS = """
     SELECT h.hour AS at, sum(n) AS n, sum(scored) AS scored, sum(h.sum) AS added, sum(negative) AS negative,
-           sum(unscored) AS unscored, sum(reposts) AS reposts
+           sum(positive) AS positive, sum(unscored) AS unscored, sum(reposts) AS reposts
     FROM hours h WHERE h.org_id = :org AND h.scope = :scope AND {kind} AND h.hour >= :since AND h.hour < :until GROUP BY h.hour
 """
 _EARLIER = text("SELECT EXISTS (SELECT FROM hours WHERE org_id = :org AND scope = :scope AND hour < :since)")
@@ -106,7 +122,13 @@ def measured(session: Session, of: Filter, step: timedelta) -> Measured:
     if of.counted:
         counts, known = counted_hours(session, of, reach)
     else:
-        counts, known, back_to = _examined(session, of, reach)
+        counts, known, back_to = _LOOKED_THROUGH.value(
+            session,
+            (of, reach),
+            lambda: _examined(session, of, reach),
+            # where all posts were read it is exact
+            lambda found, ago: found[2] is not None and ago < LATELY,
+        )
     by_step = merged(counts, step)
     steps = [
         Step(at, by_step.get(at, Count()), usual(by_step, at, known), known is None or at + step > known)
@@ -153,8 +175,7 @@ def _spike(steps: list[Step], step: timedelta) -> Spike:
 def total(counts: Iterable[Count]) -> Count:
     """All of them together."""
     found = list(counts)
-    n, scored, added, negative, unscored, reposts = map(sum, zip(*found, strict=True)) if found else Count()
-    return Count(n, scored, added, negative, unscored, reposts)
+    return Count(*map(sum, zip(*found, strict=True)))
 
 
 def merged(counts: dict[datetime, Count], step: timedelta) -> dict[datetime, Count]:
@@ -185,17 +206,18 @@ def _examined(
 ) -> tuple[dict[datetime, Count], datetime | None, datetime | None]:
     """The same from the posts themselves, as far back as SAMPLE of them reach."""
     of = reached(session, replace(of, since=reach))
-    inner = of.examined("e.occurred_at, e.sentiment, e.reposts, e.text, e.identity_id")
-    # OFFSET 0: whether a text has the words is asked once, not for every number
+    # whether a text has the words is asked before the posts are sorted, without carrying the text along
+    inner = of.examined(f"e.occurred_at, e.sentiment, e.reposts, {of.second()} AS fits")
     found = text(f"""
         SELECT date_trunc('hour', occurred_at, 'UTC') AS at, count(*) FILTER (WHERE fits) AS n,
                count(sentiment) FILTER (WHERE fits) AS scored,
                coalesce(sum(sentiment) FILTER (WHERE fits), 0) AS added,
                count(*) FILTER (WHERE fits AND sentiment <= {NEGATIVE}) AS negative,
+               count(*) FILTER (WHERE fits AND sentiment >= {POSITIVE}) AS positive,
                count(*) FILTER (WHERE fits AND sentiment IS NULL) AS unscored,
                coalesce(sum(reposts) FILTER (WHERE fits), 0) AS reposts,
                count(*) AS examined, min(occurred_at) AS oldest
-        FROM (SELECT e.occurred_at, e.sentiment, e.reposts, {of.second()} AS fits FROM ({inner}) e OFFSET 0) x GROUP BY 1
+        FROM ({inner}) x GROUP BY 1
     """)
     rows = session.execute(found, of.values()).all()
     oldest = min((row.oldest for row in rows), default=None)
@@ -214,6 +236,7 @@ def _count(row: Any) -> Count:
         int(row.scored),
         float(row.added),
         int(row.negative),
+        int(row.positive),
         int(row.unscored),
         int(row.reposts),
     )

@@ -1,4 +1,4 @@
-"""What people write about, and who writes most: over the newest posts of a filter, each word once a post.
+"""What people write about: each word once a text.
 
 Words that every text has say nothing and are left out, for the six languages that we know them of; so are addresses, handles and
 what is shorter than three letters. A hashtag keeps its mark. Languages that are written without spaces are not taken apart.
@@ -8,17 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import chain
 from math import log
-from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.orm import Session
-
-from console.stream import Filter, reached
-
-MOST = 12
 LONGEST = 30
 """Characters of a word at most."""
 
@@ -59,13 +52,9 @@ wordt zal zei zelf zich zij zijn zo zonder zou
 """
 _COMMON = frozenset(_SAY_NOTHING.split())
 
-_AUTHORS = """
-    SELECT x.identity_id AS id, i.platform, i.handle, i.name, x.n, x.mean, x.negative FROM (
-        SELECT e.identity_id, count(*) AS n, avg(e.sentiment) AS mean,
-               count(*) FILTER (WHERE e.sentiment <= -0.05) AS negative
-        FROM ({some}) e WHERE e.identity_id IS NOT NULL AND {second} GROUP BY 1 ORDER BY n DESC, 1 LIMIT {most}
-    ) x JOIN identities i ON i.id = x.identity_id ORDER BY x.n DESC, x.identity_id
-"""
+
+MOST_KNOWN = 50_000
+"""Of how many tokens the word is kept: some megabytes."""
 
 
 class _Known(dict[str, str]):
@@ -75,15 +64,21 @@ class _Known(dict[str, str]):
     def __missing__(self, token: str) -> str:
         found = None if _NO_WORD.match(token) else _WORD.search(token)
         word = found[0] if found and 3 <= len(found[0]) <= LONGEST else ""
-        self[token] = told = "" if word in _COMMON else word
+        told = "" if word in _COMMON else word
+        if len(token) <= 2 * LONGEST:
+            self[token] = told
         return told
+
+
+_KNOWN = _Known()
 
 
 def counted_words(texts: Iterable[str]) -> Counter[str]:
     """In how many texts each word stands."""
-    known = _Known()
+    if len(_KNOWN) > MOST_KNOWN:
+        _KNOWN.clear()
     found = Counter(
-        chain.from_iterable(set(map(known.__getitem__, words.lower().split())) for words in texts)
+        chain.from_iterable(set(map(_KNOWN.__getitem__, words.lower().split())) for words in texts)
     )
     del found[""]
     return found
@@ -102,19 +97,7 @@ def telling(
     return [(word, times) for _, word, times in sorted(weighed, key=lambda one: (-one[0], one[1]))[:most]]
 
 
-def top_words(session: Session, of: Filter, most: int = MOST) -> tuple[list[tuple[str, int]], int]:
-    """The words of a filter's newest SAMPLE posts with in how many of them they stand, and how many posts that were."""
-    of = reached(session, of)
-    some = of.examined("e.text, e.sentiment, e.identity_id")
-    texts = list(session.scalars(text(f"SELECT e.text FROM ({some}) e WHERE {of.second()}"), of.values()))
-    asked = {word.lower() for word in of.words}
-    found = counted_words(texts).most_common(most + len(asked))
-    return [(word, n) for word, n in found if word not in asked][:most], len(texts)
-
-
-def top_authors(session: Session, of: Filter, most: int = MOST) -> list[dict[str, Any]]:
-    """Who wrote most of a filter's newest SAMPLE posts: {id, platform, handle, name, n, mean, negative}."""
-    of = reached(session, of)
-    some = of.examined("e.identity_id, e.sentiment, e.text")
-    found = session.execute(text(_AUTHORS.format(some=some, second=of.second(), most=most)), of.values())
-    return [dict(row) for row in found.mappings()]
+def most_frequent(texts: Iterable[str], but: Collection[str], most: int) -> list[tuple[str, int]]:
+    """The words that stand in most texts, with in how many."""
+    found = counted_words(texts).most_common(most + len(but))
+    return [(word, n) for word, n in found if word not in but][:most]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from console.explain import find
 from console.identities import Identity, find_identities, listed
-from console.records import called
+from console.records import all_called, called
 from console.refusal import CannotDo
 from workers.folding import evidence_key
 
@@ -48,19 +48,28 @@ def suggestions(session: Session, org: str, most: int = 50) -> list[dict[str, An
     """What waits for a decision, the newest first: {id, kind, record_id, record, author (does it say who the author
     is?), evidence, how, sure, posts, newest, event, platform, text, url, author_name, identity}."""
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in session.execute(_GROUPS, {"org": org}).mappings():
-        key = (row["kind"], row["record_id"], row["author"], evidence_key(row["evidence"]))
-        if key in groups:
-            groups[key]["posts"] += row["posts"]
-        else:
-            groups[key] = dict(row)
+    for kind, record, evidence, author, posts, newest, suggestion in session.execute(_GROUPS, {"org": org}):
+        key = (kind, record, author, evidence_key(evidence))
+        if (group := groups.get(key)) is not None:
+            group["posts"] += posts
+            continue
+        groups[key] = {
+            "kind": kind,
+            "record_id": record,
+            "evidence": evidence,
+            "author": author,
+            "posts": posts,
+            "newest": newest,
+            "id": suggestion,
+        }
     found = list(groups.values())[:most]
     told = {
         row["id"]: row for row in session.execute(_TOLD, {"ids": [group["id"] for group in found]}).mappings()
     }
+    names = all_called(session, org, [(group["kind"], group["record_id"]) for group in found])
     for group in found:
         group.update(told[group["id"]])
-        group["record"] = called(session, group["kind"], group["record_id"]).name
+        group["record"] = names[group["kind"], group["record_id"]].name
     return found
 
 
@@ -86,7 +95,9 @@ def shown(session: Session, org: str, suggestion: UUID) -> dict[str, Any]:
     """One suggestion as in the list, and `ties`: everything that its post is, was or may be tied to."""
     rows = [dict(row) for row in session.execute(_TOLD, {"ids": [suggestion]}).mappings()]
     ties = session.execute(_ALL, {"event": rows[0]["event"]}).mappings()
-    rows[0]["ties"] = [{**tie, "record": called(session, tie["kind"], tie["record_id"]).name} for tie in ties]
+    rows[0]["ties"] = [
+        {**tie, "record": called(session, org, tie["kind"], tie["record_id"]).name} for tie in ties
+    ]
     same = next(tie for tie in rows[0]["ties"] if tie["id"] == suggestion)
     return rows[0] | {
         name: same[name] for name in ("kind", "record_id", "record", "evidence", "author", "state")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-import unicodedata
 from datetime import UTC, datetime, timedelta
 
 
 def safe(words: str) -> str:
     """A stranger's text without what steers a terminal: escapes, and marks that turn the direction."""
-    return "".join(
-        c if c == "\n" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _TURNS) else "\ufffd"
-        for c in words
-    )
+    return _STEERS.sub("\ufffd", words)
 
 
-_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# control characters but the line's end, surrogates, and marks that turn the direction
+_STEERS = re.compile("[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\u202a-\\u202e\\u2066-\\u2069]")
 
 
 def one_line(words: str, most: int = 0) -> str:

@@ -18,7 +18,7 @@ class Activity(Record):
         one_of("status", ACTIVITY_STATUS),
     )
 
-    owner_id: Mapped[UUID | None] = to("users.id")
+    owner_id: Mapped[UUID | None] = to("users.id", index=True)
     account_id: Mapped[UUID | None] = to("accounts.id", index=True)
     contact_id: Mapped[UUID | None] = to("contacts.id", index=True)
     lead_id: Mapped[UUID | None] = to("leads.id")

@@ -16,7 +16,8 @@ class CaseNote(Record):
 
     rule: a post of the case crossed this rule too. reply: the author answered after it was closed, without crossing.
     reopened, gone (the post is there no more), edited (`said` is what it said before), verdict, summary (of an Incident
-    that closed), note (somebody wrote it in the console): see `said`.
+    that closed), note (somebody wrote it in the console; without `by`, an alarm that fired again while the case was open):
+    see `said`.
     """
 
     __tablename__ = "case_notes"

@@ -14,7 +14,7 @@ from models.vocabulary import PLATFORMS, VOICES, one_of
 class Hour(Base):
     """`scope` is `all`, `account:<id>` or `campaign:<id>`; `hour` its start in UTC; `sum` over the scored.
 
-    n = scored + unscored; negative counts sentiment <= -0.05; reposts are not in n.
+    n = scored + unscored; negative counts sentiment <= -0.05, positive >= 0.05; reposts are not in n.
     """
 
     __tablename__ = "hours"
@@ -34,5 +34,6 @@ class Hour(Base):
     scored: Mapped[int] = mapped_column(server_default=text("0"))
     sum: Mapped[float] = mapped_column(server_default=text("0"))
     negative: Mapped[int] = mapped_column(server_default=text("0"))
+    positive: Mapped[int] = mapped_column(server_default=text("0"))
     unscored: Mapped[int] = mapped_column(server_default=text("0"))
     reposts: Mapped[int] = mapped_column(server_default=text("0"))

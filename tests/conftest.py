@@ -33,7 +33,10 @@ from sqlalchemy import make_url
 
 from local.home import Home
 from local.postgres import Postgres
+from tests.command_line import Earshot, earshot
+from tests.journey import US, Journey
 from tests.keeper import at
+from tests.serving import web
 from tests.waiting import eventually
 
 FOLDER = "EARSHOT_TEST_FOLDER"
@@ -232,6 +235,28 @@ def database(_database: tuple[str, str]) -> str:
 @pytest.fixture
 def owner_database(_database: tuple[str, str]) -> str:
     return _database[1]
+
+
+@pytest.fixture
+def journey(database: str) -> Iterator[Journey]:
+    """An organisation of its own, whose account on the town's server is `tests.journey.US`."""
+    journey = Journey(database)
+    journey.own(US)
+    yield journey
+    journey.close()
+
+
+@pytest.fixture
+def base(journey: Journey) -> Iterator[str]:
+    """The console over the journey's database; its address."""
+    with web(journey.url) as address:
+        yield address
+
+
+@pytest.fixture
+def cli(database: str, home: Path) -> Earshot:
+    """`earshot` over the test's database."""
+    return earshot(home, database_url=database)
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 """The start mark of a source made here; `at(minutes)` counts from it."""
 
+US = "northwind@town.example"
+"""The account that is ours."""
 FURIOUS = "This is terrible, I hate it, worst service ever."
 MILD = "I am a bit annoyed by this."
 CALM = "The parcel is here on Monday."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from tests.command_line import Earshot
 from tests.journey import Journey
 from workers.alarms import Alarm, Measure, judged, look, open_suggested, suggested
 from workers.rule import Rule
@@ -69,13 +69,6 @@ def test_an_hour_that_has_just_begun_arms_no_spike_again() -> None:
     assert judged(SPIKE, spike(0, 20), True, share=0.5) == "rearm"
 
 
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    yield journey
-    journey.close()
-
-
 NOW = datetime(2026, 6, 10, 12, 45, tzinfo=UTC)
 
 
@@ -131,6 +124,27 @@ def test_a_mean_that_falls_opens_one_ticket_for_its_scope_and_stays_quiet_until_
     journey.execute("DELETE FROM hours WHERE sum > 0")
     assert len(looked(journey)) == 1
     assert journey.value("SELECT count(*) FROM tickets") == 2
+
+
+def test_an_alarm_that_fires_again_while_its_case_is_open_says_so_there_and_counts_once(
+    journey: Journey, cli: Earshot
+) -> None:
+    rule(journey, trigger="'mean'", window_hours=24, minimum=10)
+    hours(journey, "all", 2, 20, -10.0)
+    assert len(looked(journey, minute=1)) == 1
+    for minute in (10, 20):
+        hours(journey, "all", 1, 100, 60.0)
+        assert looked(journey, minute - 5) == []
+        journey.execute("DELETE FROM hours WHERE sum > 0")
+        assert len(looked(journey, minute)) == 1
+    told = cli.done("case", "show", "#1001", "--json").json
+    assert [(one["what"], one["rule"], one["score"]) for one in told["notes"]] == [("note", "watch", -0.5)]
+    assert (
+        "It fired again. The mean sentiment about everything fell to -0.50"
+        in cli.done("case", "show", "#1001").out
+    )
+    counted = cli.done("rules", "show", "watch", "--json").json
+    assert (counted["cases"], counted["cases_today"]) == (1, 1)
 
 
 def test_a_spike_is_held_against_the_same_hours_of_the_days_before(journey: Journey) -> None:

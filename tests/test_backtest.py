@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.backtesting import backtested, opened
-from tests.journey import CALM, FURIOUS, MILD, WARM, Journey, post
+from tests.journey import CALM, FURIOUS, MILD, US, WARM, Journey, post
 
-US = "northwind@town.example"
 ROTTEN = "northwind: terrible, awful, I hate them, the worst."
 SPAN = {
     "social_events": "recorded_at",
@@ -20,14 +18,6 @@ SPAN = {
     "matches": "created_at",
     "holds": "created_at until lifted_at released_at",
 }
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    journey.own(US)
-    yield journey
-    journey.close()
 
 
 def pass_time(journey: Journey, hours: float) -> None:

@@ -13,7 +13,6 @@ from console.rules import judged, rules
 from tests import browser as chromium
 from tests.journey import FURIOUS, post
 from tests.reviewing import Reviewing
-from tests.serving import web
 from tests.signing_in import PASSWORD, SAM, let_in
 
 pytestmark = pytest.mark.browser
@@ -48,12 +47,6 @@ def journey(database: str) -> Iterator[Reviewing]:
     )
     yield journey
     journey.close()
-
-
-@pytest.fixture
-def base(journey: Reviewing) -> Iterator[str]:
-    with web(journey.url) as address:
-        yield address
 
 
 def enter(page: Page, base: str) -> None:

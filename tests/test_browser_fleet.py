@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests import browser as chromium
 from tests.journey import Journey, post
-from tests.serving import web
 from tests.signing_in import OLGA, PASSWORD, let_in
 
 pytestmark = pytest.mark.browser
@@ -45,12 +44,6 @@ def journey(database: str) -> Iterator[Journey]:
     )
     yield journey
     journey.close()
-
-
-@pytest.fixture
-def base(journey: Journey) -> Iterator[str]:
-    with web(journey.url) as address:
-        yield address
 
 
 def enter(page: Page, base: str) -> None:

@@ -64,7 +64,7 @@ def test_support_weighs_a_word_and_changes_a_rule_after_seeing_what_that_would_h
         page.get_by_role("button", name="Save it").click()
         expect(page.get_by_role("status")).to_contain_text("all workers hear of it within 30 seconds")
         assert journey.value("SELECT weight FROM lexicon_words WHERE until IS NULL") == -3
-        page.get_by_label("Rules and words").get_by_role("link", name="Rules").click()
+        page.get_by_label("Rules, words and policy").get_by_role("link", name="Rules").click()
         page.get_by_role("link", name="A complaint to us").click()
         page.get_by_role("link", name="Change everything else").click()
         page.get_by_label("Threshold").fill("-0.2")

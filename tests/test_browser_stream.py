@@ -14,7 +14,6 @@ from playwright.sync_api import Browser, Page, expect
 from tests import browser as chromium
 from tests import workbook
 from tests.journey import Journey
-from tests.serving import web
 from tests.signing_in import MAX, PASSWORD, let_in
 from tests.stream_rows import Morning, stream
 
@@ -39,12 +38,6 @@ def morning(journey: Journey) -> Morning:
 def browser(morning: Morning) -> Iterator[Browser]:
     with chromium.browser() as opened:
         yield opened
-
-
-@pytest.fixture
-def base(journey: Journey) -> Iterator[str]:
-    with web(journey.url) as address:
-        yield address
 
 
 def enter(page: Page, base: str) -> None:

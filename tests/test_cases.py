@@ -2,22 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from connectors._base import Author
-from tests.journey import CALM, FURIOUS, MILD, WARM, Journey, post
-
-US = "northwind@town.example"
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    journey.own(US)
-    yield journey
-    journey.close()
+from tests.journey import CALM, FURIOUS, MILD, US, WARM, Journey, post
 
 
 def test_an_angry_post_to_us_opens_a_ticket_and_no_activity(journey: Journey) -> None:

@@ -14,11 +14,6 @@ from tests.conftest import Servers
 ACCOUNTS = "name,industry,website\nVelmora Hotels,Travel,velmora.example\n,Nobody,\nOrchard,Fruit,nonsense\nNorthlight,,\n"
 
 
-@pytest.fixture
-def cli(database: str, home: Path) -> Earshot:
-    return earshot(home, database_url=database)
-
-
 @pytest.fixture(scope="module")
 def refusing(servers: Servers, shared_folder: Path) -> Iterator[Earshot]:
     """For what writes nothing: a database for all of it."""

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from connectors._base import Post, Reject
-from tests.journey import CALM, FURIOUS, MILD, Journey, post
+from tests.journey import CALM, FURIOUS, MILD, US, Journey, post
 from tests.waiting import eventually
 from workers._settings import Settings
 from workers.digest import digest, score_texts
@@ -27,16 +27,7 @@ from workers.score import Sentiment, Unscored
 from workers.sweep import sweep
 from workers.tokens import hashes_of
 
-US = "northwind@town.example"
 Texts = Sequence[tuple[str, str | None]]
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    journey.own(US)
-    yield journey
-    journey.close()
 
 
 def many(count: int, start: int = 0, **words: object) -> list[Post]:

@@ -2,21 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
-from tests.journey import CALM, FURIOUS, MILD, WARM, Journey, at, post
-
-US = "northwind@town.example"
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    journey.own(US)
-    yield journey
-    journey.close()
+from tests.journey import CALM, FURIOUS, MILD, US, WARM, Journey, at, post
 
 
 def policy(journey: Journey, **columns: object) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from console.identities import merge
 from tests.backtesting import backtested, opened
-from tests.journey import CALM, FURIOUS, MILD, Journey, at, post
+from tests.journey import CALM, FURIOUS, MILD, US, Journey, at, post
 from workers.heard import Heard
 from workers.incident import First, incidents_of
 from workers.release import Released, release
@@ -23,7 +23,6 @@ from workers.standing import read_rules, stand
 from workers.sweep import sweep
 from workers.verdict import judge
 
-US = "northwind@town.example"
 SOMEBODY = UUID(int=7)
 COMPLAINT = Heard(
     ref=("mastodon", "x"),
@@ -43,14 +42,6 @@ COMPLAINT = Heard(
     parent_case=None,
     attached=False,
 )
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    journey.own(US)
-    yield journey
-    journey.close()
 
 
 def only(journey: Journey, *names: str) -> None:

@@ -37,23 +37,11 @@ def many(count: int, start: int = 0) -> str:
     )
 
 
-@pytest.fixture
-def cli(database: str, home: Path) -> Earshot:
-    return earshot(home, database_url=database)
-
-
 @pytest.fixture(scope="module")
 def refusing(servers: Servers, shared_folder: Path) -> Iterator[Earshot]:
     """For what writes nothing: a database for all of it."""
     with servers.new_database() as (fleet, _):
         yield earshot(shared_folder / "nowhere", database_url=fleet)
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    yield journey
-    journey.close()
 
 
 def ledger(database: str) -> dict[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
@@ -11,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from connectors._base import Author
-from tests.journey import CALM, FURIOUS, WARM, Journey, at, post
+from tests.journey import CALM, FURIOUS, US, WARM, Journey, at, post
 from tests.waiting import eventually
 from workers._said import first_said
 from workers.digest import digest, score_texts
@@ -22,16 +21,7 @@ from workers.pages import claim
 from workers.rule import Rule
 from workers.sweep import sweep
 
-US = "northwind@town.example"
 LOOKING = "Looking for a coffee roaster near the harbour, any ideas?"
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    journey.own(US)
-    yield journey
-    journey.close()
 
 
 def rule(journey: Journey, **columns: Any) -> UUID:

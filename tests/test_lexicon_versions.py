@@ -27,11 +27,6 @@ def engine(database: str) -> Iterator[Engine]:
     made.dispose()
 
 
-@pytest.fixture
-def cli(database: str, home: Path) -> Earshot:
-    return earshot(home, database_url=database)
-
-
 def changed(engine: Engine, words: dict[str, float | None], org: str = "main", **more: object) -> int:
     with Session(engine) as session, session.begin():
         return change(session, org, words, **more).version  # type: ignore[arg-type]

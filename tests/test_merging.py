@@ -12,13 +12,13 @@ from uuid import UUID
 import pytest
 
 from console import merging, splitting
+from console.inbox import times
 from console.refusal import CannotDo
 from tests.backtesting import backtested, opened
-from tests.journey import CALM, FURIOUS, MILD, post
+from tests.journey import CALM, FURIOUS, MILD, US, at, post
 from tests.reviewing import Reviewing
 from workers.gather import gather_late
 
-US = "northwind@town.example"
 PEOPLE = ("ann", "ben", "cem", "dee")
 
 
@@ -40,6 +40,11 @@ class Matters(Reviewing):
     def merge_cases(self, case: UUID, into: UUID) -> UUID:
         with self.session() as session:
             return merging.merge(session, self.org, case, into, "sam")[0]
+
+    def merged(self, case: UUID, into: UUID) -> str:
+        """What is said of a merge."""
+        with self.session() as session:
+            return merging.merge(session, self.org, case, into, "sam")[1]
 
     def take_out(self, case: UUID) -> None:
         with self.session() as session:
@@ -74,6 +79,49 @@ def journey(database: str) -> Iterator[Matters]:
     journey.own(US)
     yield journey
     journey.close()
+
+
+def test_what_was_split_out_stays_in_its_own_case_when_it_is_edited_open_or_closed(journey: Matters) -> None:
+    """An edit brought it back into its author's case: a person had said that it is another matter."""
+    source = journey.source()
+    journey.hear(source, post("1", FURIOUS, to=US), post("2", MILD, to=US, minutes=1))
+    both = journey.case("1")
+    own = journey.split("2")
+    assert (journey.case("1"), journey.case("2") == own != both) == (both, True)
+    journey.hear(source, post("2", f"{MILD} Really.", to=US, minutes=1, edited_at=at(9)))
+    assert journey.case("2") == own
+    journey.execute(
+        "UPDATE tickets SET status = 'closed' WHERE id = (SELECT ticket_id FROM cases WHERE id = :id)", id=own
+    )
+    journey.hear(source, post("2", FURIOUS, to=US, minutes=1, edited_at=at(10)))
+    assert journey.case("2") == own
+    assert [(case.open, case.posts) for case in journey.cases()] == [(True, 1), (True, 1)]
+    journey.hear(source, post("3", FURIOUS, to=US, minutes=2))
+    assert journey.case("3") == both
+    journey.execute("UPDATE identities SET blocked = true")
+    journey.hear(source, post("2", f"{FURIOUS} Really.", to=US, minutes=1, edited_at=at(11)))
+    assert (journey.case("2"), journey.event("2").held_back) == (own, "its author is blocked")
+    assert journey.broken() == []
+
+
+def test_one_matter_has_the_higher_priority_of_two_while_they_are_one_and_is_answered_in_either(
+    journey: Matters,
+) -> None:
+    journey.complains("ann", "ben")
+    journey.execute("UPDATE tickets SET priority = 'urgent' WHERE subject LIKE '%ann%'")
+    journey.execute("UPDATE tickets SET priority = 'normal' WHERE subject LIKE '%ben%'")
+    priorities = "SELECT string_agg(priority, ' ' ORDER BY subject) FROM tickets"
+    journey.merge_cases(journey.case("ann"), journey.case("ben"))
+    assert journey.value(priorities) == "urgent urgent"
+    journey.take_out(journey.case("ann"))
+    assert journey.value(priorities) == "urgent normal"
+    assert "urgent now" in journey.merged(journey.case("ann"), journey.case("ben"))
+    answer = post("ours", CALM, by="northwind", reply_to="ann", verb="comment", minutes=5)
+    journey.hear(journey.source(term="us"), answer)
+    journey.execute("UPDATE tickets SET status = 'resolved' WHERE status = 'open'")
+    with journey.session() as session:
+        told = times(session, "main")
+    assert (told["closed"], told["answered"]) == (1, 1)
 
 
 def test_a_later_post_of_a_merged_author_joins_the_merged_case_and_taking_out_gives_back_what_was(
@@ -232,7 +280,8 @@ class Sequence:
 
     def merge(self) -> bool:
         both = [self.one("c.closed_at IS NULL") for _ in range(2)]
-        return None not in both and bool(self.journey.merge_cases(*both))  # type: ignore[arg-type]
+        found = [one for one in both if one]
+        return len(found) == 2 and bool(self.journey.merge_cases(*found))
 
     def take_out(self) -> bool | None:
         one = self.one("c.ticket_id = p.ticket_id")

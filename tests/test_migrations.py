@@ -113,6 +113,24 @@ def test_a_half_migrated_database_waits_for_the_rest(empty: str) -> None:
     assert "sources" not in _tables(empty)
 
 
+def test_the_positive_posts_of_before_are_counted_when_hours_begin_to_count_them(empty: str) -> None:
+    migrations.upgrade(empty)
+    migrations.downgrade(empty, "0011")
+    with psycopg.connect(empty) as db:
+        db.execute("""
+            WITH posts AS (
+                INSERT INTO social_events (org_id, platform, external_id, sentiment, lang, occurred_at, sightings)
+                SELECT 'acme', 'mastodon', n, n * 0.05 - 0.05, CASE WHEN n < 4 THEN 'en' END, now(), '{}'::uuid[] || uuidv7()
+                FROM generate_series(0, 5) n RETURNING org_id, platform, lang, occurred_at
+            )
+            INSERT INTO hours (org_id, scope, hour, platform, language, voice, n)
+            SELECT org_id, 'all', date_trunc('hour', occurred_at, 'UTC'), platform, coalesce(lang, 'und'), 'earned', count(*)
+            FROM posts GROUP BY 1, 3, 4, 5
+        """)
+    migrations.upgrade(empty)
+    assert _ask(empty, "SELECT language, n, positive FROM hours ORDER BY 1") == [("en", 4, 2), ("und", 2, 2)]
+
+
 def test_alembic_sees_no_difference_to_the_models(owner_database: str) -> None:
     engine = create_engine(owner_database, poolclass=NullPool)
     with engine.connect() as connection:
@@ -192,7 +210,7 @@ def test_two_processes_may_upgrade_at_once(empty: str) -> None:
 def test_a_step_that_the_fleet_keeps_waiting_gives_up_and_leaves_everything_as_it_was(empty: str) -> None:
     migrations.upgrade(empty)
     with psycopg.connect(empty) as busy:
-        busy.execute("SELECT * FROM ledger, cases, sign_ins")
+        busy.execute("SELECT * FROM ledger, cases, sign_ins, hours, activities")
         with pytest.raises(migrations.Refused, match="held a table for more than 5 seconds"):
             migrations.downgrade(empty, "0002")
         busy.rollback()

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
-from tests.command_line import Earshot, earshot, rows
+from tests.command_line import Earshot, rows
 
 USUAL = {
     "burst_after": 20, "burst_all": 100, "burst_minutes": 60, "reopen_days": 14, "precision_floor": 0.5,
     "precision_least": 20, "due_urgent": 60, "due_high": 240, "due_normal": 1440, "due_low": 4320,
 }  # fmt: skip
-
-
-@pytest.fixture
-def cli(database: str, home: Path) -> Earshot:
-    return earshot(home, database_url=database)
 
 
 def test_the_policy_is_the_usual_one_until_it_is_set_and_a_change_leaves_the_rest(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -32,13 +32,6 @@ def status(number: int, text: str = "hello there") -> dict[str, Any]:
         "visibility": "public",
         "account": {"id": "7", "acct": "zoe", "url": "https://town.example/@zoe", "display_name": "Zoe"},
     }
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    yield journey
-    journey.close()
 
 
 def visit_due(journey: Journey, server: Replayer, **settings: float) -> int:

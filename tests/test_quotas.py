@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -46,13 +45,6 @@ class Metered:
 def page(spent: Spend | None = None) -> Page:
     said = Post(id="1", posted_at=NOW, verb="post", text="hello")
     return Page(posts=(said,), rejects=(), cursor=Cursor("1"), spent=spent)
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    yield journey
-    journey.close()
 
 
 class Fetching:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -67,13 +67,6 @@ class Platform:
             gone=tuple(sorted(gone & set(ids))),
             deleted=tuple(self.deleted & set(ids)),
         )
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    yield journey
-    journey.close()
 
 
 NAMES = [f"t1_{n:03}" for n in range(50)]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
-
-import pytest
 
 from console.invariants import broken
 from tests.command_line import earshot
@@ -18,13 +15,6 @@ from workers.rematch import Told, rematched
 from workers.rescore import Stretch
 
 ALL = Stretch("main", START - timedelta(days=1), START + timedelta(days=30))
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    yield journey
-    journey.close()
 
 
 def rematch(journey: Journey, stretch: Stretch = ALL, **given: Any) -> Told:

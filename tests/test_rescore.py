@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,25 +12,16 @@ import pytest
 from sqlalchemy import text
 
 from tests.command_line import earshot
-from tests.journey import CALM, FURIOUS, START, WARM, Journey, at, post
+from tests.journey import CALM, FURIOUS, START, US, WARM, Journey, at, post
 from workers.directory import read_scorer
 from workers.lexicon import Lexicon
 from workers.rescore import Stretch, Told, due, rescored
 from workers.score import Scorer
 from workers.standing import read_rules
 
-US = "northwind@town.example"
 PARCEL = Lexicon({"parcel": -4.0}, "main.1")
 """CALM has a parcel in it: with this it crosses every threshold."""
 ALL = Stretch("main", START - timedelta(days=1), START + timedelta(days=30))
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    journey.own(US)
-    yield journey
-    journey.close()
 
 
 def rescore(journey: Journey, lexicon: Lexicon = PARCEL, stretch: Stretch = ALL, **given: Any) -> Told:
@@ -52,8 +42,8 @@ def cases(journey: Journey) -> list[Any]:
 def hours(journey: Journey) -> dict[tuple[str, ...], tuple[Any, ...]]:
     """What is counted, by scope, hour, platform, language and voice; what is 0 throughout is not there."""
     found = journey.execute(
-        "SELECT scope, hour, platform, language, voice, n, scored, round(sum::numeric, 6) AS sum, negative, unscored,"
-        " reposts FROM hours WHERE org_id = :org",
+        "SELECT scope, hour, platform, language, voice, n, scored, round(sum::numeric, 6) AS sum, negative, positive,"
+        " unscored, reposts FROM hours WHERE org_id = :org",
         org=journey.org,
     )
     return {tuple(map(str, row[:5])): tuple(row[5:]) for row in found if any(row[5:])}
@@ -64,7 +54,8 @@ def counted_anew(journey: Journey) -> dict[tuple[str, ...], tuple[Any, ...]]:
     found = journey.execute(
         "SELECT s.scope, date_trunc('hour', occurred_at, 'UTC'), platform, coalesce(lang, 'und'), voice, count(*),"
         " count(sentiment), round(coalesce(sum(sentiment), 0)::numeric, 6),"
-        " count(*) FILTER (WHERE sentiment <= -0.05), count(*) FILTER (WHERE sentiment IS NULL), sum(reposts)"
+        " count(*) FILTER (WHERE sentiment <= -0.05), count(*) FILTER (WHERE sentiment >= 0.05),"
+        " count(*) FILTER (WHERE sentiment IS NULL), sum(reposts)"
         " FROM social_events e, LATERAL (SELECT 'all' AS scope UNION ALL SELECT 'account:' || account_id"
         " WHERE account_id IS NOT NULL UNION ALL SELECT 'campaign:' || campaign_id WHERE campaign_id IS NOT NULL) s"
         " WHERE org_id = :org GROUP BY 1, 2, 3, 4, 5",

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from connectors._base import Author, Mention
 from console.invariants import broken
-from tests.journey import CALM, FURIOUS, MILD, Journey, at, post
+from tests.journey import CALM, FURIOUS, MILD, US, Journey, at, post
 from workers.digest import digest, score_texts
 from workers.directory import Directories
 from workers.pages import claim
 from workers.sweep import sweep
-
-US = "northwind@town.example"
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    made = Journey(database)
-    made.own(US)
-    yield made
-    made.close()
 
 
 def by(number: int, handle: str) -> Author:

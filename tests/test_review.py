@@ -8,10 +8,9 @@ from uuid import UUID
 import pytest
 
 from console.refusal import CannotDo
-from tests.journey import CALM, FURIOUS, at, post
+from tests.journey import CALM, FURIOUS, US, at, post
 from tests.reviewing import Reviewing
 
-US = "northwind@town.example"
 VELMORA = "We stay with Velmora Hotels again."
 
 

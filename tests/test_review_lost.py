@@ -15,11 +15,9 @@ from console.own import add_own, remove_own
 from console.refusal import CannotDo
 from console.steps import hold_to_undo
 from tests.command_line import earshot
-from tests.journey import CALM, FURIOUS, post
+from tests.journey import CALM, FURIOUS, US, post
 from tests.reviewing import Reviewing
 from workers.follow import follow_waiting
-
-US = "northwind@town.example"
 
 
 @pytest.fixture

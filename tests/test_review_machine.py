@@ -15,11 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from connectors._base import Post
 from console.refusal import CannotDo
 from console.steps import Step
-from tests.journey import CALM, FURIOUS, MILD, at, post
+from tests.journey import CALM, FURIOUS, MILD, US, at, post
 from tests.reviewing import Reviewing
 from workers.follow import follow_waiting
 
-US = "northwind@town.example"
 AUTHORS = (
     ("mastodon", "ann"),
     ("mastodon", "bob"),

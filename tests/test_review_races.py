@@ -21,11 +21,9 @@ from console.failures import sentence
 from console.own import add_own, remove_own
 from console.records import Record
 from console.refusal import CannotDo
-from tests.journey import CALM, FURIOUS, at, post
+from tests.journey import CALM, FURIOUS, US, at, post
 from tests.reviewing import Reviewing
 from tests.waiting import eventually
-
-US = "northwind@town.example"
 
 
 @pytest.fixture

@@ -19,11 +19,6 @@ from tests.journey import FURIOUS, START, post
 LEADS = ("rules", "add", "Looking for coffee", "--action", "lead", "--audience", "named")
 
 
-@pytest.fixture
-def cli(database: str, home: Path) -> Earshot:
-    return earshot(home, database_url=database)
-
-
 @pytest.fixture(scope="module")
 def refusing(servers: Servers, shared_folder: Path) -> Iterator[Earshot]:
     """For what writes nothing: a database for all of it."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from console.rule_told import whose
-from tests.command_line import Earshot, earshot, hear, rows
+from tests.command_line import Earshot, hear, rows
 from tests.journey import FURIOUS, Journey, post
 
 NAMES = """
@@ -17,11 +15,6 @@ NAMES = """
     INSERT INTO sources (org_id, platform, kind, term, host, every)
     VALUES ('main', 'reddit', 'subreddit', 'coffee', 'https://reddit.example', 60) RETURNING id
 """
-
-
-@pytest.fixture
-def cli(database: str, home: Path) -> Earshot:
-    return earshot(home, database_url=database)
 
 
 def test_a_rule_with_everything_is_told_as_one_sentence_and_each_part_is_taken_away(

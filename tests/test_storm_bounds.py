@@ -2,21 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
-from tests.journey import FURIOUS, Journey, post
-
-US = "northwind@town.example"
-
-
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    journey.own(US)
-    yield journey
-    journey.close()
+from tests.journey import FURIOUS, US, Journey, post
 
 
 def test_who_answers_after_an_incident_is_over_opens_a_case_and_not_the_incident(journey: Journey) -> None:

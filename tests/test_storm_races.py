@@ -11,13 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.journey import FURIOUS, Journey, post
+from tests.journey import FURIOUS, US, Journey, post
 from tests.storming import Crew, crew
 from workers.incident import adopt
 from workers.release import release
 from workers.sweep import sweep
-
-US = "northwind@town.example"
 
 
 @pytest.fixture(scope="module")

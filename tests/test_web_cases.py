@@ -12,12 +12,9 @@ from sqlalchemy.orm import Session
 
 from connectors._base import Mention
 from console.rules import judged, rules
-from tests.journey import FURIOUS, MILD, WARM, post
+from tests.journey import FURIOUS, MILD, US, WARM, post
 from tests.reviewing import Reviewing
-from tests.serving import web
 from tests.signing_in import MAX, SAM, Visitor, let_in
-
-US = "northwind@town.example"
 
 
 @pytest.fixture
@@ -27,12 +24,6 @@ def journey(database: str) -> Iterator[Reviewing]:
     let_in(journey, SAM, MAX)
     yield journey
     journey.close()
-
-
-@pytest.fixture
-def base(journey: Reviewing) -> Iterator[str]:
-    with web(journey.url) as address:
-        yield address
 
 
 @pytest.fixture

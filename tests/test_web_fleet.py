@@ -15,7 +15,6 @@ import pytest
 
 from tests.journey import Journey, post
 from tests.replayer import Replayer, Reply
-from tests.serving import web
 from tests.signing_in import OLGA, SAM, Visitor, let_in
 from workers._settings import settings
 
@@ -26,12 +25,6 @@ def journey(database: str) -> Iterator[Journey]:
     let_in(journey, OLGA, SAM)
     yield journey
     journey.close()
-
-
-@pytest.fixture
-def base(journey: Journey) -> Iterator[str]:
-    with web(journey.url) as address:
-        yield address
 
 
 @pytest.fixture

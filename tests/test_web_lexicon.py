@@ -149,3 +149,41 @@ def test_the_words_page_in_one_order_each_once_ours_before_the_profiles(
     assert page.count('class="term"') == PAGE
     assert "/rules/lexicon?q=&amp;of=ours&amp;after=a024" in page
     assert "secret" not in sam.get("/rules/lexicon?q=secre").text
+
+
+def test_an_older_version_is_tried_on_yesterdays_posts_and_brought_back(
+    journey: Journey, sam: Visitor
+) -> None:
+    source = journey.source(term="acme", host="https://town.example", escalate_from=NOON - timedelta(days=9))
+    journey.hear(
+        source,
+        post("h0", "The zorblax arrived at last.", NOON, "zoe"),
+        post("h1", "An outage.", NOON, "zoe"),
+    )
+    assert save(sam, word="zorblax", weight="-2")[0] == 303
+    assert save(sam, word="zorblax", weight="3", was="-2")[0] == 303
+    assert save(sam, word="flumox", weight="1")[0] == 303
+    page = sam.get("/rules/lexicon?version=1").text
+    assert "Version 1 holds again (2 words weigh otherwise): what would that have changed" in plain(page)
+    assert "flumox no word of ours any more, zorblax −2" in plain(page)
+    [part] = re.findall(r'id="effect" hx-get="([^"]+)"', page)
+    assert "1 post: 1 of 1 score would have changed" in plain(sam.get(unescape(part)).text)
+    # another profile may move any post
+    assert save(sam, profile="none", was="support")[0] == 303
+    assert "2 posts: 2 of 2 scores would have changed" in plain(
+        sam.get("/rules/lexicon/effect?version=1").text
+    )
+    status, told = save(sam, version="1", was="3")
+    assert (status, "somebody was quicker, version 4 holds meanwhile" in told) == (409, True)
+    status, told = save(sam, version="1", was="4")
+    assert (
+        status,
+        "Version 1 holds again (2 words weigh otherwise, the support profile is laid" in told,
+    ) == (303, True)
+    assert journey.execute("SELECT version, profile, note FROM lexicons ORDER BY version DESC LIMIT 1") == [
+        (5, "support", "version 1 again")
+    ]
+    assert journey.execute("SELECT word, weight FROM lexicon_words WHERE until IS NULL") == [("zorblax", -2)]
+    for wrong in ("9", "-1", "five", "1"):
+        assert sam.get(f"/rules/lexicon?version={wrong}").status_code == 422, wrong
+    assert sam.get("/rules/lexicon?version=0").status_code == 200

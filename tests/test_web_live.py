@@ -100,7 +100,7 @@ def test_who_comes_back_hears_what_was_missed_also_of_a_transaction_that_began_l
                 assert heard.get(timeout=PATIENCE)[1].split() == sorted(TOPICS)
 
 
-def test_a_hundred_changes_are_two_events_a_second(journey: Journey) -> None:
+def test_a_hundred_changes_are_an_event_every_two_seconds(journey: Journey) -> None:
     with web(journey.url) as base, hearing(base, OLGA) as heard:
         heard.get(timeout=PATIENCE)
         began = monotonic()
@@ -108,7 +108,7 @@ def test_a_hundred_changes_are_two_events_a_second(journey: Journey) -> None:
             journey.execute(f"UPDATE sources SET failures = {number}")
         took = monotonic() - began
         heard.get(timeout=PATIENCE)
-        assert heard.qsize() + 1 <= 2 + took * 2
+        assert heard.qsize() + 1 <= 2 + took / 2
 
 
 def test_who_has_no_session_hears_that_it_is_over_and_nothing_else(journey: Journey) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.journey import Journey
-from tests.serving import web
 from tests.signing_in import ADA, OLGA, PASSWORD, SAM, Visitor, let_in
 
 
@@ -17,12 +16,6 @@ def journey(database: str) -> Iterator[Journey]:
     let_in(journey, ADA, SAM)
     yield journey
     journey.close()
-
-
-@pytest.fixture
-def base(journey: Journey) -> Iterator[str]:
-    with web(journey.url) as address:
-        yield address
 
 
 def entered(base: str, email: str, password: str = PASSWORD) -> tuple[Visitor, str]:

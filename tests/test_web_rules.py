@@ -9,11 +9,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from console.rule_form import FIELDS, typed, values
+from console.rule_form import FIELDS, seen, typed, values
 from console.rules import rules, set_rule, the_rule
-from console.web.rules import tested as tested_page
 from tests.journey import FURIOUS, MILD, Journey, at
-from tests.serving import web
 from tests.signing_in import OLGA, SAM, Visitor, let_in
 from tests.stream_rows import post
 from workers.verdict import judge
@@ -26,12 +24,6 @@ def journey(database: str) -> Iterator[Journey]:
     journey.execute("SELECT shipped_rules('main')")
     yield journey
     journey.close()
-
-
-@pytest.fixture
-def base(journey: Journey) -> Iterator[str]:
-    with web(journey.url) as address:
-        yield address
 
 
 @pytest.fixture
@@ -128,6 +120,18 @@ def test_another_organisations_rule_and_switch_are_not_there(journey: Journey, s
 def test_a_rule_without_history_says_so_and_one_with_it_is_drawn(journey: Journey, sam: Visitor) -> None:
     path = f"/rules/{complaint(journey)}/test"
     assert "nothing" in sam.get(path).text.casefold()
+    mood = journey.value(
+        "INSERT INTO rules (name, audience, threshold, action, trigger, window_hours, rearm, minimum)"
+        " VALUES ('Mood', 'named', -0.2, 'ticket', 'mean', 24, 0.05, 30) RETURNING id"
+    )
+    journey.execute(
+        "INSERT INTO hours (org_id, scope, hour, platform, language, voice, n, scored, sum)"
+        " VALUES ('main', 'all', date_trunc('hour', now() - interval '2 days'), 'x', 'en', 'earned', 40, 40, -20)"
+    )
+    page = sam.get(f"/rules/{mood}/test").text
+    assert "Mood as it stands would have fired once in 2 days; it opened none." in plain(page)
+    assert 'data-name="Value" class="number">-0.50' in page
+    assert "What it would have fired" in sam.get(f"/rules/{mood}").text
 
 
 def plain(page: str) -> str:
@@ -256,7 +260,7 @@ def test_a_new_rule_is_tried_then_added_and_one_of_a_known_name_is_not(
     [part] = re.findall(r'id="test-part" hx-get="([^"]+)"', page)
     assert "nothing" in sam.get(unescape(part)).text.casefold()
     assert (
-        "there is nothing to replay" in sam.get(unescape(part).replace("action=ticket", "action=notify")).text
+        "there is nothing to test" in sam.get(unescape(part).replace("action=ticket", "action=notify")).text
     )
     form = sam.form(sam.get("/rules"))
     before = journey.value("SELECT count(*) FROM rules")
@@ -284,12 +288,38 @@ def test_a_new_rule_is_tried_then_added_and_one_of_a_known_name_is_not(
     assert "whole-rule" not in olga.get("/rules/new").text
 
 
-def test_a_back_test_that_finds_another_running_keeps_no_thread_and_asks_again(
+def test_a_rule_is_taken_away_after_it_said_who_waits_for_it_and_the_last_one_stays(
     journey: Journey, sam: Visitor
 ) -> None:
-    path = f"/rules/{complaint(journey)}/test"
-    with tested_page._one_at_a_time:
-        waiting = sam.get(path)
-    assert tested_page.BUSY in plain(waiting.text)
-    assert 'hx-trigger="load delay:3s"' in waiting.text
-    assert tested_page.BUSY not in plain(sam.get(path).text)
+    rule = complaint(journey)
+    hold = journey.value(
+        "INSERT INTO holds (of, platform, until, reason, by)"
+        " VALUES ('platform', 'x', now() + interval '1 hour', 'why', 'sam') RETURNING id"
+    )
+    journey.execute(
+        "INSERT INTO social_events (platform, rule_id, hold_id) VALUES ('x', :rule, :hold)",
+        rule=rule,
+        hold=hold,
+    )
+    page = sam.get(f"/rules/{rule}/remove")
+    told = {"form": sam.form(page), "seen": re.findall(r'name="seen" value="([^"]+)"', page.text)[0]}
+    assert "1 post that crossed it waits for a crisis switch." in plain(page.text)
+    with journey.sessions() as session, session.begin():
+        set_rule(session, "main", rule, {"threshold": -0.6})
+    stale = sam.post(f"/rules/{rule}/remove", told)
+    assert (stale.status_code, "-0.60" in stale.text) == (409, True)
+    told["seen"] = re.findall(r'name="seen" value="([^"]+)"', stale.text)[0]
+    done = sam.post(f"/rules/{rule}/remove", told)
+    assert done.status_code == 303
+    said = plain(sam.get(done.headers["location"]).text)
+    assert "A complaint to us is no rule any more; what it opened stays. 1 post that" in said
+    assert journey.execute("SELECT by, what FROM audits WHERE of_id = :id", id=rule) == [(SAM, "removed")]
+    assert sam.get(f"/rules/{rule}").status_code == 404
+    last = journey.value("SELECT id FROM rules ORDER BY name LIMIT 1")
+    journey.execute("DELETE FROM rules WHERE id <> :last", last=last)
+    page = sam.get(f"/rules/{last}/remove")
+    assert "It is the last rule." in plain(page.text)
+    with journey.sessions() as session:
+        told["seen"] = seen(rules(session, "main")[0])
+    assert sam.post(f"/rules/{last}/remove", told).status_code == 422
+    assert journey.value("SELECT count(*) FROM rules") == 1

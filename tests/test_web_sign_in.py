@@ -20,13 +20,6 @@ from tests.serving import web
 from tests.signing_in import MAX, OLGA, PASSWORD, SAM, Visitor, let_in
 
 
-@pytest.fixture
-def journey(database: str) -> Iterator[Journey]:
-    journey = Journey(database)
-    yield journey
-    journey.close()
-
-
 @contextmanager
 def away(journey: Journey, owner: str) -> Iterator[None]:
     """Nobody gets a connection to the database, and those there were are cut."""
@@ -44,12 +37,6 @@ def away(journey: Journey, owner: str) -> Iterator[None]:
             yield
         finally:
             db.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-
-
-@pytest.fixture
-def base(journey: Journey) -> Iterator[str]:
-    with web(journey.url) as address:
-        yield address
 
 
 def test_who_signs_in_gets_to_where_they_wanted_and_out_again(journey: Journey, base: str) -> None:

@@ -86,6 +86,13 @@ def test_a_spike_is_told_with_its_thread_its_words_and_who_wrote_most_and_its_ho
     hour = max_.get(to)
     assert hour.text.count('class="post"') == 40
     assert len(exported(max_, to.partition("?")[2])) == morning.n
+    # what set it off is read again once it has grown, and not before
+    journey.execute("UPDATE social_events SET text = replace(text, 'grinder', 'kettle')")
+    assert "“grinder” (41)" in plain(max_.get("/stream").text)
+    journey.hear(
+        journey.value("SELECT id FROM sources"), post("late", "My kettle!", morning.at, "zoe", "root")
+    )
+    assert "“kettle” (42)" in plain(max_.get("/stream").text)
 
 
 def test_the_export_is_what_the_filter_shows_and_no_cell_of_it_is_computed(

@@ -70,7 +70,7 @@ def test_a_workbook_has_the_same_rows_as_the_csv_and_the_database_each_cell_as_w
         for name in ("stars", "sentiment"):
             same |= {name: f"{float(same[name]):g}"} if name in same else {}
         assert {name: cell.said for name, cell in row.items() if "UTC" not in name} == same
-        moment = row["posted_at (UTC)"].moment.replace(tzinfo=UTC)
+        moment = row["posted_at (UTC)"].moment
         assert moment == datetime.fromisoformat(line["posted_at"])
     stored = journey.execute(
         "SELECT text, sentiment, occurred_at FROM social_events ORDER BY occurred_at DESC"

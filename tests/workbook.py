@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from xml.etree import ElementTree
 from zipfile import ZipFile
@@ -23,9 +23,9 @@ class Cell(NamedTuple):
 
     @property
     def moment(self) -> datetime:
-        """A date's number, as the moment that it means."""
+        """A date's number, as the moment in UTC that it means."""
         assert self.kind == "n", self
-        return datetime(1899, 12, 30) + timedelta(seconds=round(float(self.said) * 86_400))  # noqa: DTZ001
+        return datetime(1899, 12, 30, tzinfo=UTC) + timedelta(seconds=round(float(self.said) * 86_400))
 
 
 def cells(workbook: bytes, sheet: int = 1) -> list[dict[str, Cell]]:

@@ -179,7 +179,7 @@ SNAPSHOTS = {
     "activities": "SELECT id, subject, status, ticket_id FROM activities",
     "matches": "SELECT event_id, kind, record_id, how, state FROM matches",
     "identities": "SELECT platform, stable_id, handle, ours, contact_id, account_id FROM identities",
-    "hours": "SELECT scope, hour, platform, language, voice, n, scored, sum, negative, unscored, reposts FROM hours",
+    "hours": "SELECT scope, hour, platform, language, voice, n, scored, sum, negative, positive, unscored, reposts FROM hours",
     "quarantine": "SELECT DISTINCT platform, stage, external_id, reason, payload FROM quarantine",
 }
 

@@ -117,7 +117,8 @@ class Normaliser:
             text, pictured = _readable(text)
         if "`" in text:
             text = _BACKTICK.sub("'", text)
-        text = _RUN.sub(r"\1\1\1", text)
+        if _RUN.search(text):
+            text = _RUN.sub(r"\1\1\1", text)
         if "://" in text or "www." in text or ".co" in text or "http" in text:
             text, links = _LINK.subn(" ", text)
             linked = links > 0

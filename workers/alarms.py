@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from workers.escalate import Opened
     from workers.rule import Rule
 
 DAYS = 7
@@ -83,9 +82,12 @@ class Alarm:
 
 
 def judged(
-    alarm: Alarm, measure: Measure, fired: bool, share: float = 1.0
+    alarm: Alarm, measure: Measure, fired: bool, share: float = 1.0, *, held: bool = False
 ) -> Literal["fire", "rearm"] | None:
-    """Does it fire, is it armed again, or does nothing change? `share` of the current hour has gone by. Pure."""
+    """Does it fire, is it armed again, or does nothing change? `share` of the current hour has gone by; while it is
+    `held` it does not fire. Pure."""
+    if held and not fired:
+        return None
     value, baseline = alarm.value(measure)
     if alarm.trigger == "mean":
         if value is None or measure.scored < alarm.minimum:
@@ -194,6 +196,13 @@ _SUGGESTED = text("""
       AND r.trigger <> 'post' AND r.window_hours IS NOT NULL AND (CAST(:alarm AS uuid) IS NULL OR a.id = :alarm)
     ORDER BY a.fired_at DESC, a.id DESC LIMIT :most
 """)
+# a value that wavers about its marks fills nobody's page; whose case it is reads how bad it has become
+_AGAIN = text("""
+    INSERT INTO case_notes (org_id, case_id, at, what, rule_id, score, threshold, said)
+    SELECT :org, :case, :at, 'note', r.id, :score, :threshold, :said FROM (SELECT 1) one LEFT JOIN rules r ON r.id = :rule
+    WHERE NOT EXISTS (SELECT FROM case_notes WHERE case_id = :case AND what = 'note' AND by IS NULL AND rule_id = :rule
+                          AND at > CAST(:at AS timestamptz) - interval '1 hour')
+""")
 _OPENED = text("UPDATE alarms SET case_id = :case WHERE id = :alarm")
 _TELL = text("""
     INSERT INTO owed (org_id, receiver_id, kind, body, due_at)
@@ -208,7 +217,7 @@ def look(session: Session, org: str, now: datetime | None = None) -> list[str]:
 
     `now` is the database's unless it is given.
     """
-    alarms = [_alarm(row) for row in session.execute(_RULES, {"org": org}).mappings()]
+    alarms = [alarm_of(row, row["scope"]) for row in session.execute(_RULES, {"org": org}).mappings()]
     if not alarms or not session.scalar(_ALONE, {"org": org}):
         return []
     at = now or session.execute(_NOW).scalar_one()
@@ -216,9 +225,7 @@ def look(session: Session, org: str, now: datetime | None = None) -> list[str]:
     told: list[str] = []
     notes: list[dict[str, Any]] = []
     for alarm, (measure, fired) in zip(alarms, _measured(session, org, alarms, at), strict=True):
-        does = judged(alarm, measure, fired, _gone_by(at))
-        if does == "fire" and _is_held(alarm, held):
-            does = None
+        does = judged(alarm, measure, fired, _gone_by(at), held=is_held(alarm, held))
         value, baseline = alarm.value(measure)
         note = {
             "rule_id": alarm.rule.id,
@@ -228,9 +235,9 @@ def look(session: Session, org: str, now: datetime | None = None) -> list[str]:
             "baseline": baseline,
         }
         if does == "fire":
-            said = _sentence(session, alarm, measure.n, value, baseline, at)
+            said = sentence(session, alarm, measure.n, value, baseline, at)
             told.append(said)
-            note["case_id"] = _fire(session, org, alarm, value, said)
+            note["case_id"] = _fire(session, org, alarm, value, said, at)
         notes.append({**note, "fired": does == "fire" or (fired and does != "rearm")})
     session.execute(_NOTE, {"org": org, "rows": as_json(notes), "now": at})
     return told
@@ -241,7 +248,7 @@ def _gone_by(now: datetime) -> float:
     return now.timestamp() % 3600 / 3600
 
 
-def _is_held(alarm: Alarm, held: Sequence[tuple[str, str]]) -> bool:
+def is_held(alarm: Alarm, held: Sequence[tuple[str, str]]) -> bool:
     """Does a crisis switch hold it? One for a platform does, where every platform of the rule is held."""
     kind, _, record = alarm.scope.partition(":")
     if ("rule", str(alarm.rule.id)) in held or (kind == "campaign" and ("campaign", record) in held):
@@ -250,10 +257,11 @@ def _is_held(alarm: Alarm, held: Sequence[tuple[str, str]]) -> bool:
     return bool(alarm.rule.platforms) and alarm.rule.platforms <= off
 
 
-def _alarm(row: Any) -> Alarm:
+def alarm_of(row: Any, scope: str) -> Alarm:
+    """A rule over many posts, from its columns, for one of its scopes."""
     return Alarm(
         rule=rule_of(row),
-        scope=row["scope"],
+        scope=scope,
         trigger=row["trigger"],
         hours=row["window_hours"],
         minimum=row["minimum"] or 1,
@@ -293,17 +301,20 @@ def _measured(
     ]
 
 
-def _fire(session: Session, org: str, alarm: Alarm, value: float | None, said: str) -> UUID | None:
+def _fire(
+    session: Session, org: str, alarm: Alarm, value: float | None, said: str, at: datetime
+) -> UUID | None:
     """Open what the rule opens; the case, if it is one. One that only suggests stays listed: see `suggested`."""
     rule = alarm.rule
     if rule.action == "notify":
         session.execute(_TELL, {"org": org, "rule": rule.id, "said": said})
     if rule.suggests or rule.action not in RANK:
         return None
-    return _open(session, org, alarm, value, said).case
+    return _open(session, org, alarm, value, said, at)
 
 
-def _open(session: Session, org: str, alarm: Alarm, value: float | None, said: str) -> Opened:
+def _open(session: Session, org: str, alarm: Alarm, value: float | None, said: str, at: datetime) -> UUID:
+    """The case that it opens; where that is open already, it says there that it has fired again."""
     rule = alarm.rule
     kind, _, record = alarm.scope.partition(":")
     proposal = {
@@ -322,12 +333,17 @@ def _open(session: Session, org: str, alarm: Alarm, value: float | None, said: s
         "themes": [],
     }
     assign(session, [rule], [proposal])
-    return open_cases(session, org, [proposal])[0]
+    case = open_cases(session, org, [proposal])[0].case
+    if str(case) != proposal["id"]:
+        again = {"org": org, "case": case, "at": at, "rule": rule.id, "said": f"It fired again. {said}"}
+        session.execute(_AGAIN, {**again, "score": proposal["score"], "threshold": rule.threshold})
+    return case
 
 
-def _sentence(
+def sentence(
     session: Session, alarm: Alarm, n: int, value: float | None, baseline: float | None, now: datetime
 ) -> str:
+    """What fires, in words, with its figures."""
     what = session.scalar(_NAME, {"scope": alarm.scope}) or "everything"
     if alarm.trigger == "mean":
         return f"The mean sentiment about {what} fell to {value:+.2f} in {alarm.hours} h ({n:,} posts)"
@@ -354,8 +370,8 @@ def suggested(session: Session, org: str, most: int | None = None) -> list[Sugge
     """Alarms that have fired and that nobody has opened a case of, the newest first."""
     found = []
     for row in session.execute(_SUGGESTED, {"org": org, "alarm": None, "most": most}).mappings():
-        alarm = _alarm(row)
-        said = _sentence(session, alarm, row["n"], row["value"], row["baseline"], row["looked_at"])
+        alarm = alarm_of(row, row["scope"])
+        said = sentence(session, alarm, row["n"], row["value"], row["baseline"], row["looked_at"])
         mean = row["value"] if alarm.trigger == "mean" else None
         facts = (
             row["alarm"],
@@ -377,8 +393,9 @@ def open_suggested(session: Session, org: str, alarm: UUID) -> UUID | None:
     row = session.execute(_SUGGESTED, {"org": org, "alarm": alarm, "most": 1}).mappings().first()
     if row is None:
         return None
-    one = _alarm(row)
-    said = _sentence(session, one, row["n"], row["value"], row["baseline"], row["looked_at"])
-    case = _open(session, org, one, row["value"], said).case
+    one = alarm_of(row, row["scope"])
+    said = sentence(session, one, row["n"], row["value"], row["baseline"], row["looked_at"])
+    at: datetime = session.execute(_NOW).scalar_one()
+    case = _open(session, org, one, row["value"], said, at)
     session.execute(_OPENED, {"alarm": alarm, "case": case})
     return case

@@ -53,11 +53,8 @@ class Replay:
         self._held: dict[UUID, dict[Ref, Post]] = {}
         self._alone: set[Ref] = set()
         self._over: dict[str, datetime] = {}
-        self._tickets = Lately(past.policy.burst_window, self._themes)
+        self._tickets = Lately(past.policy.burst_window, self._themes, past.since)
         self._spent = Spent({rule.id for rule in rules if rule.per_day is not None})
-        self._stored: dict[str, list[Stored]] = {}
-        for stored in past.cases:
-            self._stored.setdefault(stored.subject, []).append(stored)
         earlier = [stored for stored in past.cases if stored.opened_at < past.since]
         self._before = {stored.id: _as_at_start(stored) for stored in earlier}
         for stored in earlier:
@@ -216,13 +213,15 @@ class Replay:
         for one in decisions:
             for waiting in self._held.values():
                 waiting.pop(one.ref, None)
-            if one.held is not None and one.held.switch is not None:
+            # a rule that only tells does nothing more to what belongs to a case
+            again = one.held is not None and (one.held.rule.action in RANK or one.action in ("hold", "tell"))
+            if one.held is not None and one.held.switch is not None and again:
                 post = posts[one.ref]
                 as_heard = replace(post.heard, heard_at=post.heard.heard_at or now)
                 self._held.setdefault(one.held.switch, {})[one.ref] = post._replace(heard=as_heard)
             self._alone.discard(one.ref)
             if one.action in ("hold", "tell"):
-                if one.action == "hold" and not posts[one.ref].heard.ours:
+                if (one.action == "hold" or one.held is not None) and not posts[one.ref].heard.ours:
                     self._alone.add(one.ref)
                 continue
             case = self._open(one.subject) if one.subject else known.get(one.case) if one.case else None
@@ -301,7 +300,7 @@ class Replay:
         return any(
             stored.opened_at <= case.opened_at + lasts
             and (stored.closed_at is None or stored.closed_at >= case.opened_at)
-            for stored in self._stored.get(case.subject, ())
+            for stored in self._past.of_subject.get(case.subject, ())
         )
 
     def _adopt(self) -> None:

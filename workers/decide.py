@@ -143,6 +143,18 @@ def _outranking(withheld: Sequence[Withheld], level: Level | None) -> Withheld |
     return min(more, key=lambda one: (one.switch is None, -RANK[one.rule.action], one.reason == SUGGESTED))
 
 
+def _untold(withheld: Sequence[Withheld], post: Heard) -> Withheld | None:
+    """A rule that only tells, has not told of the post yet, and is held by a switch: once that is released it tells."""
+    return next(
+        (
+            one
+            for one in withheld
+            if one.rule.action == "notify" and one.switch is not None and one.rule.id not in post.told
+        ),
+        None,
+    )
+
+
 def held_back(post: Heard, blocked: frozenset[str] = frozenset()) -> str | None:
     """Why a post that crossed must not open anything, whatever the rule."""
     if post.ours:
@@ -219,23 +231,28 @@ class _World:
         case all the same; what would make more of that than it is by then stands beside."""
         left, withheld = self._not_held(post, crossed)
         found = self._judge(post, left, withheld)
-        level = self._levels.get(post.subject)
-        more = _outranking(withheld, level) if withheld else None
-        if found.action not in ("hold", "tell"):
-            return found._replace(withheld=more) if more else found
-        if found.action == "tell" and not any(one.rule.action in RANK for one in withheld):
+        level = self._levels.get(post.whose)
+        if not withheld:
             return found
+        more, untold = _outranking(withheld, level), _untold(withheld, post)
+        if found.action not in ("hold", "tell"):
+            return found._replace(withheld=more or untold)
+        if found.action == "tell" and not any(one.rule.action in RANK for one in withheld):
+            return found._replace(withheld=untold)
         held = more or withheld[0]
+        if untold and level is None and held.switch is None:
+            held = untold
         found = found._replace(action="hold", rule=held.rule, reason=held.reason, switch=held.switch)
         if level is None or held.rule.action not in RANK:
             return found
-        stored = self._standing.open.get(post.subject)
+        stored = self._standing.open.get(post.whose)
         return found._replace(
             action="join",
-            subject=self._named(post.subject),
+            subject=self._named(post.whose),
             case=stored.case if stored else None,
             reason=more.reason if more else None,
             switch=more.switch if more else None,
+            withheld=untold,
         )
 
     def _named(self, subject: str) -> str:
@@ -259,14 +276,14 @@ class _World:
             opening.append(rule)
             if rule.suggests:
                 withheld.append(Withheld(rule, SUGGESTED))
-            elif chosen is None and self._has_room(post.subject, rule):
+            elif chosen is None and self._has_room(post.whose, rule):
                 chosen = rule
             elif chosen is None:
                 withheld.append(Withheld(rule, SPENT))
         told = tuple(rule for rule in tells if rule.id not in post.told)
         if chosen is not None:
             also = tuple(other for other in opening if other is not chosen)
-            joins = Decision(post.ref, "join", chosen, self._named(post.subject), also=also, tells=told)
+            joins = Decision(post.ref, "join", chosen, self._named(post.whose), also=also, tells=told)
             return self._case(post, chosen, joins)
         if tells and not opening:
             return Decision(post.ref, "tell", rule=tells[0], tells=told)
@@ -295,22 +312,22 @@ class _World:
         return open_already or rule.per_day is None or self._spent[rule.id] < rule.per_day
 
     def _case(self, post: Heard, rule: Rule, joins: Decision) -> Decision:
-        level = self._levels.get(post.subject)
+        level = self._levels.get(post.whose)
         if level is not None and RANK[rule.level] <= RANK[level]:
             return joins
         self._spent[rule.id] += 1
         closed = self._reopens(post) if level is None else None
         reached = max(rule.level, closed.level if closed else rule.level, key=RANK.__getitem__)
-        self._levels[post.subject] = reached
+        self._levels[post.whose] = reached
         themes = themes_of(post, rule)
         incident = self._incident(themes, reached)
         own = incident is None or (post.customer and post.addressed)
         action: Action = "open" if level is None else "raise"
         if closed is not None and own:
             # within an Incident a Ticket that opens again would be one more
-            self._stored[post.subject] = closed.stored or post.subject
+            self._stored[post.whose] = closed.stored or post.whose
             took_in = post.attached and post.heard_at is not None
-            joins = joins._replace(case=post.closed_case, subject=self._named(post.subject), took_in=took_in)
+            joins = joins._replace(case=post.closed_case, subject=self._named(post.whose), took_in=took_in)
             action = "reopen"
         if incident is None and reached == "ticket":
             self._tickets.update(themes)
@@ -323,7 +340,7 @@ class _World:
         if post.closed_case is None or (closed := self._standing.closed.get(post.closed_case)) is None:
             return None
         lately = self._standing.now - closed.at <= self._standing.policy.reopens_within
-        return closed if closed.subject == post.subject and lately and not closed.shared else None
+        return closed if closed.subject == post.whose and lately and not closed.shared else None
 
     def _incident(self, themes: Sequence[str], level: Level) -> str | None:
         """The theme whose Incident takes a new case in: one that is open, or that opens by this Ticket."""
@@ -349,9 +366,12 @@ def _attach_answers(
             assert post.reply_to is not None
             parent = taken.get((post.ref[0], post.reply_to))
             tells = taken[post.ref].tells if post.ref in taken else ()
+            withheld = taken[post.ref].withheld if post.ref in taken else None
             own = closed.get(post.closed_case) if post.closed_case else None
             if post.parent_case is not None:
-                taken[post.ref] = Decision(post.ref, "join", case=post.parent_case, tells=tells)
+                taken[post.ref] = Decision(
+                    post.ref, "join", case=post.parent_case, tells=tells, withheld=withheld
+                )
             elif parent is not None and parent.action not in ("hold", "tell", "note"):
                 taken[post.ref] = Decision(
                     post.ref,
@@ -360,9 +380,12 @@ def _attach_answers(
                     case=parent.case,
                     answers=parent.ref,
                     tells=tells,
+                    withheld=withheld,
                 )
-            elif own is not None and own.subject == post.subject:
-                taken[post.ref] = Decision(post.ref, "note", case=post.closed_case, tells=tells)
+            elif own is not None and own.subject == post.whose:
+                taken[post.ref] = Decision(
+                    post.ref, "note", case=post.closed_case, tells=tells, withheld=withheld
+                )
             else:
                 left.append(post)
         if len(left) == len(waiting):

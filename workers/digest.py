@@ -115,15 +115,11 @@ def think_and_write(
     directory = directories.of(sessions, org)
     unique = list(drafts.values())
     scores = score(directory, [(item.post.text, item.post.lang) for item in unique])
+    posts = [(item.platform, item.post) for item in unique]
+    campaigns = _followed_for(pages, unique)
     for attempt in range(RETRIES + 1):
         with sessions() as session, session.begin():
-            resolved = resolve(
-                session,
-                org,
-                [(item.platform, item.post) for item in unique],
-                directory,
-                [{page.campaign for page in item.places if page.campaign} for item in unique],
-            )
+            resolved = resolve(session, org, posts, directory, campaigns)
         written = [
             Draft(key, found, number, list(item.sources))
             for (key, item), found, number in zip(drafts.items(), resolved, scores, strict=True)
@@ -151,6 +147,13 @@ def think_and_write(
             adopt(session, org)
     if newly:
         follow_waiting(sessions, org, seconds=2.0)
+
+
+def _followed_for(pages: Sequence[Claimed], items: Sequence[Item]) -> list[set[UUID]]:
+    """Post by post the campaigns that its sources are followed for; empty where no source of the batch is for one."""
+    if not any(page.campaign for page in pages):
+        return []
+    return [{page.campaign for page in item.places if page.campaign} for item in items]
 
 
 def _write(
@@ -287,10 +290,12 @@ def _as_edited(post: Heard, outcome: Recorded, rules: Rules) -> Heard:
         about_us=was.about_us,
     )
     crossed = rules.crossed_by(before)
-    told = frozenset(rule.id for rule in crossed if rule.action == "notify")
+    untold = {was.held_rule} if was.held_rule else {rule.id for rule in crossed if was.held}
+    told = frozenset(rule.id for rule in crossed if rule.action == "notify") - untold
     if outcome.case is None:
         return replace(post, told=told)
-    return replace(post, closed_case=outcome.case, crossed=frozenset(rule.id for rule in crossed), told=told)
+    known = frozenset(rule.id for rule in crossed)
+    return replace(post, closed_case=outcome.case, crossed=known, told=told, alone=was.alone)
 
 
 def _called(post: Post) -> str:

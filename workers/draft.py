@@ -30,6 +30,11 @@ class Before(NamedTuple):
     rating: float | None
     addressed: bool
     about_us: bool
+    held: bool = False
+    """Did a crisis switch hold it? `held_rule`: only that rule; else all that it crossed."""
+    held_rule: UUID | None = None
+    alone: str | None = None
+    """The subject of the case that a person split it into."""
 
 
 class Recorded(NamedTuple):

@@ -60,6 +60,7 @@ WRITE_AGAIN = text(f"""
                b.voice AS was_voice, b.account_id AS was_account, b.campaign_id AS was_campaign,
                b.occurred_at AS was_at, b.reposts AS was_reposts,
                b.text AS was_text, b.rating AS was_rating, b.addressed AS was_addressed, b.about_us AS was_about_us,
+               b.hold_id AS was_held,
                {_COUNTED} AS counted,
                CASE WHEN x.edited_at > coalesce(b.edited_at, '-infinity')
                          AND (x.text <> b.text OR x.rating <> b.rating) THEN 'edited'
@@ -88,6 +89,9 @@ WRITE_AGAIN = text(f"""
     )
     SELECT platform, external_id, known, fate, case_id, heard,
            was_sentiment, was_lang, was_voice, was_account, was_campaign, was_at, was_reposts,
-           CASE WHEN fate = 'edited' THEN was_text END, was_rating, was_addressed, was_about_us
+           CASE WHEN fate = 'edited' THEN was_text END, was_rating, was_addressed, was_about_us,
+           was_held IS NOT NULL, (SELECT rule_id FROM holds WHERE id = was_held),
+           CASE WHEN fate = 'edited' THEN (
+               SELECT subject FROM cases c WHERE c.id = case_id AND subject = 'post:' || platform || ':' || external_id) END
     FROM judged
 """)

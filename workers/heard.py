@@ -18,7 +18,8 @@ class Heard:
     `closed_case` the one that is closed; of a post that was edited, the case that it belongs to, if that is closed.
 
     `crossed` are the rules that it crossed before it was edited. `heard_at` is when it was heard, where that is not now.
-    `told` are the rules that have told of it already.
+    `told` are the rules that have told of it already. `alone`: the subject of the case that a person split it into, which
+    is its own and not its author's: see console/splitting.py.
 
     `about` are the records that it is tied to (campaigns, accounts), `account` and `campaign` those that it counts for.
     `stranger`: its author is known by a stable id and belongs to nobody: no Contact, Account, Lead or competitor.
@@ -51,6 +52,12 @@ class Heard:
     crossed: frozenset[UUID] = frozenset()
     heard_at: datetime | None = None
     told: frozenset[UUID] = frozenset()
+    alone: str | None = None
+
+    @property
+    def whose(self) -> str:
+        """The subject of its case: its author, or the post itself where a person has said that it is another matter."""
+        return self.alone or self.subject
 
     def belongs_to(self, audience: Audience) -> bool:
         """Is it a post of this audience?"""

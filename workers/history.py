@@ -292,7 +292,12 @@ def _post(row: RowMapping, stretch: Stretch, *, addressed: bool) -> Post:
 
 def _then(row: RowMapping) -> dict[str, Any]:
     """What was known of a post when it was decided, where that is another thing by now; see workers/project.py."""
-    known: dict[str, Any] = {"start_mark": row["mark"] or row["occurred_at"], "attached": False}
+    # what people split is not replayed: it was its author's
+    known: dict[str, Any] = {
+        "start_mark": row["mark"] or row["occurred_at"],
+        "attached": False,
+        "alone": None,
+    }
     if row["learnt"]:
         known |= {
             "about": frozenset(row["then_about"] or ()),

@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from workers.draft import Draft, Recorded
     from workers.reposts import Reposted
 
-NEGATIVE = -0.05
-"""VADER's own bound of a negative text; charts count by it, no rule does."""
+NEGATIVE, POSITIVE = -0.05, 0.05
+"""VADER's own bounds of a negative and a positive text; charts count by them, no rule does."""
 
 _HOURS = text("""
     WITH x AS (
         SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS x(
             scope text, hour timestamptz, platform text, language text, voice text, n integer, scored integer,
-            sum double precision, negative integer, unscored integer, reposts integer)
+            sum double precision, negative integer, positive integer, unscored integer, reposts integer)
     )
-    INSERT INTO hours AS h (org_id, scope, hour, platform, language, voice, n, scored, sum, negative, unscored, reposts)
-    SELECT :org, scope, hour, platform, language, voice, n, scored, sum, negative, unscored, reposts
+    INSERT INTO hours AS h (org_id, scope, hour, platform, language, voice, n, scored, sum, negative, positive, unscored, reposts)
+    SELECT :org, scope, hour, platform, language, voice, n, scored, sum, negative, positive, unscored, reposts
     FROM x ORDER BY scope, hour, platform, language, voice
     ON CONFLICT (org_id, scope, hour, platform, language, voice) DO UPDATE
     SET n = h.n + excluded.n, scored = h.scored + excluded.scored, sum = h.sum + excluded.sum,
-        negative = h.negative + excluded.negative, unscored = h.unscored + excluded.unscored,
-        reposts = h.reposts + excluded.reposts
+        negative = h.negative + excluded.negative, positive = h.positive + excluded.positive,
+        unscored = h.unscored + excluded.unscored, reposts = h.reposts + excluded.reposts
 """)
 
 
@@ -75,6 +75,7 @@ class _Count(msgspec.Struct, kw_only=True):
     scored: int = 0
     sum: float = 0.0
     negative: int = 0
+    positive: int = 0
     unscored: int = 0
     reposts: int = 0
 
@@ -166,4 +167,5 @@ def _counted(kinds: dict[_Kind, list[tuple[float | None, int]]], reposts: Counte
                     count.scored += sign
                     count.sum += sign * sentiment
                     count.negative += sign * (sentiment <= NEGATIVE)
+                    count.positive += sign * (sentiment >= POSITIVE)
     return list(counts.values())

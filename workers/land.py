@@ -40,7 +40,7 @@ class _Codec(threading.local):
     """One compressor a thread: making one costs more than a page takes, and it is not shared safely."""
 
     def __init__(self) -> None:
-        self.compress = zstandard.ZstdCompressor(level=3).compress
+        self.compress = zstandard.ZstdCompressor(level=1).compress
         self.decompress = zstandard.ZstdDecompressor().decompress
 
 

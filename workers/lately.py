@@ -18,14 +18,14 @@ DAY = timedelta(hours=24)
 
 
 class Lately:
-    """Cases whose Tickets opened within a span of time before now, counted by what each counts for."""
+    """Cases whose Tickets opened within a span of time before now, which is never before `since`, counted by what each counts for."""
 
-    def __init__(self, span: timedelta, counts_for: Callable[[Case], Iterable[str]]) -> None:
+    def __init__(self, span: timedelta, counts_for: Callable[[Case], Iterable[str]], since: datetime) -> None:
         self.counts: Counter[str] = Counter()
         self._span, self._counts_for = span, counts_for
         self._taken: list[tuple[datetime, int, Case]] = []
         self._counted: dict[UUID, tuple[str, ...]] = {}
-        self._number = 0
+        self._number, self._since = 0, since
 
     @property
     def cases(self) -> Iterator[Case]:
@@ -36,6 +36,8 @@ class Lately:
         """A case that opened, rose or opened again."""
         self.counts.subtract(self._counted.pop(case.id, ()))
         case.ticketed_at = at
+        if at <= self._since - self._span:
+            return
         self._number += 1
         heappush(self._taken, (at, self._number, case))
         self._counted[case.id] = keys = tuple(self._counts_for(case))

@@ -89,3 +89,8 @@ class Past:
     blocked: Mapping[str, datetime] | None = None
     lasts: timedelta | None = None
     did: Sequence[tuple[datetime, UUID]] = ()
+    of_subject: dict[str, list[Stored]] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for one in self.cases:
+            self.of_subject.setdefault(one.subject, []).append(one)

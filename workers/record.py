@@ -7,12 +7,13 @@ the same rows wait for each other instead of deadlocking. Each is a fixed cost p
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
-from uuid_utils import uuid7
+from uuid_utils.compat import uuid7
 
 from workers._rows import as_json
 from workers.claims import ClaimLost
@@ -174,7 +175,7 @@ class _Row(msgspec.Struct, omit_defaults=True, kw_only=True):
 def _row(draft: Draft) -> _Row:
     found, post, score = draft.resolved, draft.resolved.post, draft.score
     return _Row(
-        id=UUID(int=uuid7().int),
+        id=uuid7(),
         platform=found.platform,
         external_id=post.id,
         local_ref=post.local_id,
@@ -200,8 +201,14 @@ def _row(draft: Draft) -> _Row:
         account_id=found.account,
         contact_id=found.contact,
         campaign_id=found.campaign,
-        sightings="{" + ",".join(map(str, draft.sources)) + "}",
+        sightings=_array(tuple(draft.sources)),
     )
+
+
+@lru_cache(maxsize=1024)
+def _array(ids: tuple[UUID, ...]) -> str:
+    """UUIDs as PostgreSQL writes an array; most posts of a batch were heard by the same source."""
+    return "{" + ",".join(map(str, ids)) + "}"
 
 
 def _again(row: _Row, draft: Draft) -> _Row:

@@ -20,6 +20,8 @@ COLUMNS = """
     coalesce(i.merged_into, i.id) AS person,
     i.id IS NOT NULL AND coalesce(i.contact_id, i.account_id, i.lead_id) IS NULL AND NOT i.ours
         AND e.voice = 'earned' AS stranger,
+    (SELECT c.subject FROM cases c
+     WHERE c.id = e.case_id AND c.subject = 'post:' || e.platform || ':' || e.external_id) AS alone,
     heard_by.source, heard_by.start_mark, heard_by.kinds, tied.about, coalesce(tied.named, false) AS named
 """
 JOINS = f"""
@@ -83,6 +85,7 @@ def heard(row: RowMapping, **known: Any) -> Heard:
         "about": frozenset(row["about"] or ()),
         "account": row["account_id"],
         "campaign": row["campaign_id"],
+        "alone": row["alone"],
     }
     return Heard(**(given | known))
 

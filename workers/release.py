@@ -22,7 +22,7 @@ from workers.rule import Crossings
 from workers.standing import read_rules, stand, wait_for_switches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence, Set
 
     from sqlalchemy import RowMapping
     from sqlalchemy.orm import Session, sessionmaker
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 BATCH = 500
 
 _HELD = text(f"""
-    SELECT {COLUMNS}, answered.answered, answered.answered_case, c.closed_at AS answered_closed
+    SELECT {COLUMNS}, answered.answered, answered.answered_case, c.closed_at AS answered_closed,
+           e.case_id IS NOT NULL AND (SELECT r.action = 'notify' FROM rules r WHERE r.id = e.rule_id) AS only_tells
     FROM social_events e {JOINS} {ANSWERED} LEFT JOIN cases c ON c.id = answered.answered_case
     WHERE e.hold_id = :switch AND e.id IN (
         SELECT id FROM social_events WHERE hold_id = :switch AND org_id = :org ORDER BY occurred_at LIMIT :most)
@@ -41,6 +42,9 @@ _HELD = text(f"""
     FOR NO KEY UPDATE OF e
 """)
 _RULE = text("SELECT rule_id FROM holds WHERE id = :switch AND of = 'rule'")
+_HELD_ALONE = text("""
+    SELECT rule_id, created_at AS since, least(until, lifted_at) AS until FROM holds WHERE org_id = :org AND of = 'rule'
+""")
 _LET_GO = text("""
     UPDATE social_events SET hold_id = NULL, held_back = CASE WHEN gone_at IS NULL THEN :crossed_no_more ELSE :gone END
     WHERE id = ANY (:events)
@@ -71,17 +75,29 @@ def release(sessions: sessionmaker[Session], org: str, switch: UUID) -> Iterator
                 return
             rules = read_rules(session, org)
             held = session.scalar(_RULE, {"switch": switch})
-            # a switch for a rule held no other, so that those that only tell have told
-            heard_of = frozenset(
-                rule.id for rule in rules if held and rule.action == "notify" and rule.id != held
-            )
-            posts = [_heard(row, heard_of) for row in rows if row["gone_at"] is None]
+            # a switch for a rule held no other, so that those that only tell have told, unless another held them
+            heard_of = {rule.id for rule in rules if held and rule.action == "notify" and rule.id != held}
+            alone = session.execute(_HELD_ALONE, {"org": org}).all() if heard_of else ()
+            posts = [
+                _heard(
+                    row,
+                    heard_of - {one.rule_id for one in alone if one.since <= row["recorded_at"] < one.until},
+                )
+                for row in rows
+                if row["gone_at"] is None
+            ]
             told = {(row["platform"], row["external_id"]): facts(row) for row in rows}
             crossings = Crossings(rules, posts)
+            # what stands on a case already, which may be closed by now, opens nothing by those that had their say
+            said = {(row["platform"], row["external_id"]) for row in rows if row["only_tells"]}
+            stands = {post.ref: crossings.only_tell(post) for post in posts if post.ref in said}
             standing = stand(session, org, posts, crossings)
             # the switch itself is off for what it held, whatever its hour says
             standing = replace(standing, switches=[one for one in standing.switches if one.id != switch])
-            decisions = decide(posts, crossings, standing)
+            decisions = [
+                one._replace(rule=stands.get(one.ref) or one.rule) if one.action == "tell" else one
+                for one in decide(posts, crossings, standing)
+            ]
             carried = carry_out(session, org, decisions, told, {}, standing.policy)
             done = _done(rows, {one.ref: one for one in decisions})
             let_go = [event for event, why in done.nothing if why in (CROSSED_NO_MORE, GONE)]
@@ -94,7 +110,7 @@ def release(sessions: sessionmaker[Session], org: str, switch: UUID) -> Iterator
         yield done
 
 
-def _heard(row: RowMapping, told: frozenset[UUID]) -> Heard:
+def _heard(row: RowMapping, told: Set[UUID]) -> Heard:
     parent, is_open = row["answered_case"], row["answered_closed"] is None
     # one that was held back from raising its author's case, which may be closed by now
     closed = row["case_id"] or (None if is_open else parent)
@@ -104,7 +120,7 @@ def _heard(row: RowMapping, told: frozenset[UUID]) -> Heard:
         reply_to=row["answered"] or row["reply_to"],
         parent_case=parent if is_open else None,
         closed_case=closed,
-        told=told,
+        told=frozenset(told),
     )
 
 

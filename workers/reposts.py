@@ -28,7 +28,8 @@ _OWED = text("""
     WITH originals AS MATERIALIZED (
         SELECT e.id, e.platform, e.external_id
         FROM (SELECT DISTINCT platform, of FROM reposts
-              WHERE org_id = :org AND NOT counted AND of = ANY(:of)) r, LATERAL (
+              WHERE org_id = :org AND NOT counted
+                AND of = ANY(ARRAY(SELECT json_array_elements_text(CAST(:of AS json))))) r, LATERAL (
             SELECT * FROM social_events e
             WHERE e.org_id = :org AND e.platform = r.platform AND e.external_id = r.of
         ) e
@@ -68,4 +69,7 @@ def count_reposts(session: Session, org: str, originals: Iterable[str]) -> list[
     """Raise the counts of those of these posts that have uncounted reposts; in a transaction of its own,
     because the one that writes the events has its locks already."""
     of = sorted(set(originals))
-    return [Reposted(*row) for row in session.execute(_OWED, {"org": org, "of": of})] if of else []
+    if not of:
+        return []
+    # as JSON: psycopg writes an array element by element, in Python
+    return [Reposted(*row) for row in session.execute(_OWED, {"org": org, "of": as_json(of)})]

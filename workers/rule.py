@@ -220,6 +220,12 @@ class Crossings:
         """As of Rules, of one of these posts."""
         return self._crossed[post.ref]
 
+    def only_tell(self, post: Heard) -> Rule | None:
+        """Let a post cross none but those that tell; the strongest of the others, if it crossed any."""
+        crossed = self._crossed[post.ref]
+        self._crossed[post.ref] = [rule for rule in crossed if rule.action == "notify"]
+        return next((rule for rule in crossed if rule.action in RANK), None)
+
 
 def strongest(post: Heard, rules: Rules | Sequence[Rule]) -> Rule | None:
     """The strongest rule for cases that a post crosses; None where it crosses none."""

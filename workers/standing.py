@@ -210,7 +210,7 @@ def _asked(posts: Sequence[Heard], rules: Rules | Crossings) -> _Asked:
         crossed = rules.crossed_by(post)
         if not crossed:
             continue
-        subjects.add(post.subject)
+        subjects.update((post.whose, post.subject))  # whether its author is blocked is asked as well
         numbered.update(rule.id for rule in crossed if rule.per_day is not None)
         counts = [(rule.action, themes_of(post, rule)) for rule in crossed if rule.action in RANK]
         # an Activity opens no burst, but joins an Incident that is there

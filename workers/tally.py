@@ -69,10 +69,11 @@ def settle(
     for item in items:
         tally[item.page.id][fates[item.platform, item.post.id]] += 1
         # every other place where the post stands repeats it
-        others = list(item.places)
-        others.remove(item.page)
-        for place in others:
-            tally[place.id]["duplicate"] += 1
+        if len(item.places) > 1:
+            others = list(item.places)
+            others.remove(item.page)
+            for place in others:
+                tally[place.id]["duplicate"] += 1
     aside = [row for page in pages for row in _set_aside(page)]
     if aside:
         session.execute(_QUARANTINE, {"org": org, "rows": as_json(aside)})

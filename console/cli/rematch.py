@@ -94,7 +94,12 @@ def _named(found: Counter[tuple[str, UUID]]) -> list[dict[str, Any]]:
 
     with opened() as session:
         return [
-            {"kind": kind, "record_id": record, "record": called(session, kind, record).name, "posts": posts}
+            {
+                "kind": kind,
+                "record_id": record,
+                "record": called(session, _options.org(), kind, record).name,
+                "posts": posts,
+            }
             for (kind, record), posts in found.most_common()
         ]
 

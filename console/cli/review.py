@@ -186,7 +186,7 @@ def unlink(
             step = identities.unlink(session, chosen, whose.id, who, kind)
             assert step.kind is not None
             assert step.record_id is not None
-            return step, called(session, step.kind, step.record_id)
+            return step, called(session, chosen, step.kind, step.record_id)
         if kind is None or record is None:
             raise typer.BadParameter("say from what: a kind and a record")
         whom = named(session, chosen, kind, record)
@@ -258,7 +258,11 @@ def log(limit: Most = 50, org: chosen_org = None, json: as_json = False) -> None
     with opened() as session:
         found = steps(session, _options.org(), limit)
         for row in found:
-            row["record"] = called(session, row["kind"], row["record_id"]).name if row["record_id"] else None
+            row["record"] = (
+                called(session, _options.org(), row["kind"], row["record_id"]).name
+                if row["record_id"]
+                else None
+            )
     if json:
         _print.as_json(found)
         return
@@ -374,7 +378,7 @@ def _tie(what: str, by: str | None, act: Any, done: str, json: bool) -> None:
         if step.identity_id is None:
             return step, record, whose, None
         was = step.before["identities"][str(step.identity_id)].get(f"{record.kind}_id")
-        before = called(session, record.kind, was) if was and str(was) != str(record.id) else None
+        before = called(session, chosen, record.kind, was) if was and str(was) != str(record.id) else None
         return step, record, one(session, chosen, step.identity_id), before
 
     step, record, whose, before = tried(work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from console.backtest import Differs, Stood, Tested, Testing
+    from console.backtest import Differs, Firing, Stood, Tested, Testing
+    from console.backtest_hours import HoursTesting
 
 CHANGES = (
     "audience",
@@ -32,6 +34,10 @@ CHANGES = (
     "languages",
     "priority",
     "per_day",
+    "over",
+    "rearm",
+    "factor",
+    "minimum",
 )
 """What may be tried with another value, beside the action: what decides which posts a rule takes, and what becomes of
 them."""
@@ -64,6 +70,8 @@ def backtest(
     Everything is decided as it was then: by the other rules as they are now, with what was open, held back or bursting
     at each moment, and cases that close when the real ones did. Nothing is written.
 
+    A rule over many posts (a mean, a spike) is asked of the stored hours, as each began and ended: what would have fired.
+
     A case is marked wrong by `earshot case judge`; precision counts those that are closed or judged.
 
     Examples: earshot rules test "A complaint to us" --since 30d --threshold -0.5
@@ -71,6 +79,7 @@ def backtest(
               earshot rules test --all --since 7d
     """
     from console.backtest import Testing, changed, first_heard, looking
+    from console.backtest_hours import testing as testing_of
     from console.backtest_told import nothing
     from console.cli import _print
     from console.cli.rescore import _moment, _now
@@ -94,19 +103,16 @@ def backtest(
         if stretch.since >= stretch.until:
             raise typer.BadParameter("it must lie before --until", param_hint="--since")
         both = None if named is None else changed(session, chosen, named, values)
-        if both is None:
-            testing = Testing(session, stretch)
-        else:
-            testing = Testing(session, stretch, both[1], both[0]["threshold"])
+        testing = testing_of(session, stretch, both[1], both[0]) if both else Testing(session, stretch)
+        for _ in _bar(testing.batches()):
+            pass
         if testing.known.first is None:
             first = first_heard(session, chosen)
             told = f"; the first is of {first:%Y-%m-%d %H:%M} UTC" if first else ": none ever was"
             raise CannotDo(f"{nothing(testing.stood)}{told}.")
-        for _ in _bar(testing.batches()):
-            pass
-        if both is None:
+        if isinstance(testing, Testing) and both is None:
             _all(session, testing, limit, json)
-        else:
+        elif both is not None:
             _one(session, testing, both, limit, json, plot)
     if plot is not None:
         _print.said(f"The picture is in {plot}.")
@@ -114,13 +120,13 @@ def backtest(
 
 def _one(
     session: Session,
-    testing: Testing,
+    testing: Testing | HoursTesting,
     both: tuple[dict[str, Any], dict[str, Any]],
     limit: int,
     json: bool,
     plot: Path | None,
 ) -> None:
-    from console.backtest import by_stars, told
+    from console.backtest import told
     from console.backtest_told import headline, how, remarks, row
     from console.cli import _print
 
@@ -129,37 +135,57 @@ def _one(
     if plot is not None:
         from console.backtest_picture import draw
 
-        draw(plot, tested, stood.days, before["rating"] if by_stars(tested.rule) else before["threshold"])
+        draw(plot, tested, stood.days, tested.stands(before))
     if json:
-        differs = told(session, tested.differs)
-        _print.as_json(
-            {"rule": before, "tested": after, **_about(stood), **_figures(tested), "differs": differs}
-        )
+        told_of = {"rule": before, "tested": after, **_about(stood), **_figures(tested)}
+        alarm = {"fired": [asdict(one) for one in tested.fired], "recorded_late": stood.late}
+        _print.as_json(told_of | (alarm if tested.alarm else {"differs": told(session, tested.differs)}))
         return
     _print.wrapped(headline(tested, stood, how(before, after, tested)))
     for remark in remarks(stood, tested, before):
         _print.wrapped(remark)
+    if tested.alarm is not None:
+        _fired(tested.fired, limit)
+        what = "told" if tested.rule.action == "notify" else "cases"
+        rows = [row(tested, at, before) for at in tested.at]
+        columns = [f">{tested.axis}", f">{what}", ">a day", ">wrong", ">precision"]
+        _print.table(columns, [[*one[:3], *one[4:]] for one in rows], "")
+        return
     columns = [
-        "stars" if by_stars(tested.rule) else ">threshold",
+        tested.axis if tested.axis == "stars" else f">{tested.axis}",
         ">cases",
         ">a day",
         ">in Incidents",
-        ">wrong",
     ]
-    _print.table([*columns, ">precision"], [row(tested, at, before) for at in tested.at], "")
+    _print.table([*columns, ">wrong", ">precision"], [row(tested, at, before) for at in tested.at], "")
     _differs(session, tested.differs, limit)
+
+
+def _fired(fired: Sequence[Firing], limit: int) -> None:
+    """When it would have fired and what follows, beside what it opened that it would not have."""
+    from console.backtest_told import fired_row
+    from console.cli import _print
+
+    columns = ["when (UTC)", "~of", ">value", ">usual", ">posts", "~what follows"]
+    _print.table(columns, [fired_row(one) for one in fired[:limit]], "Nothing would have fired.")
+    if len(fired) > limit:
+        _print.said(f"{len(fired) - limit:,} more: --limit {len(fired)}, or --json")
 
 
 def _all(session: Session, testing: Testing, limit: int, json: bool) -> None:
     from console.backtest import told
+    from console.backtest_hours import of_all
     from console.backtest_told import remarks, said_at
     from console.cli import _print
     from console.words import counted
 
-    found, stood = testing.of_all(), testing.stood
-    differs = [one for tested in found for one in tested.differs]
+    found, stood = [*testing.of_all(), *of_all(session, testing.stood.stretch)], testing.stood
+    differs = [one for tested in found if tested.alarm is None for one in tested.differs]
     if json:
-        rules = [{"rule": tested.rule.name, **_figures(tested)} for tested in found]
+        rules = [
+            {"rule": tested.rule.name, **_figures(tested), "fired": [asdict(one) for one in tested.fired]}
+            for tested in found
+        ]
         _print.as_json({**_about(stood), "rules": rules, "differs": told(session, differs)})
         return
     would, was = sum(tested.would.cases for tested in found), sum(tested.opened for tested in found)
@@ -187,6 +213,10 @@ def _all(session: Session, testing: Testing, limit: int, json: bool) -> None:
         "No rule opens anything.",
     )
     _differs(session, differs, limit)
+    for tested in found:
+        if tested.alarm is not None and tested.differs:
+            many = counted(len(tested.differs), "case")
+            _print.said(f"{many} of {tested.rule.name} would differ: earshot rules test {tested.rule.name!r}")
 
 
 def _differs(session: Session, differs: Sequence[Differs], limit: int) -> None:
@@ -246,8 +276,6 @@ def _about(stood: Stood) -> dict[str, Any]:
 
 
 def _figures(tested: Tested) -> dict[str, Any]:
-    from dataclasses import asdict
-
     return {
         "would": asdict(tested.would) | {"precision": tested.would.precision},
         "opened": tested.opened,

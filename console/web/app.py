@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 from sqlalchemy import Engine, create_engine
@@ -16,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from console.web import cases, fleet, people, review, rules, stream
+from console.web.aside import Aside
 from console.web.asked import Ask, Asked, said
 from console.web.doors import Doors, leave
 from console.web.inbound import BODY_SECONDS, DATABASE_SECONDS, Inbound
@@ -76,6 +78,8 @@ def application(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        # asyncio has six on two cores; a thread more than there are connections would wait for one
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(POOL, "page"))
         running = [asyncio.create_task(bell.run()), asyncio.create_task(live.run())]
         try:
             with awake:
@@ -86,18 +90,20 @@ def application(
             await asyncio.gather(*running, return_exceptions=True)
             await engine.dispose()
             await asyncio.to_thread(reading.dispose)
+            await asyncio.to_thread(beside.stop)
 
     inbound = Inbound(sessions, bell.ask, patience)
     reading = _reading(ours)
     live = Live(ours, reading)
+    beside = Aside(ours.database)
     deliveries = Route("/in/{source}", inbound.answer, methods=["GET", "POST"])
     made = Starlette(
-        routes=[deliveries, Route("/live", live.answer), *_pages(reading, live)],
+        routes=[deliveries, Route("/live", live.answer), *_pages(reading, live, beside)],
         lifespan=lifespan,
-        exception_handlers={404: _nothing_here},
+        exception_handlers={404: _nothing_here, 405: _takes_none, 500: _broke},
         middleware=[Middleware(Timed)],
     )
-    made.state.live = live
+    made.state.live, made.state.aside = live, beside
     return made
 
 
@@ -113,13 +119,14 @@ def _reading(ours: Settings) -> Engine:
         connect_args={
             "connect_timeout": 5,
             "application_name": "earshot pages",
-            "options": "-c statement_timeout=15s",
+            # a page that takes both cores makes all others wait
+            "options": "-c statement_timeout=15s -c max_parallel_workers_per_gather=0",
         },
     )
 
 
-def _pages(engine: Engine, live: Live) -> list[Route]:
-    asked, doors = Asked(engine, live.telling), Doors(engine)
+def _pages(engine: Engine, live: Live, beside: Aside) -> list[Route]:
+    asked, doors = Asked(engine, live.telling, beside), Doors(engine)
     return [
         Route("/", asked("", _home)),
         Route("/static/{name}", static),
@@ -141,3 +148,17 @@ def _home(ask: Ask) -> Response:
 
 async def _nothing_here(request: Request, error: Exception) -> Response:
     return said(404, "Nothing is here", f"There is no page {one_line(request.url.path, 100)}.", None)
+
+
+async def _takes_none(request: Request, error: Exception) -> Response:
+    """405, with the methods that the address does take in Allow."""
+    words = f"Nothing can be sent to {one_line(request.url.path, 100)} with {one_line(request.method, 20)}."
+    page = said(405, "Nothing can be sent here", words, None)
+    page.headers.update(getattr(error, "headers", None) or {})
+    return page
+
+
+async def _broke(request: Request, error: Exception) -> Response:
+    """What nobody foresaw: the server's log has it."""
+    words = "That is a fault of Earshot's, and nothing was changed. Whoever runs it finds what happened in the log."
+    return said(500, "This page broke", words, None)

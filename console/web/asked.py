@@ -29,6 +29,7 @@ from starlette.responses import RedirectResponse, Response
 
 from console import audit
 from console.refusal import BadInput, CannotDo
+from console.web.aside import Aside, Counted, Counting
 from console.web.kept import Kept
 from console.web.live import HORIZON
 from console.web.pages import HEADERS, page
@@ -64,6 +65,7 @@ class Ask:
     since: int
     """The horizon at which the page is read (`console.web.live`)."""
     common: Shared | None = None
+    beside: Aside | None = None
 
     def wish(self, name: str) -> str:
         """A word of the address's query, or nothing."""
@@ -79,7 +81,7 @@ class Ask:
     def shared(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` returns, which is nobody's own and stays as it is: in a part that is asked for by itself, made once for all who
         ask at the same time (`console.web.shared`)."""
-        if self.common is None or self.request.method != "GET" or "hx-request" not in self.request.headers:
+        if self.common is None or not self.by_itself:
             return make()
         return self.common.value(self.who.org, key, make)
 
@@ -90,6 +92,46 @@ class Ask:
         if self.common is None:
             return make(self.session), 0.0
         return self.common.recent(self.session, (self.who.org, key), make, worth)
+
+    def aside(
+        self,
+        key: Hashable,
+        work: Callable[..., Any],
+        given: Callable[[], tuple[Any, ...]],
+        *,
+        few: Callable[[], bool],
+        lasts: bool = False,
+    ) -> Counted | Counting:
+        """What `work(session, *given())` returns: counted here where there is `few` to count, else beside us
+        (`console.web.aside`, which says of `lasts`). Raises what the work refuses."""
+        org = self.who.org
+        known = self.beside.known(org, key) if self.beside else None
+        if isinstance(known, Counting):
+            return known
+        if self.beside is None or (known is None and few()):
+            more = {"so_far": _unheard} if lasts else {}
+            return Counted(work(self.session, *given(), **more), 0.0)
+        return self.beside.ask(org, key, work, *given(), lasts=lasts)
+
+    def counting(self, told: Counting, way: str, target: str) -> Response:
+        """A part that says so, and asks at `way` again for what is to be shown in `target`; nothing for who was told that already."""
+        values = self.still(told, way, target)
+        if self.wish("shown") == values["shown"]:
+            return Response(status_code=204, headers=HEADERS)
+        return self.shows("counting.html", values)
+
+    def still(self, told: Counting, way: str, target: str) -> dict[str, Any]:
+        """What counting.html is given."""
+        percent = "" if told.so_far is None else str(int(told.so_far * 10) * 10)
+        shown = f"{'waits' if told.waits else 'runs'}{percent}"
+        again = f"{way}{'&' if '?' in way else '?'}shown={shown}"
+        values = {"way": way, "again": again, "target": target, "shown": shown, "percent": percent}
+        return values | {"waits": told.waits, "by_itself": self.by_itself}
+
+    @property
+    def by_itself(self) -> bool:
+        """Does a page's script ask, for a part of it?"""
+        return self.request.method == "GET" and "hx-request" in self.request.headers
 
     @property
     def may(self) -> bool:
@@ -133,8 +175,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Asked:
     """Makes endpoints of pages: each runs in a thread with a session of its own, committed when it returns."""
 
-    def __init__(self, engine: Engine, telling: Callable[[str], int | None] = lambda org: None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        telling: Callable[[str], int | None] = lambda org: None,
+        beside: Aside | None = None,
+    ) -> None:
         self._engine, self._kept, self._shared = engine, Kept(), Shared(engine, telling)
+        self._beside = beside
 
     def __call__(self, area: str, made: Page) -> Endpoint:
         """The endpoint of a page: everybody may look, who may change something says `roles`."""
@@ -152,7 +200,7 @@ class Asked:
                     if area and not may(who.role, area):
                         return said(403, "Not for your role", f"You are signed in as {who.role}.", who)
                 since = session.execute(HORIZON).scalar_one()
-                ask = Ask(request, session, who, area, fields, since, self._shared)
+                ask = Ask(request, session, who, area, fields, since, self._shared, self._beside)
                 try:
                     told = made(ask)
                 except NotThere as missing:
@@ -186,6 +234,10 @@ async def in_a_thread(answer: Callable[..., Response], *given: Any) -> Response:
         except AWAY as away:
             return _away(away)
     raise AssertionError
+
+
+def _unheard(share: float) -> None:
+    """How far something is, where nobody is told."""
 
 
 def _away(away: Exception) -> Response:

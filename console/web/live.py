@@ -1,7 +1,7 @@
 """`/live`: which parts of its page a browser has to ask for again, as server-sent events.
 
 Triggers write what a transaction touched to `changes` and notify; one task of this process listens, reads them and tells
-every open page of that organisation, twice a second at most. An event names topics ("fleet cases"), its id is a horizon:
+every open page of that organisation: at once, and every two seconds while things go on changing. An event names topics ("fleet cases"), its id is a horizon:
 below it no transaction can appear any more, since numbers of rows and transactions are not in the order of commits. So
 whoever comes back with an id, or opens a page that was read at one, is told of everything since, some of it twice, nothing
 never. What may be told twice is told without delay: a transaction that lasts for an hour keeps the horizon, not the news.
@@ -15,6 +15,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -33,8 +34,9 @@ from workers._settings import Settings
 log = logging.getLogger(__name__)
 
 TOPICS = ("fleet", "stream", "cases", "rules")
-EVERY = 0.5
-"""Seconds between two events to one page at least."""
+EVERY, BUSY = 0.5, 2.0
+"""Seconds between two events to one page at least, and while each is followed by another: fifty pages that ask for their parts twice
+a second are what a server does all day."""
 ALIVE = 20.0
 """Seconds after which a silent stream says so, and whether its session still holds is asked."""
 AGAIN = 2
@@ -153,6 +155,7 @@ class Live:
         try:
             yield f"retry: 2000\nid: {page.horizon}\ndata: {' '.join(sorted(page.topics))}\n\n"
             page.topics.clear()
+            told = 0.0
             while not self._ended.is_set():
                 try:
                     await asyncio.wait_for(page.woken.wait(), ALIVE)
@@ -166,8 +169,9 @@ class Live:
                 topics, page.topics = page.topics, set()
                 if topics:
                     yield f"id: {page.horizon}\ndata: {' '.join(sorted(topics))}\n\n"
+                    busy, told = monotonic() - told < 2 * BUSY, monotonic()
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._ended.wait(), EVERY)
+                        await asyncio.wait_for(self._ended.wait(), BUSY if busy else EVERY)
         finally:
             self._open.discard(page)
 

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 log = logging.getLogger(__name__)
 
 SECONDS = 1.0
-AGAIN, LONGEST = 20.0, 600.0
+AGAIN, LONGEST = 60.0, 600.0
 """Seconds after which what is recent is made again, beside whoever asks for it, and after which nobody is shown it."""
 MOST = 200
 """Recent answers that are kept."""

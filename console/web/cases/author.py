@@ -37,7 +37,11 @@ def unlink(ask: Ask) -> Response:
         if kind not in LINKS:
             raise CannotDo("The form does not say what is wrong.")
         step = identities.unlink(ask.session, ask.who.org, root, ask.who.email, kind)
-        whom = called(ask.session, kind, step.record_id) if step.record_id else Record(kind, one.id, "")
+        whom = (
+            called(ask.session, ask.who.org, kind, step.record_id)
+            if step.record_id
+            else Record(kind, one.id, "")
+        )
         return _told(ask, one, step, root, whom, "unlinked", f"The author is not {whom} any more")
 
     return changed(ask, "author", untied, any_version=True)
@@ -72,7 +76,7 @@ def again(ask: Ask) -> Response:
         if found.identity_id != root or found.kind is None or found.record_id is None:
             raise CannotDo("That step was about another author.")
         step = review.undo(ask.session, ask.who.org, found.id)
-        whom = called(ask.session, found.kind, found.record_id)
+        whom = called(ask.session, ask.who.org, found.kind, found.record_id)
         said = f"Whether the author is {whom} is as it was before"
         return _told(ask, one, step, root, whom, "relinked", said)
 
@@ -90,7 +94,11 @@ def _told(
     ):  # an account may be the contact's
         if moved := casework.follow_posts(ask.session, one, kind, was or whom.id):
             whose[kind] = dict(moved)
-            now = called(ask.session, kind, UUID(moved["now"])).name if moved["now"] else f"no {kind}"
+            now = (
+                called(ask.session, ask.who.org, kind, UUID(moved["now"])).name
+                if moved["now"]
+                else f"no {kind}"
+            )
             said += f"; {one.name[0].lower()}{one.name[1:]} is of {now} now"
     said += ". The author's other posts follow within a minute or two."
     return what, said, {"step": str(step.id), "whose": whose}

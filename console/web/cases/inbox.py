@@ -55,7 +55,7 @@ def whole(ask: Ask) -> Response:
     values = _part(ask, now, show, now) | {
         "rows": [row | _told(row, now) for row in rows],
         "words": words,
-        "account": account and called(ask.session, "account", account),
+        "account": account and called(ask.session, ask.who.org, "account", account),
         "next": more and _address(kept | {"after": f"{more.at.isoformat()}~{more.case}"}),
         "further": bool(ask.wish("after")),
         "back": _address(kept),

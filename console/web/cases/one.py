@@ -29,9 +29,12 @@ _MORE = text("""
 """)
 # a verdict on what took others in holds for those as well (workers/verdict.py)
 _RULES = text("""
-    WITH them AS (SELECT id, rule_id FROM cases WHERE id = :case OR parent_id = :case)
-    SELECT rule_id FROM them WHERE rule_id IS NOT NULL
-    UNION SELECT n.rule_id FROM case_notes n JOIN them ON n.case_id = them.id WHERE n.what = 'rule' AND n.rule_id IS NOT NULL
+    WITH them AS MATERIALIZED (SELECT id, rule_id FROM cases WHERE id = :case OR parent_id = :case),
+    first AS MATERIALIZED (SELECT DISTINCT rule_id FROM them WHERE rule_id IS NOT NULL)
+    SELECT rule_id FROM first
+    UNION SELECT r.id FROM rules r
+    WHERE r.org_id = (SELECT org_id FROM cases WHERE id = :case) AND r.id NOT IN (SELECT rule_id FROM first) AND EXISTS (
+        SELECT FROM case_notes n WHERE n.rule_id = r.id AND n.what = 'rule' AND n.case_id IN (SELECT id FROM them))
 """)
 _NAMES = text("SELECT id, name, suggests FROM rules WHERE id = ANY (:rules) ORDER BY name")
 _TICKET = text("""

@@ -44,7 +44,7 @@ def again(ask: Ask) -> Response:
         if found.event_id != post or found.kind is None or found.record_id is None:
             raise CannotDo("That step was about another post.")
         step = review.undo(ask.session, ask.who.org, found.id)
-        whom = called(ask.session, found.kind, found.record_id)
+        whom = called(ask.session, ask.who.org, found.kind, found.record_id)
         return _told(
             ask, one, step, whom, "relinked", f"Whether the post is about {whom} is as it was before"
         )
@@ -74,7 +74,11 @@ def _told(
 ) -> tuple[str, str, dict[str, Any]]:
     moved = casework.follow_posts(ask.session, one, whom.kind, whom.id)
     if moved:
-        now = called(ask.session, whom.kind, UUID(moved["now"])).name if moved["now"] else f"no {whom.kind}"
+        now = (
+            called(ask.session, ask.who.org, whom.kind, UUID(moved["now"])).name
+            if moved["now"]
+            else f"no {whom.kind}"
+        )
         said += f"; {one.name[0].lower()}{one.name[1:]} is of {now} now"
     return what, f"{said}.", {"step": str(step.id), "whose": dict(moved) if moved else None}
 
@@ -94,7 +98,7 @@ def _meant(ask: Ask) -> Record:
         raise CannotDo("The form does not say which record.") from None
     if kind not in MATCH_KINDS:
         raise CannotDo("The form does not say which record.")
-    return called(ask.session, kind, which)
+    return called(ask.session, ask.who.org, kind, which)
 
 
 def _field(ask: Ask) -> str:

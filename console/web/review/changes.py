@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from console import review
 from console.refusal import CannotDo
+from console.steps import find_step
 from console.suggestions import find_suggestion, shown
 from console.web.asked import Ask, NotThere
 from console.words import counted, one_line
@@ -26,7 +27,11 @@ def reject(ask: Ask) -> Response:
 
 def undo(ask: Ask) -> Response:
     """Take a step back."""
-    step = review.undo(ask.session, ask.who.org, ask.name("step"))
+    try:
+        found = find_step(ask.session, ask.who.org, str(ask.name("step")))
+    except CannotDo:
+        raise NotThere("That step is gone. /review/log has those that there are.") from None
+    step = review.undo(ask.session, ask.who.org, found.id)
     said = f"The {step.action} of {step.by} is taken back; what it changed is what it was before."
     return ask.done("/review/log", "taken back", said, of="step", of_id=step.id)
 

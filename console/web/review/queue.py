@@ -5,8 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from console import fleet
-from console.records import called
-from console.refusal import CannotDo
+from console.records import all_called
 from console.steps import steps
 from console.suggestions import suggestions
 from console.web.asked import Ask
@@ -26,11 +25,8 @@ def whole(ask: Ask) -> Response:
 def log(ask: Ask) -> Response:
     """What people decided, the newest first."""
     found = steps(ask.session, ask.who.org, STEPS)
+    about = [(row["kind"], row["record_id"]) for row in found if row["record_id"]]
+    names = all_called(ask.session, ask.who.org, about)
     for row in found:
-        row["record"] = None
-        if row["record_id"]:
-            try:
-                row["record"] = called(ask.session, row["kind"], row["record_id"]).name
-            except CannotDo:
-                row["record"] = "(removed)"
+        row["record"] = names[row["kind"], row["record_id"]].name if row["record_id"] else None
     return ask.shows("review/log.html", {"steps": found, "now": fleet.now(ask.session), "most": STEPS})

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from console import audit
+from console.backtest import testable
 from console.people import users
 from console.refusal import BadInput, CannotDo
 from console.rule_form import FIELDS, NEW, differs, seen, shown, trial, typed, values, wrong
@@ -18,7 +19,6 @@ from console.web.asked import Ask
 from console.web.rules.whole import the_one
 from console.words import one_line
 from models.vocabulary import PRIORITIES, RULE_ACTIONS, RULE_AUDIENCES, RULE_TRIGGERS
-from workers.rule import RANK
 
 LONGEST = 9_000
 """Characters of a field at most: a hundred phrases of eighty."""
@@ -122,7 +122,7 @@ def _shown(
         "stale": stale,
         "tried": tried,
         "sentence": sentence(tried) if tried else "",
-        "can_be_tested": tried is not None and tried["trigger"] == "post" and tried["action"] in RANK,
+        "can_be_tested": tried is not None and testable(tried),
         "changed": now is None or any(told[name] != now[name] for name in FIELDS),
         "query": urlencode({name: words for name, words in told.items() if words}),
         "seen": seen(rule) if rule else "",

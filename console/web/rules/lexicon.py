@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from console import fleet, lexicon
-from console.lexicon_effect import MOST, Effect, effect
+from console.lexicon_effect import MOST, Effect, effect, few
 from console.lexicon_words import own_weight, so_many, weight_beneath, words
 from console.refusal import CannotDo
+from console.web.aside import Counting
 from console.web.asked import Ask
-from console.words import one_line
+from console.words import counted, one_line
 from models.vocabulary import LEXICON_PROFILES
 from workers.lexicon import HEAVIEST, as_stored
 
-VERSIONS = 5
+VERSIONS = 10
+ASKED = ("word", "weight", "back", "profile", "version", "note")
+MOST_NAMED = 30
+"""Words that are named of those that an older version weighs otherwise."""
 _PROFILES = {
     "support": "The support profile is laid beneath our words",
     "none": "No profile is beneath our words",
@@ -35,7 +40,8 @@ class Wrong(Exception):
 
 @dataclass(frozen=True)
 class Wish:
-    """A change that somebody wants: a word with its weight (None: ours is taken back), or a profile.
+    """A change that somebody wants: a word with its weight (None: ours is taken back), a profile, or a version again with
+    the `words` that it weighs otherwise.
 
     `is_now` is what stands for it at this moment, as a form brings it back.
     """
@@ -45,17 +51,14 @@ class Wish:
     profile: str | None
     is_now: str
     said: str
-
-    @property
-    def words(self) -> dict[str, float | None]:
-        """As the lexicon takes them."""
-        return {} if self.profile else {self.word: self.weight}
+    version: int | None = None
+    words: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def page(ask: Ask) -> Response:
     """The words, a page of them, and the form; with a word and its weight in the address what they would change."""
-    told = {name: ask.wish(name) for name in ("word", "weight", "back", "profile", "note")}
-    if not (told["word"] or told["weight"] or told["profile"]):
+    told = {name: ask.wish(name) for name in ASKED}
+    if not (told["word"] or told["weight"] or told["profile"] or told["version"]):
         return _shown(ask, told)
     if told["word"] and not told["weight"] and not told["back"]:  # chosen from the list, to be weighed
         return _shown(ask, told)
@@ -68,22 +71,43 @@ def page(ask: Ask) -> Response:
 def part(ask: Ask) -> Response:
     """What a change would do to yesterday's posts: the part of the page that reads them."""
     try:
-        wish = _wish(ask, {name: ask.wish(name) for name in ("word", "weight", "back", "profile")})
+        wish = _wish(ask, {name: ask.wish(name) for name in ASKED})
     except Wrong as wrong:
         raise CannotDo(wrong.said) from None
-    found = effect(ask.session, ask.who.org, wish.words, fleet.now(ask.session), wish.profile)
-    return ask.shows("rules/_effect.html", {"effect": found, "said": sentence(found, wish), "most": MOST})
+    session, org = ask.session, ask.who.org
+    key = ("effect", lexicon.current(session, org), tuple(wish.words.items()), wish.profile)
+    found = ask.aside(
+        key,
+        effect_by_now,
+        lambda: (org, wish.words, wish.profile),
+        few=lambda: few(session, org, fleet.now(session)),
+    )
+    if isinstance(found, Counting):
+        asked = {name: ask.wish(name) for name in ("word", "weight", "back", "profile") if ask.wish(name)}
+        return ask.counting(found, f"/rules/lexicon/effect?{urlencode(asked)}", "#effect")
+    return ask.shows(
+        "rules/_effect.html", {"effect": found.value, "said": sentence(found.value, wish), "most": MOST}
+    )
+
+
+def effect_by_now(
+    session: Session, org: str, words: Mapping[str, float | None], profile: str | None
+) -> Effect:
+    """`effect` at the moment at which it is counted."""
+    return effect(session, org, words, fleet.now(session), profile)
 
 
 def save(ask: Ask) -> Response:
     """Make it so; all workers hear of it within 30 seconds."""
-    told = {name: ask.fields.get(name, "").strip() for name in ("word", "weight", "back", "profile", "note")}
+    told = {name: ask.fields.get(name, "").strip() for name in ASKED}
     try:
         wish = _wish(ask, told)
         was = ask.fields.get("was", "")
         if was != wish.is_now:
             meanwhile = (
-                "the profile is another"
+                f"version {wish.is_now} holds"
+                if wish.version is not None
+                else "the profile is another"
                 if wish.profile
                 else f"it weighs {_said(float(wish.is_now))} by our lexicon"
                 if wish.is_now
@@ -94,8 +118,11 @@ def save(ask: Ask) -> Response:
                 f"Nothing was changed: somebody was quicker, {meanwhile} meanwhile. Look at it again, then decide.",
             )
         note = one_line(told["note"], 300) or None
-        changed = lexicon.change(
-            ask.session, ask.who.org, wish.words, profile=wish.profile, by=ask.who.email, note=note
+        session, org, by = ask.session, ask.who.org, ask.who.email
+        changed = (
+            lexicon.restore(session, org, wish.version, by)
+            if wish.version is not None
+            else lexicon.change(session, org, wish.words, profile=wish.profile, by=by, note=note)
         )
         if not changed.fresh:
             raise Wrong("weight", "That is what it weighs already.")
@@ -109,14 +136,14 @@ def save(ask: Ask) -> Response:
         f"{wish.said} from now on; all workers hear of it within 30 seconds.",
         of="lexicon",
         was=was or None,
-        now=wish.profile or wish.weight,
+        now=f"version {wish.version}" if wish.version is not None else wish.profile or wish.weight,
         version=changed.version,
     )
 
 
 def sentence(found: Effect, wish: Wish) -> str:
     """What a change would have done, in words."""
-    about = "" if wish.profile else f" with “{one_line(wish.word, 60)}”"
+    about = f" with “{one_line(wish.word, 60)}”" if wish.word else ""
     if not found.looked:
         return f"No post{about} was heard then, so nothing would have changed."
     posts = f"{found.looked:,} {'post' if found.looked == 1 else 'posts'}{about}"
@@ -135,7 +162,9 @@ def sentence(found: Effect, wish: Wish) -> str:
 
 
 def _wish(ask: Ask, told: Mapping[str, str]) -> Wish:
-    _, profile = lexicon.current(ask.session, ask.who.org)
+    version, profile = lexicon.current(ask.session, ask.who.org)
+    if told.get("version"):
+        return _again(ask, told["version"], version)
     if wanted := told.get("profile"):
         if wanted not in LEXICON_PROFILES:
             raise Wrong("word", "There are two profiles, support and none.")
@@ -149,9 +178,8 @@ def _wish(ask: Ask, told: Mapping[str, str]) -> Wish:
             raise Wrong(
                 "word", f"“{one_line(told['word'], 60)}” is no word of ours; there is nothing to take back."
             )
-        return Wish(
-            word, None, None, f"{own:g}", f"“{word}” weighs {_said(weight_beneath(word, profile))} again"
-        )
+        said = f"“{word}” weighs {_said(weight_beneath(word, profile))} again"
+        return Wish(word, None, None, f"{own:g}", said, words={word: None})
     weight = _weight(told["weight"])
     try:
         lexicon.checked({told["word"]: weight})
@@ -160,7 +188,27 @@ def _wish(ask: Ask, told: Mapping[str, str]) -> Wish:
     own = own_weight(ask.session, ask.who.org, word)
     if own == weight:
         raise Wrong("weight", f"That is what “{one_line(word, 60)}” weighs already.")
-    return Wish(word, weight, None, "" if own is None else f"{own:g}", f"“{word}” weighs {_said(weight)}")
+    is_now, said = "" if own is None else f"{own:g}", f"“{word}” weighs {_said(weight)}"
+    return Wish(word, weight, None, is_now, said, words={word: weight})
+
+
+def _again(ask: Ask, told: str, now: int) -> Wish:
+    try:
+        version = int(told) if told.isascii() and told.isdecimal() and len(told) < 9 else -1
+        words, profile = lexicon.difference(ask.session, ask.who.org, version)
+    except CannotDo:
+        raise Wrong(
+            "version",
+            f"There is no version “{one_line(told, 20)}” of the lexicon; those that there are stand below.",
+        ) from None
+    beneath = lexicon.current(ask.session, ask.who.org)[1]
+    if not words and profile == beneath:
+        raise Wrong("version", f"That is what version {version} says already.")
+    so = counted(len(words), "word weighs otherwise", "words weigh otherwise")
+    if profile != beneath:
+        so += f", {_PROFILES[profile][0].lower()}{_PROFILES[profile][1:]}"
+    which = f"Version {version}" if version else "The shipped profile alone"
+    return Wish("", None, profile, str(now), f"{which} holds again ({so})", version, words)
 
 
 def _weight(told: str) -> float:
@@ -201,11 +249,10 @@ def _shown(
         "profile": profile,
         "version": version,
         "versions": lexicon.history(session, org, VERSIONS),
-        "told": {"word": "", "weight": "", "back": "", "profile": "", "note": "", **told},
+        "told": {**dict.fromkeys(ASKED, ""), **told},
+        "most_named": MOST_NAMED,
         "wish": wish,
-        "query": urlencode(
-            {name: told[name] for name in ("word", "weight", "back", "profile") if told.get(name)}
-        ),
+        "query": urlencode({name: told[name] for name in ASKED if name != "note" and told.get(name)}),
         "wrong": wrong,
         "masked": lexicon.masked(session, org, [wish.word]) if wish and wish.weight else [],
         "now": fleet.now(session),

@@ -1,33 +1,39 @@
 """`/rules/{id}/test`: what a rule would have opened over its thresholds, drawn: the part of its page that takes seconds.
 
-A test replays every post of a stretch at 18 thresholds. So one runs at a time, over the newest posts that take a few seconds,
-and how far back these reach is said beside the picture.
+A test replays every post of a stretch at 18 thresholds. So it is made beside the pages, over the newest MOST posts, and how far back
+these reach is said beside the picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from threading import Lock
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from console import fleet
-from console.backtest import At, Testing, by_stars, changed
-from console.backtest_told import headline, how, nothing, remarks, said_at
+from console.backtest import At, changed, demand_testable
+from console.backtest_hours import testing as testing_of
+from console.backtest_told import fired_row, headline, how, nothing, remarks, said_at
 from console.refusal import CannotDo
 from console.rule_form import FIELDS, trial
 from console.rule_form import values as form_values
+from console.rule_values import held
+from console.web.aside import Counting
 from console.web.asked import Ask
 from console.web.rules.whole import the_one
 from workers.history import Stretch
-from workers.rule import RANK
 
 MOST = 20_000
 """Posts that are replayed for a page; `earshot rules test` takes any number."""
+FEW = 300
+"""Posts that are replayed while the page waits."""
+FIRED = 30
+"""The newest alarms that are listed."""
 SPANS = {"7d": 7, "30d": 30, "90d": 90}
 WIDTH, HEIGHT = 720, 220
 LEFT, BOTTOM, TOP = 48, 28, 10
@@ -38,55 +44,65 @@ _REACHES = text("""
     SELECT recorded_at FROM social_events
     WHERE org_id = :org AND recorded_at >= :since ORDER BY recorded_at DESC OFFSET :most LIMIT 1
 """)
-_one_at_a_time = Lock()
-BUSY = "Somebody else's test is running; this one begins as soon as that is done."
 
 
 def part(ask: Ask) -> Response:
     """The picture, the figures behind it, and a sentence: of a rule as it stands, or as a form would have it."""
     which = ask.request.path_params.get("rule")
     rule = the_one(ask) if which else None
-    org = ask.who.org
     span = ask.wish("since") if ask.wish("since") in SPANS else "30d"
-    now = fleet.now(ask.session)
-    since = now - timedelta(days=SPANS[span])
-    cut: datetime | None = ask.session.scalar(_REACHES, {"org": org, "since": since, "most": MOST})
     told = {name: value for name in (*FIELDS, "broad") if (value := ask.wish(name))}
     way = f"/rules/{which or 'new'}/test?{urlencode(told)}{'&' if told else ''}"
-    base = {
-        "way": way,
-        "span": span,
-        "spans": SPANS,
-        "cut": cut,
-        "most": MOST,
-        "trial": bool(told),
-        "again": False,
-    }
+    base = {"way": way, "span": span, "spans": SPANS, "most": MOST, "trial": bool(told), "ago": 0.0}
+    # of a rule that was changed meanwhile another picture is wanted
+    key = ("test", which, repr(held(rule)) if rule else "", span, tuple(sorted(told.items())))
+
+    def given() -> tuple[Any, ...]:
+        return ask.who.org, *_both(ask, rule, told), rule is not None, SPANS[span]
+
+    def few() -> bool:
+        since = fleet.now(ask.session) - timedelta(days=SPANS[span])
+        return ask.session.scalar(_REACHES, {"org": ask.who.org, "since": since, "most": FEW}) is None
+
     try:
-        before, after = _both(ask, rule, told)
+        found = ask.aside(key, pictured, given, few=few, lasts=True)
     except CannotDo as cannot:
         return ask.shows("rules/_test.html", base | {"nothing": str(cannot)})
-    # whoever waited here would keep a thread and a connection from everybody's pages
-    if not _one_at_a_time.acquire(blocking=False):
-        return ask.shows("rules/_test.html", base | {"nothing": BUSY, "again": True})
-    try:
-        testing = Testing(
-            ask.session, Stretch(org, max(since, cut or since), now), after, before["threshold"]
-        )
-        if testing.known.first is None:
-            return ask.shows("rules/_test.html", base | {"nothing": nothing(testing.stood) + "."})
-        for _ in testing.batches():
-            pass
-    finally:
-        _one_at_a_time.release()
+    if isinstance(found, Counting):
+        return ask.counting(found, f"{way}since={span}", "#test-part")
+    return ask.shows("rules/_test.html", base | found.value | {"ago": found.ago})
+
+
+def pictured(
+    session: Session,
+    org: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    stood_before: bool,
+    days: int,
+    so_far: Callable[[float], None],
+) -> dict[str, Any]:
+    """What the part shows of a rule as it is and as it would be, over the newest MOST posts of so many days."""
+    now = fleet.now(session)
+    since = now - timedelta(days=days)
+    # hours are as quickly read however many posts they count
+    limits = after["trigger"] == "post"
+    cut = session.scalar(_REACHES, {"org": org, "since": since, "most": MOST}) if limits else None
+    testing = testing_of(session, Stretch(org, max(since, cut or since), now), after, before)
+    for share in testing.batches():
+        so_far(share)
+    if testing.known.first is None:
+        return {"nothing": nothing(testing.stood) + "."}
     tested, stood = testing.of_rule(), testing.stood
-    stars = by_stars(tested.rule)
-    stands = (before["rating"] if stars else before["threshold"]) if rule else None
-    values = {
+    stands = tested.stands(before) if stood_before else None
+    return {
+        "cut": cut,
         "nothing": "",
         "headline": headline(tested, stood, how(before, after, tested)),
         "remarks": list(remarks(stood, tested, before)),
-        "unit": "stars" if stars else "threshold",
+        "unit": tested.axis,
+        "fired": [(one, fired_row(one)) for one in reversed(tested.fired[-FIRED:])],
+        "fired_more": max(0, len(tested.fired) - FIRED),
         "stands": stands is not None and stands != testing.value,
         "rows": [
             {
@@ -99,7 +115,6 @@ def part(ask: Ask) -> Response:
         ],
         "drawn": drawn(tested.at, testing.value, [said_at(tested, at.value) for at in tested.at], stands),
     }
-    return ask.shows("rules/_test.html", base | values)
 
 
 def _both(
@@ -112,10 +127,7 @@ def _both(
             raise CannotDo("Say first what the rule shall be.")
         return changed(session, org, str(rule["id"]), {})
     after = trial(session, org, rule, form_values(told, rule), broad=told.get("broad") == "yes")
-    if after["trigger"] != "post":
-        raise CannotDo("It looks at hours, not at posts; what it would have done is not replayed.")
-    if after["action"] not in RANK:
-        raise CannotDo("It opens no case, so there is nothing to replay.")
+    demand_testable(after)
     return rule or after, after
 
 
@@ -160,5 +172,5 @@ def _far(value: float, *others: float | None) -> bool:
 
 
 def _round(value: float) -> bool:
-    """Every fourth threshold, from -0.90 on; all stars."""
-    return value > 0 or round(value * 100) % 20 == 10
+    """Every fourth threshold, from -0.90 on; all stars and factors."""
+    return value >= 1 or round(value * 100) % 20 == 10

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import fleet
+from console.backtest import testable
 from console.campaigns import newest
 from console.crisis import switches
 from console.refusal import CannotDo
@@ -15,11 +16,15 @@ from console.rule_told import does, right, told, when, whose
 from console.rules import counted, demoted_by, judged, rules, the_rule
 from console.web.asked import Ask, NotThere
 from models.vocabulary import PLATFORMS
-from workers.rule import RANK
 from workers.verdict import Precision, precisions
 
 SWITCHES = 20
 """Crisis switches that are shown: those that are on or hold something, and the newest others."""
+AUDIENCES = {
+    "addressed": "addressed to us",
+    "customer": "a customer's, to us or about us",
+    "named": "about us or ours",
+}
 MANY = 20_000
 """Cases from which on they are not counted again for every page."""
 
@@ -75,7 +80,7 @@ def shown(
         "done_by_it": counted(ask.session, rule),
         "demoted_by": demoted_by(ask.session, rule),
         "now": fleet.now(ask.session),
-        "can_be_tested": rule["trigger"] == "post" and rule["action"] in RANK,
+        "can_be_tested": testable(rule),
         "wrong": wrong,
         "typed": f"{rule['threshold']:.2f}" if typed is None else typed,
     }
@@ -92,7 +97,12 @@ def the_one(ask: Ask) -> dict[str, Any]:
 
 def in_words(rule: dict[str, Any]) -> dict[str, Any]:
     """What a list says of it."""
-    words = {"whose": whose(rule), "when": when(rule), "does": does(rule), "right": right(rule)}
+    by, asks = whose(rule), when(rule)
+    if rule["trigger"] == "post":
+        by = by.replace(rule["audience"], AUDIENCES[rule["audience"]], 1)
+        number = f"{rule['threshold']:+.2f}"
+        asks = asks.replace(number, f"a score of {number} or lower".replace("-", "−"), 1)
+    words = {"whose": by, "when": asks, "does": does(rule), "right": right(rule)}
     return {**words, "sentence": told(rule)}
 
 

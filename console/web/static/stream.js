@@ -1,27 +1,31 @@
-// The chart: volume against what is usual, a ribbon of how much of it is negative, a mark on each spike. A click opens that hour's
+// The chart: volume against what is usual, a ribbon of how it sounds, a mark on each spike. A click opens that hour's
 // posts. The data stands in the page (data-chart) and comes anew with it; what is drawn is kept.
 (() => {
-  const RIBBON = 10;
+  const RIBBON = 18;
+  const SOUNDS = ["negative", "neutral", "positive", "unscored"];
   let plot = null;
   let told = null;
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const place = () => document.getElementById("chart");
   const columns = () => [told.at, told.n, told.usual];
+  const posts = (at) => `${told.to}${new Date(at * 1000).toISOString().slice(0, 13)}Z#posts`;
   const size = () => ({ width: place().clientWidth, height: 240 });
 
   const ribbon = (u) => {
     const { ctx, bbox } = u;
     const ratio = devicePixelRatio;
     const wide = Math.max(1, bbox.width / told.at.length - ratio);
+    const colours = SOUNDS.map((kind) => colour(`--${kind}`));
     told.at.forEach((at, i) => {
-      if (told.share[i] === null) return;
-      const x = u.valToPos(at, "x", true);
-      ctx.globalAlpha = 0.12 + 0.88 * told.share[i];
-      ctx.fillStyle = colour("--negative");
-      ctx.fillRect(x - wide / 2, bbox.top + bbox.height - RIBBON * ratio, wide, RIBBON * ratio);
+      const of = told.sounds[i].reduce((sum, n) => sum + n, 0);
+      let bottom = bbox.top + bbox.height;
+      if (of) told.sounds[i].forEach((n, kind) => {
+        const high = (n / of) * RIBBON * ratio;
+        ctx.fillStyle = colours[kind];
+        ctx.fillRect(u.valToPos(at, "x", true) - wide / 2, bottom -= high, wide, high);
+      });
     });
-    ctx.globalAlpha = 1;
     for (const at of told.spikes) {
       const i = told.at.indexOf(at);
       ctx.beginPath();
@@ -44,7 +48,8 @@
     const at = new Intl.DateTimeFormat(undefined, options).format(new Date(told.at[i] * 1000));
     const parts = [`${at}: ${told.n[i]} posts`];
     if (told.usual[i] !== null) parts.push(`${told.usual[i]} usual`);
-    if (told.share[i] !== null) parts.push(`${Math.round(told.share[i] * 100)} % negative, mean ${told.mean[i].toFixed(2)}`);
+    parts.push(...SOUNDS.map((kind, k) => [told.sounds[i][k], kind]).filter(([n]) => n).map(([n, kind]) => `${n} ${kind}`));
+    if (told.mean[i] !== null) parts.push(`mean ${told.mean[i].toFixed(2).replace("-", "−")}`);
     line.textContent = parts.join(", ");
   };
 
@@ -58,7 +63,7 @@
       legend: { show: false },
       padding: [12, 24, 0, 0],
       tzDate: told.step > 3600 ? (at) => uPlot.tzDate(new Date(at * 1000), "UTC") : undefined,
-      scales: { x: { time: true }, y: { range: (u, low, high) => [-Math.max(high, 4) * 0.09, Math.max(high, 4) * 1.08] } },
+      scales: { x: { time: true }, y: { range: (u, low, high) => [-Math.max(high, 4) * 0.13, Math.max(high, 4) * 1.08] } },
       axes: [axis, { ...axis, size: 48, splits: (u, i, low, high) => steps(high) }],
       series: [
         {},
@@ -71,7 +76,7 @@
     plot = new uPlot(options, columns(), place());
     plot.over.addEventListener("click", () => {
       const i = plot.cursor.idx;
-      if (i !== null && i !== undefined) location.href = told.to[i];
+      if (i !== null && i !== undefined) location.href = posts(told.at[i]);
     });
   };
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -73,7 +74,13 @@ class Address:
 
     def at_point(self, at: datetime) -> str:
         """The posts of one hour or day of the chart, where the list of them begins."""
-        return f"{self.to(at=point(at))}#posts"
+        return f"{self.to_points}{point(at)}#posts"
+
+    @cached_property
+    def to_points(self) -> str:
+        """What stands before the hour or day in the address of its posts."""
+        to = self.to(at="")
+        return f"{to}{'&' if '?' in to else '?'}at="
 
     @property
     def query(self) -> str:

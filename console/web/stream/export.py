@@ -6,6 +6,7 @@ The file is made on disk and sent from there, so that its size costs no memory.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from tempfile import TemporaryFile
 from typing import IO
@@ -38,8 +39,8 @@ def export(ask: Ask) -> Response:
     now = fleet.now(ask.session)
     address = read(dict(parse_qsl(ask.fields.get("address", "")[:2000])))
     of = address.shown(address.filter(ask.who.org, now))
-    made = TemporaryFile()  # noqa: SIM115 - closed when the last of it is sent
-    try:
+    with ExitStack() as closed:
+        made = closed.enter_context(TemporaryFile())
         if kind == "xlsx":
             about: dict[str, str | datetime] = {
                 "filter": address.to(),
@@ -54,9 +55,7 @@ def export(ask: Ask) -> Response:
         size = made.seek(0, 2)
         said = f"{counted(n, 'post')} of {address.to()} went out as a {KINDS[kind][0]}."
         audit.note(ask.session, ask.who.org, ask.who.email, "exported", said, of="stream", posts=n)
-    except BaseException:
-        made.close()
-        raise
+        closed.pop_all()  # `_sent` closes it
     name = f"earshot-posts-{now:%Y-%m-%d-%H%M}.{kind}"
     headers = {"content-disposition": f'attachment; filename="{name}"', "content-length": str(size)}
     return StreamingResponse(_sent(made), 200, HEADERS | headers, KINDS[kind][1])

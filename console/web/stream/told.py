@@ -29,7 +29,10 @@ def figures(measured: Measured) -> list[Figure]:
     now, before = measured.now, measured.before
     return [
         Figure("Posts", f"{now.n:,}", _more(now.n, before and before.n)),
-        Figure("Negative", percent(now.share), _points(now, before), _look(now, before)),
+        Figure(
+            "Negative", percent(now.share), _points(now.share, before and before.share), _look(now, before)
+        ),
+        Figure("Positive", percent(now.praise), _points(now.praise, before and before.praise)),
         Figure("Mean sentiment", scored(now.mean), _difference(now, before)),
         Figure("Reposts", f"{now.reposts:,}", _more(now.reposts, before and before.reposts)),
         Figure(
@@ -49,7 +52,8 @@ def percent(share: float | None) -> str:
 
 def scored(number: float | None) -> str:
     """A sentiment with its sign, a real minus."""
-    return score(number).replace("-", "−")
+    said = score(number).replace("-", "−")
+    return "0.00" if said in ("+0.00", "−0.00") else said
 
 
 def sentence(spike: Spike, cause: Cause | None) -> str:
@@ -110,31 +114,45 @@ def chart(measured: Measured, address: Address) -> str:
             "at": [int(one.at.timestamp()) for one in steps],
             "n": [one.had.n if one.heard else None for one in steps],
             "usual": [one.usual for one in steps],
-            "share": [_rounded(one.had.share) for one in steps],
+            "sounds": [
+                [one.had.negative, one.had.neutral, one.had.positive, one.had.unscored] for one in steps
+            ],
             "mean": [_rounded(one.had.mean) for one in steps],
             "spikes": [int(spike.top.at.timestamp()) for spike in measured.spikes],
-            "to": [address.at_point(one.at) for one in steps],
+            "to": address.to_points,
             "chosen": int(address.moment.timestamp()) if address.moment else None,
         }
     )
 
 
-def rows(measured: Measured, address: Address) -> list[dict[str, Any]]:
+class Line(NamedTuple):
+    """A row of the chart's table, in words already: a week has 168 of them. Numbers are None where a dash stands."""
+
+    at: str
+    to: str
+    spike: bool
+    chosen: bool
+    posts: str | None
+    usual: str | None
+    mean: str | None
+    positive: str | None
+    neutral: str | None
+    negative: str | None
+    unscored: str | None
+
+
+def rows(measured: Measured, address: Address) -> list[Line]:
     """The chart as a table, the newest hour or day first."""
-    tops = {spike.top.at for spike in measured.spikes}
-    return [
-        {
-            "at": one.at,
-            "count": one.had,
-            "heard": one.heard,
-            "usual": one.usual,
-            "share": percent(one.had.share),
-            "spike": one.at in tops,
-            "to": address.at_point(one.at),
-            "chosen": one.at == address.moment,
-        }
-        for one in reversed(measured.steps)
-    ]
+    tops, chosen = {spike.top.at for spike in measured.spikes}, address.moment
+    lines = []
+    for at, had, usual, heard in reversed(measured.steps):
+        counts = (had.n, had.positive, had.neutral, had.negative, had.unscored)
+        n, *kinds = (f"{number:,}" if heard else None for number in counts)
+        wonted = None if usual is None else f"{usual:,.0f}"
+        mean = None if had.mean is None else scored(had.mean)
+        moment = at.isoformat(timespec="seconds")
+        lines.append(Line(moment, address.at_point(at), at in tops, at == chosen, n, wonted, mean, *kinds))
+    return lines
 
 
 def engagement(post: dict[str, Any]) -> str:
@@ -188,10 +206,10 @@ def _more(now: int, before: int | None) -> str:
     return f"{(now - before) / before:+.0%} from {before:,}".replace("%", " %").replace("-", "−")
 
 
-def _points(now: Count, before: Count | None) -> str:
-    if before is None or before.share is None or now.share is None:
+def _points(now: float | None, before: float | None) -> str:
+    if before is None or now is None:
         return ""
-    return f"{100 * (now.share - before.share):+.0f} points from {percent(before.share)}".replace("-", "−")
+    return f"{100 * (now - before):+.0f} points from {percent(before)}".replace("-", "−")
 
 
 def _look(now: Count, before: Count | None) -> str:

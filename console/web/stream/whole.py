@@ -14,7 +14,7 @@ from console import fleet
 from console.mentions import record
 from console.refusal import CannotDo
 from console.stream import SENTIMENTS, Filter, author_of, choices, name_of, newer, posts
-from console.stream_causes import cause
+from console.stream_causes import known_cause
 from console.stream_file import MOST
 from console.stream_hours import measured
 from console.stream_lift import lift
@@ -75,7 +75,7 @@ def shown(ask: Ask, address: Address, status: int = 200, **more: Any) -> Respons
         "wrong": "",
         "stale": "",
         "more": bool(ask.wish("more")),
-        **(sample.recently(ask, address) if ask.wish("more") else {}),
+        **(sample.in_page(ask, address) if ask.wish("more") else {}),
         **_measured(ask, address, whole, now),
         **more,
     }
@@ -105,7 +105,7 @@ def _measured(ask: Ask, address: Address, whole: Filter, now: datetime) -> dict[
     spikes = [
         {
             "spike": spike,
-            "said": told.sentence(spike, cause(ask.session, whole, spike)),
+            "said": told.sentence(spike, known_cause(ask.session, whole, spike)),
             "to": address.at_point(spike.top.at),
         }
         for spike in found.spikes[:MOST_SPIKES]
