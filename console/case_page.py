@@ -23,7 +23,7 @@ _POSTS = text("""
            CASE WHEN c.event_id = e.id THEN c.threshold ELSE r.threshold END AS threshold
     FROM (
         SELECT e.id FROM social_events e
-        WHERE e.case_id = ANY (ARRAY(SELECT id FROM cases WHERE id = :case OR parent_id = :case))
+        WHERE e.case_id = ANY (ARRAY(SELECT CAST(:case AS uuid) UNION ALL SELECT id FROM cases WHERE parent_id = :case))
           AND (CAST(:after AS timestamptz) IS NULL OR (e.occurred_at, e.id) > (:after, CAST(:after_id AS uuid)))
         ORDER BY e.occurred_at, e.id LIMIT :most
     ) these JOIN social_events e ON e.id = these.id
@@ -57,9 +57,10 @@ _OF_ACCOUNT = text("""
 """)
 _CHILDREN = text("""
     SELECT c.id, c.opened_at, c.score, c.closed_at, t.number, e.platform, e.text, coalesce('@' || i.handle, i.name) AS author
-    FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id AND c.ticket_id <> CAST(:ticket AS uuid)
+    FROM (SELECT * FROM cases WHERE parent_id = :case ORDER BY score, id LIMIT 20) c
+    LEFT JOIN tickets t ON t.id = c.ticket_id AND c.ticket_id <> CAST(:ticket AS uuid)
     LEFT JOIN social_events e ON e.id = c.event_id LEFT JOIN identities i ON i.id = c.identity_id
-    WHERE c.parent_id = :case ORDER BY c.score NULLS LAST, c.id LIMIT 20
+    ORDER BY c.score, c.id
 """)
 _ANSWERED = text(f"""
     SELECT min(e.occurred_at) FROM social_events e

@@ -7,7 +7,7 @@ right at once when the priority or the policy changes. Each priority is a list i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from console.lately import Lately
 from console.policy import due_times
+from console.taken_in import taken
 from models.ticket import OPEN
 from models.vocabulary import PRIORITIES
 
@@ -29,14 +30,14 @@ COUNTED = 1_000
 NEWEST = 500
 """Of so many closed cases it is told how long they took."""
 LATELY = 20.0
-"""Seconds for which it is shown again what was counted over that many or more."""
+"""Seconds for which it is shown again how long so many took."""
 
 # the case that a ticket was opened for, and not those that its Incident took in
 _OWN = "(c.parent_id IS NULL OR c.ticket_id <> (SELECT p.ticket_id FROM cases p WHERE p.id = c.parent_id))"
 # a ticket that people opened in the CRM has no case: it stands for itself
 _TICKETS = f"""
     SELECT coalesce(c.id, t.id) AS id, t.created_at + CAST(:span AS interval) AS due
-    FROM tickets t LEFT JOIN LATERAL (SELECT c.id FROM cases c WHERE c.ticket_id = t.id AND {_OWN} LIMIT 1) c ON true
+    FROM {{these}} LEFT JOIN LATERAL (SELECT c.id FROM cases c WHERE c.ticket_id = t.id AND {_OWN} LIMIT 1) c ON true
     WHERE t.org_id = :org AND t.{OPEN} AND t.priority = :priority {{which}}
       AND (CAST(:after AS timestamptz) IS NULL OR t.created_at >= CAST(:after AS timestamptz) - CAST(:span AS interval)
            AND (t.created_at > CAST(:after AS timestamptz) - CAST(:span AS interval) OR coalesce(c.id, t.id) < :after_id))
@@ -52,6 +53,10 @@ _ACTIVITIES = """
 # OFFSET 0: a person or an account has few, and joined the other way round everybody's are read
 _EVERYBODYS = "cases c JOIN activities t ON t.id = c.activity_id"
 _SOMEBODYS = """activities t CROSS JOIN LATERAL (
+        SELECT * FROM cases o WHERE o.activity_id = t.id OFFSET 0) c"""
+# words find few: these are read, and not the list through
+_FOUND_TICKETS = "(SELECT * FROM tickets WHERE id = ANY (:tickets) OFFSET 0) t"
+_FOUND_ACTIVITIES = """(SELECT * FROM activities WHERE id = ANY (:activities) OFFSET 0) t CROSS JOIN LATERAL (
         SELECT * FROM cases o WHERE o.activity_id = t.id OFFSET 0) c"""
 _ALL_INCIDENTS = """
     SELECT c.id, t.created_at + CAST(CAST(:spans AS jsonb) ->> t.priority AS interval) AS due
@@ -116,15 +121,6 @@ _COUNTS = text(f"""
            {_upto("FROM cases c WHERE c.org_id = :org AND c.closed_at IS NULL AND c.subject LIKE 'burst:%'")} AS incidents,
            {_upto(f"FROM cases c WHERE c.org_id = :org AND c.closed_at IS NOT NULL AND {_OWN}")} AS closed
     FROM (SELECT {_upto(_TICKETED)} AS tickets, {_upto(_ALONE)} AS activities OFFSET 0) n
-""")
-_TAKEN_IN = text("""
-    SELECT c.id, n.cases, (SELECT count(*) FROM social_events e WHERE e.case_id = c.id) + n.posts AS posts
-    FROM cases c CROSS JOIN LATERAL (
-        SELECT count(*) AS cases,
-               coalesce(sum((SELECT count(*) FROM social_events e WHERE e.case_id = x.id)), 0) AS posts
-        FROM cases x WHERE x.parent_id = c.id
-    ) n
-    WHERE c.id = ANY (:ids)
 """)
 _INCIDENTS = text("""
     SELECT c.id, t.number, t.subject AS about FROM cases c LEFT JOIN tickets t ON t.id = c.ticket_id
@@ -239,6 +235,8 @@ def _found(
     of_tickets = which
     if words:
         values |= _meant(session, org, words)
+        if not (values["tickets"] or values["activities"]):
+            return []
         which, of_tickets = f"{which} {_WHICH['words']}", f"{which} {_WHICH['words of tickets']}"
     due = due_times(session, org)
     if show == "closed":
@@ -250,9 +248,11 @@ def _found(
     found: list[Any] = []
     for priority, span in {} if show == "activities" else due.items():
         asked = values | {"priority": priority, "span": span}
-        found += session.execute(_query(_TICKETS, of_tickets), asked)
+        found += session.execute(
+            _query(_TICKETS, of_tickets, _FOUND_TICKETS if words else "tickets t"), asked
+        )
     if show != "tickets":
-        these = _SOMEBODYS if show == "mine" or account else _EVERYBODYS
+        these = _SOMEBODYS if show == "mine" or account else _FOUND_ACTIVITIES if words else _EVERYBODYS
         found += session.execute(_query(_ACTIVITIES, which, these), values | {"span": due["low"]})
     return _in_order(found)[:most]
 
@@ -304,29 +304,6 @@ def incidents(session: Session, org: str, until: datetime) -> list[dict[str, Any
     found = session.execute(_INCIDENTS, {"org": org, "until": until}).mappings().all()
     taken_in = taken(session, [row["id"] for row in found])
     return [{**row, "cases": taken_in[row["id"]].cases, "posts": taken_in[row["id"]].posts} for row in found]
-
-
-class Taken(NamedTuple):
-    """What belongs to a case that took others in: how many of these, and the posts of all."""
-
-    cases: int
-    posts: int
-
-
-_TAKEN = Lately(5_000)
-
-
-def taken(session: Session, cases: Sequence[UUID]) -> dict[UUID, Taken]:
-    """What these cases took in; of one that took in more than COUNTED, as it was LATELY seconds ago at most."""
-
-    def made(missing: list[UUID]) -> dict[UUID, Taken]:
-        rows = session.execute(_TAKEN_IN, {"ids": missing})
-        return {row.id: Taken(int(row.cases), int(row.posts)) for row in rows}
-
-    def holds(found: Taken, ago: float) -> bool:
-        return found.cases > COUNTED and ago < LATELY
-
-    return _TAKEN.values(session, cases, made, holds)
 
 
 def fresh(session: Session, org: str, since: datetime) -> int:

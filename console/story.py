@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from console.explain import find
 from console.merging import INSIDE
 from console.refusal import CannotDo
+from console.taken_in import taken
 
 # a ticket that was merged into another has no case of its own any more
 _BY_NUMBER = text("""
@@ -29,10 +30,7 @@ _CASE = text("""
            coalesce(t.status, a.status) AS status, t.priority, coalesce(t.subject, a.subject) AS about,
            k.name AS account, nullif(concat_ws(' ', p.first_name, p.last_name), '') AS contact, u.email AS owner,
            CASE WHEN parent.subject LIKE 'burst:%' THEN pt.number END AS incident,
-           CASE WHEN parent.subject NOT LIKE 'burst:%' THEN pt.number END AS merged, before.ticket AS previous,
-           (SELECT count(*) FROM cases x WHERE x.parent_id = c.id) AS children,
-           (SELECT coalesce(sum((SELECT count(*) FROM social_events e WHERE e.case_id = x.id)), 0)::bigint FROM cases x
-            WHERE x.parent_id = c.id) + (SELECT count(*) FROM social_events e WHERE e.case_id = c.id) AS posts
+           CASE WHEN parent.subject NOT LIKE 'burst:%' THEN pt.number END AS merged, before.ticket AS previous
     FROM cases c
     LEFT JOIN rules r ON r.id = c.rule_id
     LEFT JOIN tickets t ON t.id = c.ticket_id
@@ -99,7 +97,8 @@ def story(session: Session, case: UUID, most: int = 200) -> dict[str, Any]:
 
 def facts(session: Session, case: UUID) -> dict[str, Any]:
     """What `story` says of the case itself."""
-    return dict(session.execute(_CASE, {"case": case}).mappings().one())
+    children, posts = taken(session, [case])[case]
+    return {**session.execute(_CASE, {"case": case}).mappings().one(), "children": children, "posts": posts}
 
 
 def notes(session: Session, case: UUID, most: int = 200) -> list[dict[str, Any]]:

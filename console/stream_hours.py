@@ -26,6 +26,11 @@ from workers.rule import Rule
 LATELY = 10.0
 """Seconds for which figures that are of the newest SAMPLE posts alone are shown again."""
 _LOOKED_THROUGH = Lately(200)
+LONG = 20_000
+"""So many rows of `hours`, and more, are many: what was read of them is shown again."""
+LONG_AGO = 30.0
+"""Seconds for which that holds, of the days before yesterday."""
+_PAST = Lately(100)
 
 FACTOR, LEAST = 3.0, 10
 """A spike has so many times what is usual, and at least so many posts."""
@@ -108,7 +113,7 @@ class Measured:
 
 _FROM_HOURS = """
     SELECT h.hour AS at, sum(n) AS n, sum(scored) AS scored, sum(h.sum) AS added, sum(negative) AS negative,
-           sum(positive) AS positive, sum(unscored) AS unscored, sum(reposts) AS reposts
+           sum(positive) AS positive, sum(unscored) AS unscored, sum(reposts) AS reposts, count(*) AS read
     FROM hours h WHERE h.org_id = :org AND h.scope = :scope AND {kind} AND h.hour >= :since AND h.hour < :until GROUP BY h.hour
 """
 _EARLIER = text("SELECT EXISTS (SELECT FROM hours WHERE org_id = :org AND scope = :scope AND hour < :since)")
@@ -191,14 +196,32 @@ def merged(counts: dict[datetime, Count], step: timedelta) -> dict[datetime, Cou
 def counted_hours(
     session: Session, of: Filter, reach: datetime
 ) -> tuple[dict[datetime, Count], datetime | None]:
-    """The hours of the first half of a filter from `reach` on, and from when on posts were counted at all."""
+    """The hours of the first half of a filter from `reach` on, and from when on posts were counted at all. Where they are
+    very many, the days before yesterday are as they were LONG_AGO seconds ago at most."""
     values = of.values(scope=of.scope, since=reach)
-    rows = session.execute(text(_FROM_HOURS.format(kind=kind_of(of, "h"))), values)
-    counts = {row.at.astimezone(UTC): _count(row) for row in rows}
+    recent = max(reach, whole_day(of.until) - DAY)
+    past, _ = _PAST.value(
+        session,
+        (of.org, of.scope, of.platform, of.language, of.voice, reach, recent),
+        lambda: _summed(session, of, reach, recent),
+        lambda found, ago: found[1] >= LONG and ago < LONG_AGO,
+    )
+    counts = past | _summed(session, of, recent, of.until)[0]
     known: datetime | None = reach
     if not session.execute(_EARLIER, values).scalar_one():
         known = session.execute(_FIRST, values).scalar_one()
     return counts, known
+
+
+def _summed(
+    session: Session, of: Filter, since: datetime, until: datetime
+) -> tuple[dict[datetime, Count], int]:
+    """The hours of a stretch, and of how many rows they were made."""
+    if since >= until:
+        return {}, 0
+    values = of.values(scope=of.scope, since=since) | {"until": until}
+    rows = session.execute(text(_FROM_HOURS.format(kind=kind_of(of, "h"))), values).all()
+    return {row.at.astimezone(UTC): _count(row) for row in rows}, sum(row.read for row in rows)
 
 
 def _examined(

@@ -41,7 +41,14 @@ class Case(Record):
         one_of("level", CASE_LEVELS),
         where_set("ix_cases_ticket_id", "ticket_id"),
         where_set("ix_cases_activity_id", "activity_id"),
-        where_set("ix_cases_parent_id", "parent_id"),
+        Index(
+            "ix_cases_parent_id",
+            "parent_id",
+            "score",
+            "id",
+            postgresql_include=["rule_id"],
+            postgresql_where=text("parent_id IS NOT NULL"),
+        ),
         where_set("ix_cases_rule_id", "rule_id", "risen_at"),
         where_set("ix_cases_opened_by", "opened_by", "opened_at"),
         Index(
