@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from sqlalchemy import create_engine, text
 from starlette.routing import Route
 
 from console.web.app import application
@@ -234,3 +235,49 @@ def test_every_form_wants_a_session_our_own_page_and_the_role_and_every_answer_h
     guarded(people[ADA].post("/stream/export", {"form": forms[ADA]}), "a file")
     journey.execute("DELETE FROM audits WHERE what = 'exported'")
     assert everything(journey, "main") == before
+
+
+@pytest.mark.parametrize(("email", "told"), [(OLGA, False), (SAM, True)])
+def test_how_something_is_changed_is_told_only_to_whoever_may_change_it(
+    journey: Reviewing, base: str, email: str, told: bool
+) -> None:
+    filled(journey, "Ourown")
+    who = Visitor(base)
+    who.sign_in(email)
+    review, lexicon = who.get("/review").text, who.get("/rules/lexicon?q=unheardof").text
+    assert "Does it mean the account" in review
+    assert "No word of ours or the profile contains" in lexicon
+    for page, hint in (
+        (review, "<kbd>a</kbd> yes"),
+        (review, "which can be taken back"),
+        (lexicon, "say above what it shall weigh"),
+        (who.get("/rules/lexicon?of=ours").text, "Say above what a word shall weigh"),
+    ):
+        assert (hint in page) is told, hint
+
+
+def test_a_page_that_breaks_tells_nothing_of_why_and_has_changed_nothing(
+    journey: Reviewing, base: str, owner_database: str
+) -> None:
+    source = filled(journey, "Ourown")["source"]
+    ada = Visitor(base)
+    ada.sign_in(ADA)
+    form = {"form": ada.form(ada.get("/me"))}
+    before = everything(journey, "main")
+    owner = create_engine(owner_database)
+    with owner.begin() as db:  # what is written down last cannot be
+        db.execute(text("ALTER TABLE audits RENAME COLUMN said TO mislaid"))
+    try:
+        broke = ada.post(f"/fleet/sources/{source}/pause", form)
+        unread = ada.get("/people/log")
+    finally:
+        with owner.begin() as db:
+            db.execute(text("ALTER TABLE audits RENAME COLUMN mislaid TO said"))
+        owner.dispose()
+    for answer in (broke, unread):
+        assert answer.status_code == 500
+        assert "This page broke" in answer.text
+        assert not re.search("said|Error|Traceback|audits", answer.text)
+        guarded(answer, "a page that broke")
+    assert everything(journey, "main") == before
+    assert ada.get("/people/log").status_code == 200
