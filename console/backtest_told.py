@@ -33,7 +33,8 @@ def headline(tested: Tested, stood: Stood, how: str) -> str:
 def _hours_headline(tested: Tested, stood: Stood, how: str) -> str:
     times = sum(one.what != "missing" for one in tested.fired)
     again = sum(one.what == "again" for one in tested.fired)
-    words = f"{tested.rule.name} {how} would have fired {_times(times)} in {_days(stood.days)}"
+    fired = f"have fired {_times(times)}" if times else "never have fired"
+    words = f"{tested.rule.name} {how} would {fired} in {_days(stood.days)}"
     if tested.rule.action == "notify":
         return f"{words}. It tells and opens nothing, so it is not kept when it did."
     words += f", {_times(again)} of them while its case was open" if again else ""
@@ -43,7 +44,7 @@ def _hours_headline(tested: Tested, stood: Stood, how: str) -> str:
 
 
 def _times(times: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(times, f"{times:,} times")
+    return {1: "once", 2: "twice"}.get(times, f"{times:,} times")
 
 
 def _judged(tested: Tested) -> str:
