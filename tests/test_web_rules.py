@@ -304,6 +304,7 @@ def test_a_rule_is_taken_away_after_it_said_who_waits_for_it_and_the_last_one_st
     page = sam.get(f"/rules/{rule}/remove")
     told = {"form": sam.form(page), "seen": re.findall(r'name="seen" value="([^"]+)"', page.text)[0]}
     assert "1 post that crossed it waits for a crisis switch." in plain(page.text)
+    assert "It has opened no case." in plain(page.text)
     with journey.sessions() as session, session.begin():
         set_rule(session, "main", rule, {"threshold": -0.6})
     stale = sam.post(f"/rules/{rule}/remove", told)
