@@ -22,6 +22,24 @@ def one_line(words: str, most: int = 0) -> str:
     return line if not most or len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
+SHORT, FEW_LINES = 1_200, 20
+"""Characters and lines of a text that are shown before it is folded."""
+
+
+def folded(words: str) -> tuple[str, str]:
+    """`safe`, in its own lines with one empty line between them at most: what is shown of it, and the rest, which is empty for
+    most texts. It is cut between words where there is such a place in the last fifth."""
+    lines = [line.rstrip() for line in safe(words.expandtabs(4).replace("\r\n", "\n")).strip().split("\n")]
+    said = "\n".join(line for line, before in zip(lines, ["", *lines], strict=False) if line or before)
+    ends = [found.start() for found in re.finditer("\n", said)]
+    most = min([SHORT, *ends[FEW_LINES - 1 : FEW_LINES]])
+    if len(said) <= most:
+        return said, ""
+    gap = max(said.rfind(blank, 0, most + 1) for blank in " \n")
+    at = gap if gap > most * 0.8 else most
+    return said[:at].rstrip(), said[at:].lstrip()
+
+
 def in_lines(words: str, width: int, indent: int) -> str:
     """The words broken at blanks into lines of `width` characters, all but the first set in; what is longer stands
     alone."""

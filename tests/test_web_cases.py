@@ -238,6 +238,21 @@ def test_a_case_tells_why_and_what_a_post_said_before_its_edit(journey: Reviewin
     assert do(sam, f"/cases/{case}/note", note=" ").status_code == 422
 
 
+def test_a_post_that_never_ends_is_folded_and_none_of_it_is_lost(journey: Reviewing, sam: Visitor) -> None:
+    endless = f"{FURIOUS} {'and the machine broke again ' * 400}\u202eLAST"
+    gaping = f"{FURIOUS}{chr(10) * 300}THE END"
+    first, second = complain(journey, "ann", text=endless), complain(journey, "ben", text=gaping)
+    page = sam.get(f"/cases/{first[0]}").text
+    shown, rest = re.findall(r'<p class="said" dir="auto">(.*?)</p>', page, re.DOTALL)
+    assert len(shown) < 1_400 < len(rest)
+    assert (shown.endswith(" …"), rest.endswith("\ufffdLAST")) == (True, True)
+    assert shown.removesuffix(" …").count("broke") + rest.count("broke") == 400
+    assert "\u202e" not in page
+    assert "The rest of it: " in page
+    other = sam.get(f"/cases/{second[0]}").text
+    assert re.search(r'<p class="said" dir="auto">[^<]*\S\n\nTHE END</p>', other)
+
+
 def test_our_answer_stops_the_clock_and_the_medians_say_so(journey: Reviewing, sam: Visitor) -> None:
     [case] = complain(journey, "ann")
     assert 'First answer</dt><dd><span class="quiet">not yet' in sam.get(f"/cases/{case}").text

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from console.words import one_line, since, span
+from console.words import folded, one_line, since, span
 
 HERE = Path(__file__).parent
 NODE = Path(sys.prefix) / "share" / "earshot" / "node_modules"
@@ -73,7 +73,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"since": since, "span": span, "line": one_line}
+    made.filters |= {"since": since, "span": span, "line": one_line, "folded": folded}
     made.globals |= {"file": _address, "iso": _iso}
     return made
 
