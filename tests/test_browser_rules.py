@@ -67,6 +67,11 @@ def test_support_weighs_a_word_and_changes_a_rule_after_seeing_what_that_would_h
         page.get_by_label("Rules, words and policy").get_by_role("link", name="Rules").click()
         page.get_by_role("link", name="A complaint to us").click()
         page.get_by_role("link", name="Change everything else").click()
+        page.get_by_label("Quiet hours").first.fill("late")
+        page.get_by_role("button", name="What would it open?").click()
+        expect(page.locator("[aria-invalid]")).to_be_focused()  # it stands below what a telephone shows
+        stands(page)
+        page.locator("[aria-invalid]").fill("")
         page.get_by_label("Threshold").fill("-0.2")
         page.get_by_role("button", name="What would it open?").click()
         expect(page.locator("svg.tested .here")).to_have_count(1)
