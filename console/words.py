@@ -27,13 +27,13 @@ SHORT, FEW_LINES = 1_200, 20
 
 
 def folded(words: str) -> tuple[str, str]:
-    """`safe`, in its own lines with one empty line between them at most: what is shown of it, and the rest, which is empty for
+    """`safe`, in its own lines with one empty line between them at most: what is shown of it, and the rest, empty for
     most texts. It is cut between words where there is such a place in the last fifth."""
     lines = [line.rstrip() for line in safe(words.expandtabs(4).replace("\r\n", "\n")).strip().split("\n")]
     said = "\n".join(line for line, before in zip(lines, ["", *lines], strict=False) if line or before)
     ends = [found.start() for found in re.finditer("\n", said)]
     most = min([SHORT, *ends[FEW_LINES - 1 : FEW_LINES]])
-    if len(said) <= most:
+    if len(said) <= most + most // 4:  # a little more is not worth a click
         return said, ""
     gap = max(said.rfind(blank, 0, most + 1) for blank in " \n")
     at = gap if gap > most * 0.8 else most
