@@ -12,7 +12,10 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.orm import Session
 
+from tests.backtesting import backtested, opened
 from tests.command_line import KEY, Earshot, earshot, rows
 from tests.running import Running
 from tests.waiting import eventually, how_busy
@@ -44,6 +47,17 @@ def lacking(elsewhere: Earshot) -> set[str]:
     if status["beat"] and status["beat"]["awake"]:
         told.add("beat")
     return {"mastodon", "bluesky", "feeds", "fetch", "digest", "beat"} - told
+
+
+def same_as_replayed(database: str) -> None:
+    """What the demo opened is what the back-test of its history opens, case by case. One snapshot, while posts go on coming."""
+    engine = create_engine(database, poolclass=NullPool, isolation_level="REPEATABLE READ")
+    with Session(engine) as session:
+        live = opened(session, "demo")
+        assert len(live) > 5
+        assert {case.level for case in live} == {"ticket", "activity"}
+        assert backtested(session, "demo") == live
+    engine.dispose()
 
 
 def found_wrong(elsewhere: Earshot) -> list[str]:
@@ -79,6 +93,7 @@ def test_within_a_minute_the_demo_shows_a_ticket_with_why_and_ctrl_c_leaves_noth
     eventually(lambda: not lacking(elsewhere), within=40, of="all of the status")
     eventually(lambda: not found_wrong(elsewhere), within=40, of="a doctor who finds nothing wrong")
     assert elsewhere.done("explain", ticketed[0]["event"]).out.startswith("post ")
+    same_as_replayed(json.loads((home / "instance.json").read_text())["settings"]["database_url"])
     again = elsewhere("demo")
     assert "An instance already runs" in again.err
     assert (again.code, again.out) == (1, "")
