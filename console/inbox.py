@@ -101,8 +101,10 @@ _ROWS = text("""
     LEFT JOIN tickets pt ON pt.id = p.ticket_id
 """)
 _ALONE = "FROM cases c JOIN activities a ON a.id = c.activity_id WHERE c.org_id = :org AND c.closed_at IS NULL AND c.ticket_id IS NULL"
-_MINE_ALONE = f"""
-    FROM {_SOMEBODYS} WHERE t.owner_id = :me AND c.org_id = :org AND c.closed_at IS NULL AND c.ticket_id IS NULL
+_MINE_ALONE = """
+    FROM (SELECT id FROM activities WHERE owner_id = :me) t CROSS JOIN LATERAL (
+        SELECT org_id, closed_at, ticket_id FROM cases o WHERE o.activity_id = t.id OFFSET 0) c
+    WHERE c.org_id = :org AND c.closed_at IS NULL AND c.ticket_id IS NULL
 """
 _TICKETED = f"FROM tickets t WHERE t.org_id = :org AND t.{OPEN}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models._base import Record, Written, to
@@ -16,9 +17,10 @@ class Activity(Record):
         one_of("channel", ACTIVITY_CHANNELS),
         one_of("activity_type", ACTIVITY_TYPES),
         one_of("status", ACTIVITY_STATUS),
+        Index("ix_activities_owner_id", "owner_id", "id"),
     )
 
-    owner_id: Mapped[UUID | None] = to("users.id", index=True)
+    owner_id: Mapped[UUID | None] = to("users.id")
     account_id: Mapped[UUID | None] = to("accounts.id", index=True)
     contact_id: Mapped[UUID | None] = to("contacts.id", index=True)
     lead_id: Mapped[UUID | None] = to("leads.id")

@@ -40,7 +40,12 @@ class Case(Record):
         ),
         one_of("level", CASE_LEVELS),
         where_set("ix_cases_ticket_id", "ticket_id"),
-        where_set("ix_cases_activity_id", "activity_id"),
+        Index(
+            "ix_cases_activity_id",
+            "activity_id",
+            postgresql_include=["org_id", "closed_at", "ticket_id"],
+            postgresql_where=text("activity_id IS NOT NULL"),
+        ),
         Index(
             "ix_cases_parent_id",
             "parent_id",

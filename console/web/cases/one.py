@@ -39,6 +39,7 @@ _RULES = text("""
         SELECT FROM case_notes n WHERE n.rule_id = r.id AND n.what = 'rule' AND n.case_id = ANY (ARRAY(SELECT id FROM them))
         LIMIT 1) noted
     WHERE r.org_id = (SELECT org_id FROM cases WHERE id = :case) AND r.id NOT IN (SELECT rule_id FROM first)
+      AND EXISTS (SELECT FROM case_notes n WHERE n.rule_id = r.id AND n.what = 'rule')
 """)
 _NAMES = text("SELECT id, name, suggests FROM rules WHERE id = ANY (:rules) ORDER BY name")
 _TICKET = text("""

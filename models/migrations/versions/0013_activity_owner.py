@@ -11,10 +11,19 @@ branch_labels = None
 depends_on = None
 
 _BELOW = sa.text("parent_id IS NOT NULL")
+_SET = sa.text("activity_id IS NOT NULL")
 
 
 def upgrade() -> None:
-    op.create_index("ix_activities_owner_id", "activities", ["owner_id"])
+    op.create_index("ix_activities_owner_id", "activities", ["owner_id", "id"])
+    op.drop_index("ix_cases_activity_id", "cases")
+    op.create_index(
+        "ix_cases_activity_id",
+        "cases",
+        ["activity_id"],
+        postgresql_include=["org_id", "closed_at", "ticket_id"],
+        postgresql_where=_SET,
+    )
     op.drop_index("ix_cases_parent_id", "cases")
     op.create_index(
         "ix_cases_parent_id",
@@ -28,4 +37,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_cases_parent_id", "cases")
     op.create_index("ix_cases_parent_id", "cases", ["parent_id"], postgresql_where=_BELOW)
+    op.drop_index("ix_cases_activity_id", "cases")
+    op.create_index("ix_cases_activity_id", "cases", ["activity_id"], postgresql_where=_SET)
     op.drop_index("ix_activities_owner_id", "activities")
