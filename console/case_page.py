@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,25 +11,29 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from console.explain import weighed
+from console.lately import Lately
 from console.merging import INSIDE
 from console.scorers import scorer_then
+from console.taken_in import LATELY, MANY
 from workers.score import Scorer
 
 MOST_POSTS = 30
+_PAGE = text("""
+    SELECT e.id FROM social_events e
+    WHERE e.case_id = ANY (ARRAY(SELECT CAST(:case AS uuid) UNION ALL SELECT id FROM cases WHERE parent_id = :case))
+      AND (CAST(:after AS timestamptz) IS NULL OR (e.occurred_at, e.id) > (:after, CAST(:after_id AS uuid)))
+    ORDER BY e.occurred_at, e.id LIMIT :most
+""")
+_PAGES = Lately()
 _POSTS = text("""
     SELECT e.id, e.occurred_at, e.platform, e.verb, coalesce('@' || i.handle, i.name) AS author, i.id AS author_id,
            e.sentiment, e.unscored, e.scorer, e.rating, e.text, e.lang, e.url, e.case_role AS role, e.voice, e.edited_at,
            e.gone_at, e.case_id, r.name AS rule, r.id AS rule_id,
            CASE WHEN c.event_id = e.id THEN c.score ELSE e.sentiment END AS crossed_at,
            CASE WHEN c.event_id = e.id THEN c.threshold ELSE r.threshold END AS threshold
-    FROM (
-        SELECT e.id FROM social_events e
-        WHERE e.case_id = ANY (ARRAY(SELECT CAST(:case AS uuid) UNION ALL SELECT id FROM cases WHERE parent_id = :case))
-          AND (CAST(:after AS timestamptz) IS NULL OR (e.occurred_at, e.id) > (:after, CAST(:after_id AS uuid)))
-        ORDER BY e.occurred_at, e.id LIMIT :most
-    ) these JOIN social_events e ON e.id = these.id
-    LEFT JOIN identities i ON i.id = e.identity_id LEFT JOIN cases c ON c.id = e.case_id
-    LEFT JOIN rules r ON r.id = e.rule_id ORDER BY e.occurred_at, e.id
+    FROM social_events e JOIN cases c ON c.id = e.case_id LEFT JOIN identities i ON i.id = e.identity_id
+    LEFT JOIN rules r ON r.id = e.rule_id
+    WHERE e.id = ANY (:events) AND (c.id = :case OR c.parent_id = :case) ORDER BY e.occurred_at, e.id
 """)
 _MATCHES = text("""
     SELECT m.event_id, m.kind, m.record_id, m.how, m.sure, m.evidence, m.state, m.author, m.by,
@@ -86,15 +91,16 @@ _LIKELY = text("""
 
 
 def posts(
-    session: Session, org: str, case: UUID, after: tuple[datetime, UUID] | None = None
+    session: Session, org: str, case: UUID, after: tuple[datetime, UUID] | None = None, *, children: int = 0
 ) -> tuple[list[dict[str, Any]], bool]:
     """A page of the posts of a case, or of all that an Incident took in, in the order in which they were written, and whether
     more follow. Each with `words` that weighed (None without a score), `matches`, `crossed` rules, and `was`: its texts before
-    edits, the oldest first."""
-    at, last = after or (None, None)
-    values = {"case": case, "after": at, "after_id": last, "most": MOST_POSTS + 1}
+    edits, the oldest first. `children`: how many cases the Incident took in; of more than MANY, the page begins and ends where
+    it did LATELY seconds ago at most."""
+    page = _page(session, case, after, children)
+    more = len(page) > MOST_POSTS
+    values = {"case": case, "events": page[:MOST_POSTS]}
     found = [dict(row) for row in session.execute(_POSTS, values).mappings()]
-    more, found = len(found) > MOST_POSTS, found[:MOST_POSTS]
     events, scorers = [post["id"] for post in found], dict[str | None, Scorer]()
     by_event: dict[UUID, dict[str, list[dict[str, Any]]]] = {
         one: {"matches": [], "rule": [], "edited": []} for one in events
@@ -121,6 +127,19 @@ def posts(
                 scorers[post["scorer"]] = scorer_then(session, org, post["scorer"])
             post["words"] = weighed(scorers[post["scorer"]], post["text"])
     return found, more
+
+
+def _page(session: Session, case: UUID, after: tuple[datetime, UUID] | None, children: int) -> Sequence[UUID]:
+    at, last = after or (None, None)
+
+    def asked() -> Sequence[UUID]:
+        values = {"case": case, "after": at, "after_id": last, "most": MOST_POSTS + 1}
+        return session.scalars(_PAGE, values).all()
+
+    if children <= MANY:
+        return asked()
+    # the first 31 of 10,000 are known only after all are read
+    return _PAGES.value(session, (case, after), asked, lambda _, ago: ago < LATELY)
 
 
 def of_account(session: Session, org: str, case: UUID, account: UUID) -> list[dict[str, Any]]:

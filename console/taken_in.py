@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from console.lately import Lately
 
 MANY = 1_000
-LATELY = 20.0
+LATELY = 60.0
 """Seconds for which the counts of a case that took in more than MANY are shown again."""
 _TAKEN_IN = text("""
     SELECT c.id, n.cases, (SELECT count(*) FROM social_events e WHERE e.case_id = c.id) + n.posts AS posts

@@ -117,7 +117,7 @@ def shown(
     more = session.execute(_MORE, {"case": one.id}).one()
     after = _after(ask.wish("after"))
     inside = case_page.inside(session, org, one.id)
-    posts, goes_on = case_page.posts(session, org, one.id, after)
+    posts, goes_on = case_page.posts(session, org, one.id, after, children=told["children"])
     now = fleet.now(session)
     rules = rules_of(session, one.id)
     answered = case_page.answered_at(session, one.id)
